@@ -1,0 +1,105 @@
+"""Puts the appliance together: the same for the sound card and for the virtual one.
+
+    with Appliance(settings, persona, models, card, on_event=print) as appliance: appliance.run()
+
+From the settings it makes the policy of the conversation, the front end, and the session record; it owns nothing
+but their life time.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+from device.audio.frontend import FrontEnd, PassThrough
+from device.card import Card
+from device.config import Settings
+from device.dialogue.answer import AnswerPolicy
+from device.dialogue.clauses import ClausePolicy
+from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.endpointer import EndpointPolicy, OnsetRule
+from device.dialogue.events import Event, Failure
+from device.dialogue.loop import Assistant, Models
+from device.persona import Persona
+from device.session.from_events import Scribe
+from device.session.store import SessionStore
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The conversation's rules as the configuration has them."""
+    vad, turn, barge_in, clause = settings.vad, settings.turn, settings.barge_in, settings.clause
+    return Policy(
+        endpoint=EndpointPolicy(
+            onset=OnsetRule(vad.start_probability, vad.min_speech_ms),
+            barge_in=OnsetRule(barge_in.probability, barge_in.min_speech_ms),
+            stop_probability=vad.stop_probability,
+            pause_ms=turn.speculate_silence_ms,
+            end_silence_ms=turn.end_silence_ms,
+            max_utterance_ms=turn.max_utterance_s * 1000,
+        ),
+        answer=AnswerPolicy(ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars)),
+        pre_roll_ms=vad.pre_roll_ms,
+        open_microphone=turn.listen == "open",
+        barge_in=barge_in.enabled,
+    )
+
+
+class Appliance:
+    """One session on one card. Use as a context manager: leaving it closes the record, whatever happened."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        persona: Persona,
+        models: Models,
+        card: Card,
+        *,
+        on_event: Callable[[Event], None],
+        on_block: Callable[[int], None] = lambda _sample: None,
+    ) -> None:
+        """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`."""
+        self._on_event = on_event
+        self._pending_errors: list[str] = []
+        self._store = SessionStore.open(settings.session.database, on_error=self._pending_errors.append)
+        self._recorder = self._store.begin(persona.name)
+        self._scribe = Scribe(self._recorder)
+        echo = settings.echo
+        self._ear = (
+            FrontEnd(
+                echo.tail_ms,
+                residual_db=echo.residual_suppression_db,
+                residual_active_db=echo.residual_suppression_active_db,
+            )
+            if echo.enabled
+            else PassThrough()
+        )
+        self._card = card
+        self.assistant = Assistant(
+            Conversation(policy_of(settings), persona.prompt),
+            card,
+            self._ear,
+            models,
+            on_event=self._publish,
+            on_block=on_block,
+            greeting=persona.greeting,
+        )
+
+    def _publish(self, event: Event) -> None:
+        self._scribe.on_event(event)
+        self._on_event(event)
+        while self._pending_errors:  # told by the thread that writes, published by this one
+            self._on_event(Failure(event.sample, event.turn, "session", self._pending_errors.pop(0)))
+
+    def run(self) -> None:
+        """Converse until `assistant.stop()`. Raises AudioError when the card is lost."""
+        with self._card:
+            self.assistant.run()
+
+    def close(self) -> None:
+        """Raises SessionError when something of the conversation could not be written."""
+        self._ear.close()
+        self._recorder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

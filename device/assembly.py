@@ -1,0 +1,101 @@
+"""From the configuration to loaded models.
+
+    models = load_models(load_settings())
+    models.recogniser.transcribe(audio)
+
+Every loader raises ModelError with the command that mends it: a missing or altered file is found before its runtime
+sees it. Runtimes are imported inside the loaders: a command that needs one model does not wait for the others.
+"""
+
+import json
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from device.config.schema import Settings
+from device.dialogue.loop import Models
+from models.errors import ModelDamagedError
+from models.store import ModelStore
+from models.store import open_store as open_store_in
+
+if TYPE_CHECKING:
+    from models.llm import LlamaCpp
+    from models.stt import WhisperCpp
+    from models.tts import PiperVoice
+    from models.vad import SileroVad
+
+
+def open_store(settings: Settings) -> ModelStore:
+    """The model store that the configuration names, with the owner's own catalogue. Raises ModelError."""
+    return open_store_in(settings.models.dir)
+
+
+def load_vad(settings: Settings) -> "SileroVad":
+    """The voice activity detector. Raises ModelError."""
+    path = open_store(settings).path(settings.vad.model)
+    from models.vad import SileroVad  # noqa: PLC0415 - see above
+
+    return SileroVad(path)
+
+
+def load_recogniser(settings: Settings) -> "WhisperCpp":
+    """The speech recogniser. Raises ModelError."""
+    path = open_store(settings).path(settings.stt.model)
+    from models.stt import WhisperCpp  # noqa: PLC0415
+
+    return WhisperCpp(path, language=settings.stt.language, threads=settings.stt.threads)
+
+
+def load_chat(settings: Settings) -> "LlamaCpp":
+    """The language model. Raises ModelError."""
+    llm = settings.llm
+    path = open_store(settings).path(llm.model)
+    from models.llm import LlamaCpp  # noqa: PLC0415
+
+    return LlamaCpp(
+        path,
+        context_tokens=llm.context_tokens,
+        max_reply_tokens=llm.max_reply_tokens,
+        temperature=llm.temperature,
+        threads=llm.threads,
+    )
+
+
+def load_voice(settings: Settings) -> "PiperVoice":
+    """The voice. Raises ModelError."""
+    store = open_store(settings)
+    path, config = store.path(settings.tts.voice), store.path(settings.tts.voice, "config")
+    from models.tts import PiperVoice  # noqa: PLC0415
+
+    loudness_lufs, speed = settings.tts.loudness_lufs, settings.tts.speed
+    if speed == 1.0:
+        return PiperVoice(path, loudness_lufs=loudness_lufs, config_path=config)
+    with tempfile.TemporaryDirectory(prefix="nearfield-") as folder:
+        paced = Path(folder) / config.name
+        paced.write_text(_at_speed(config, speed), "utf-8")
+        return PiperVoice(path, loudness_lufs=loudness_lufs, config_path=paced)
+
+
+def _at_speed(config: Path, speed: float) -> str:
+    """A Piper voice's own settings, but `speed` times as fast: `inference.length_scale` stretches every phoneme."""
+    try:
+        values = json.loads(config.read_text("utf-8"))
+        inference = values.setdefault("inference", {})
+        inference["length_scale"] = float(inference.get("length_scale", 1.0)) / speed
+        return json.dumps(values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelDamagedError(
+            f"{config} is not the configuration of a Piper voice", hint="pull it again with 'nearfield models pull'"
+        ) from error
+
+
+def load_models(settings: Settings) -> Models:
+    """All four, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
+        # the slowest first, so that it does not wait for a free core
+        voice = pool.submit(load_voice, settings)
+        recogniser = pool.submit(load_recogniser, settings)
+        chat = pool.submit(load_chat, settings)
+        vad = pool.submit(load_vad, settings)
+        return Models(vad=vad.result(), recogniser=recogniser.result(), chat=chat.result(), voice=voice.result())

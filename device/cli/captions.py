@@ -1,0 +1,35 @@
+"""The conversation as lines in a terminal.
+
+captions = Captions("Ready."); assistant = Appliance(..., on_event=captions.show)
+"""
+
+from device.cli.options import print_text
+from device.dialogue import events as ev
+
+
+class Captions:
+    """Prints what was understood, what is said, and how long it took by the appliance's own clock."""
+
+    def __init__(self, ready: str) -> None:
+        """`ready` is said before the first event: the card runs then, which is known no sooner."""
+        self._ready = ready
+        self._speech_end: dict[int, int] = {}
+
+    def show(self, event: ev.Event) -> None:
+        if self._ready:
+            print_text(self._ready)
+            self._ready = ""
+        match event:
+            case ev.SpeechEnd():
+                self._speech_end[event.turn] = event.offset_sample
+            case ev.Commit():
+                print_text(f"You        {event.text}")
+            case ev.PlayoutStart() if event.turn in self._speech_end:
+                waited_ms = ev.to_ms(event.sample - self._speech_end.pop(event.turn))
+                print_text(f"           (answer {waited_ms:.0f} ms after the last voiced sample, DAC included)")
+            case ev.PlayoutEnd():
+                print_text(f"Nearfield  {event.heard}")
+            case ev.Interrupted():
+                print_text(f"Nearfield  {event.heard or '(nothing)'} [interrupted]")
+            case ev.Failure():
+                print_text(f"           {event.stage} failed: {event.message}")

@@ -1,0 +1,94 @@
+"""`nearfield chat`: the language model and the persona, without ears and voice.
+
+echo "What is the capital of France?" | nearfield chat
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+
+import typer
+
+from device.assembly import load_chat
+from device.cli.boundary import say as complain
+from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, print_text, settings_from
+from device.persona import load_persona
+from models.errors import ModelError
+from models.protocols import ChatModel, Message
+
+HISTORY_MESSAGES = 200  #: kept in memory; the model's context holds far fewer
+_PROMPT = "> "
+
+
+def chat(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Type instead of talk: one line in, one answer out, as it is written. Ctrl-D ends it.
+
+    Lines may come from a pipe. With --json one object a line: user, reply, first_token_ms, total_ms; or user, error.
+
+    Examples:
+
+      nearfield chat
+      echo "What is the capital of France?" | nearfield chat --json
+    """
+    settings = settings_from(config, overrides)
+    persona = load_persona(settings.persona)
+    model = load_chat(settings)
+    history = [Message("system", persona.prompt)]
+    model.warm(history)
+    if persona.greeting and not as_json:
+        print_text(persona.greeting)
+    failed = False
+    for line in _lines():
+        history.append(Message("user", line))
+        started = time.perf_counter()
+        try:
+            reply, first_token_s = _answer(model, history, as_json)
+        except ModelError as error:
+            failed = True
+            history.pop()
+            complain(error.message, error.hint)
+            if as_json:
+                print_json({"user": line, "error": error.message})
+            continue
+        history.append(Message("assistant", reply))
+        del history[1 : max(1, len(history) - HISTORY_MESSAGES)]
+        if as_json:
+            first_token_ms = None if first_token_s is None else round((first_token_s - started) * 1000, 1)
+            total_ms = round((time.perf_counter() - started) * 1000, 1)
+            print_json({"user": line, "reply": reply, "first_token_ms": first_token_ms, "total_ms": total_ms})
+        model.warm(history)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _answer(model: ChatModel, history: list[Message], as_json: bool) -> tuple[str, float | None]:
+    """The whole answer and when its first piece came (perf_counter); written out as it comes unless `as_json`."""
+    pieces: list[str] = []
+    first_token_s: float | None = None
+    for piece in model.reply(history):
+        if first_token_s is None:
+            first_token_s = time.perf_counter()
+        pieces.append(piece)
+        if not as_json:
+            print_text(piece, end="")
+    if not as_json:
+        print_text("")
+    return "".join(pieces).strip(), first_token_s
+
+
+def _lines() -> Iterator[str]:
+    """Lines with something in them; a prompt, history and editing keys only where somebody types."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401, PLC0415 - editing keys for input(), only at a terminal
+
+        while True:
+            try:
+                line = input(_PROMPT)
+            except EOFError:
+                print()
+                return
+            if line.strip():
+                yield line.strip()
+    for raw in sys.stdin.buffer:
+        if line := raw.decode("utf-8", "replace").strip():
+            yield line

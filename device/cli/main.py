@@ -1,0 +1,78 @@
+"""The command `nearfield`.
+
+    nearfield converse question.wav --output answer.wav
+
+This module only says which commands there are and where they live; they are imported when they are called.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from device.cli.boundary import guarded
+from device.cli.lazy import Lazy, lazy_group, reflowed
+
+_TALK, _STAGES, _UPKEEP = "Talk", "One stage at a time", "Upkeep"
+
+COMMANDS = {
+    "run": Lazy("device.cli.run", "run", "The assistant on the sound card.", _TALK),
+    "converse": Lazy("device.cli.converse", "converse", "The assistant on recordings, in place of a card.", _TALK),
+    "demo": Lazy("device.cli.demo", "demo", "One question, one answer, and how long it took.", _TALK),
+    "chat": Lazy("device.cli.chat", "chat", "Type instead of talk.", _TALK),
+    "transcribe": Lazy("device.cli.stages", "transcribe", "Speech to text.", _STAGES),
+    "say": Lazy("device.cli.stages", "say", "Text to speech.", _STAGES),
+    "segment": Lazy("device.cli.stages", "segment", "Where somebody speaks in a recording.", _STAGES),
+    "cancel-echo": Lazy("device.cli.stages", "cancel_echo", "Take the loudspeaker out of a recording.", _STAGES),
+    "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
+    "models": Lazy("device.cli.models_commands", "models_app", "Fetch, verify and find the models.", _UPKEEP),
+    "config": Lazy("device.cli.config_commands", "config_app", "Show, check and find the configuration.", _UPKEEP),
+}
+
+app = typer.Typer(
+    name="nearfield",
+    cls=lazy_group(COMMANDS),
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from device.version import software_version  # noqa: PLC0415 - reading metadata takes time
+
+        print(f"nearfield {software_version()}")
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """An on-device voice assistant: it hears, thinks and speaks with no network.
+
+    Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted. Examples:
+
+      nearfield run                                        talk to it
+      nearfield converse question.wav --output both.wav    the same on a recording
+      nearfield say "Hello there." -o hello.wav            one stage alone
+    """
+
+
+def run_command(args: Sequence[str]) -> int:
+    """Run `nearfield ARGS` in this process; returns the exit status and prints errors as the command does."""
+    return guarded(lambda: reflowed(get_command(app)).main(list(args), prog_name="nearfield", standalone_mode=False))
+
+
+def main() -> None:
+    """Entry point of the command `nearfield`."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""`nearfield run`: the appliance on the sound card."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from device.cli.options import ConfigOption, SetOption, print_text, settings_from
+
+if TYPE_CHECKING:
+    from device.config import Settings
+    from device.dialogue.loop import Assistant
+
+
+def run(
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", metavar="EV.jsonl", help="Everything that happens, one JSON object a line."),
+    ] = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    persona: Annotated[
+        str | None, typer.Option("--persona", metavar="P", help="Who the assistant is, in place of the configured one.")
+    ] = None,
+) -> None:
+    """The assistant on the sound card. Ctrl-C ends it.
+
+    With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
+    with "open" (the default) it listens all the time, and the space bar works too. Example:
+
+      nearfield run --set turn.listen=push-to-talk
+    """
+    from device.appliance import Appliance  # noqa: PLC0415
+    from device.assembly import load_models  # noqa: PLC0415
+    from device.audio.chatter import without_chatter  # noqa: PLC0415
+    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
+    from device.cli.captions import Captions  # noqa: PLC0415
+    from device.cli.event_log import EventLog  # noqa: PLC0415
+    from device.dialogue.events import Event  # noqa: PLC0415
+    from device.persona import load_persona  # noqa: PLC0415
+
+    settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
+    audio = settings.audio
+    who = load_persona(settings.persona)
+    # the card first: without one there is nothing to load models for
+    card = PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(EventLog(events)) if events is not None else None
+        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
+
+        def publish(event: Event) -> None:
+            if log is not None:  # first: a terminal that is gone raises
+                log.write(event)
+            captions.show(event)
+
+        models = load_models(settings)
+        stack.enter_context(without_chatter())
+        appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish))
+        stack.enter_context(_ended_in_order(appliance.assistant.stop))
+        stack.enter_context(talk_keys(settings, appliance.assistant))
+        appliance.run()
+
+
+@contextlib.contextmanager
+def _ended_in_order(stop: Callable[[], None]) -> Iterator[None]:
+    """A supervisor ends us with SIGTERM, a broken ssh connection with SIGHUP: as orderly as Ctrl-C, with status 0."""
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    # `nohup` has SIGHUP ignored: so it stays
+    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = [(number, signal.signal(number, handler)) for number in ends]
+    try:
+        yield
+    finally:
+        for number, previous in before:
+            signal.signal(number, previous)
+
+
+@contextlib.contextmanager
+def talk_keys(settings: "Settings", assistant: "Assistant") -> Iterator[None]:
+    """The button on the header, if one is configured, and the space bar, if there is a keyboard.
+
+    Raises ButtonError.
+    """
+    from device.cli.keyboard import TerminalKeys  # noqa: PLC0415
+
+    gpio = settings.gpio
+    with contextlib.ExitStack() as stack:
+        if gpio.push_to_talk_pin is not None:
+            from device.gpio.button import PushToTalkButton  # noqa: PLC0415
+
+            stack.enter_context(
+                PushToTalkButton(
+                    gpio.push_to_talk_pin,
+                    on_press=assistant.press,
+                    on_release=assistant.release,
+                    active_low=gpio.active_low,
+                    debounce_ms=gpio.debounce_ms,
+                )
+            )
+        if stack.enter_context(TerminalKeys(assistant.press, assistant.release)).active:
+            print_text("Hold the space bar to talk.")
+        yield

@@ -1,0 +1,252 @@
+"""Every key of the configuration: its type, default, bounds and meaning.
+
+    settings = Settings(turn=TurnSettings(end_silence_ms=800))
+    settings.turn.end_silence_ms
+
+Units are in the names. All models are frozen, and a key that is not here is refused. To add a key, add a field
+with bounds and a description: file, environment, `--set`, `nearfield config` and its documentation follow.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from device.config.dirs import data_dir, state_dir
+
+
+def _expanded(value: object) -> object:
+    """`~` and `~user` as the home directory; anything but a text or a path is left to pydantic to refuse."""
+    if not isinstance(value, str | Path):
+        return value
+    if not str(value) or "\0" in str(value):
+        raise PydanticCustomError("no_path", "{why}", {"why": "not a path"})
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise PydanticCustomError("no_path", "{why}", {"why": str(error).rstrip(".")}) from error
+
+
+def _none_word(value: object) -> object:
+    """TOML has no null: the word "none" stands for it in a file, the environment and a flag."""
+    return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
+
+
+UserPath = Annotated[Path, BeforeValidator(_expanded)]
+Name = Annotated[str, Field(min_length=1)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Threads = Annotated[int, Field(ge=0, le=256)]
+
+
+def _contradiction(key: str, rule: str) -> PydanticCustomError:
+    """Two keys of one section contradict each other; `key` is the one to name."""
+    return PydanticCustomError("contradiction", "{rule}", {"key": key, "rule": rule})
+
+
+class Section(BaseModel):
+    """Base of all sections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+
+
+class AudioSettings(Section):
+    """The sound card."""
+
+    input: Name = Field(
+        default="auto", description='microphone: "auto", its number or part of its name ("nearfield devices")'
+    )
+    output: Name = Field(default="auto", description='loudspeaker: "auto", its number or part of its name')
+    rate_hz: int = Field(default=0, ge=0, le=384_000, description="rate to open the card at, in Hz; 0 = the card's own")
+    mic_channel: int = Field(
+        default=0, ge=0, le=7, description="channel of the input that is the microphone, counted from 0"
+    )
+
+
+class EchoSettings(Section):
+    """Echo cancellation: keeps the assistant from hearing itself."""
+
+    enabled: bool = Field(default=True, description="cancel the echo of the loudspeaker; false only with a headset")
+    tail_ms: int = Field(
+        default=200, ge=20, le=500, description="how long the echo of a sound lasts in the room, in ms"
+    )
+    residual_suppression_db: int = Field(
+        default=-60, ge=-90, le=0, description="how far the echo that is left is turned down, in dB"
+    )
+    residual_suppression_active_db: int = Field(
+        default=-40, ge=-90, le=0, description="the same while somebody speaks over the answer, in dB"
+    )
+
+
+class VadSettings(Section):
+    """Voice activity: what counts as speech."""
+
+    model: Name = Field(default="silero-vad", description="model id (see 'nearfield models list')")
+    start_probability: Probability = Field(default=0.5, description="speech begins at this probability")
+    stop_probability: Probability = Field(default=0.35, description="speech ends below this probability")
+    min_speech_ms: int = Field(default=64, ge=0, le=2_000, description="shorter sounds are not speech, in ms")
+    pre_roll_ms: int = Field(
+        default=500, ge=0, le=2_000, description="audio kept from before the speech was noticed, in ms"
+    )
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> Self:
+        if self.stop_probability > self.start_probability:
+            raise _contradiction(
+                "stop_probability",
+                f"vad.stop_probability ({self.stop_probability}) must not be above "
+                f"vad.start_probability ({self.start_probability})",
+            )
+        return self
+
+
+class TurnSettings(Section):
+    """Turn-taking: when the user has finished."""
+
+    listen: Literal["open", "push-to-talk"] = Field(
+        default="open", description="listen all the time, or while a key is held"
+    )
+    end_silence_ms: int = Field(default=600, ge=100, le=10_000, description="silence that ends a turn, in ms")
+    speculate_silence_ms: int = Field(
+        default=128, ge=32, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
+    )
+    max_utterance_s: int = Field(
+        default=60, ge=1, le=600, description="longest turn, in s; what comes after is the next one"
+    )
+
+    @model_validator(mode="after")
+    def _prepared_before_the_end(self) -> Self:
+        if self.speculate_silence_ms > self.end_silence_ms:
+            raise _contradiction(
+                "speculate_silence_ms",
+                f"turn.speculate_silence_ms ({self.speculate_silence_ms}) must not be above "
+                f"turn.end_silence_ms ({self.end_silence_ms})",
+            )
+        return self
+
+
+class BargeInSettings(Section):
+    """Interrupting the answer by speaking over it."""
+
+    enabled: bool = Field(default=True, description="stop the answer when the user speaks over it")
+    probability: Probability = Field(default=0.6, description="speech probability that counts while the answer sounds")
+    min_speech_ms: int = Field(default=192, ge=0, le=5_000, description="speech over the answer that stops it, in ms")
+
+
+class SttSettings(Section):
+    """Speech to text."""
+
+    model: Name = Field(default="whisper-tiny.en", description="model id or path of a whisper.cpp file")
+    language: Name = Field(
+        default="en", description='language spoken, as its ISO 639-1 code; "auto" with a multilingual model'
+    )
+    threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
+
+
+class LlmSettings(Section):
+    """The language model that writes the answer."""
+
+    model: Name = Field(default="smollm2-135m-instruct-q4_1", description="model id or path of a GGUF file")
+    context_tokens: int = Field(default=1024, ge=256, le=131_072, description="length of the context, in tokens")
+    max_reply_tokens: int = Field(default=160, ge=1, le=4_096, description="longest answer, in tokens")
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 = always the most probable word")
+    threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
+
+    @model_validator(mode="after")
+    def _room_for_the_question(self) -> Self:
+        if self.max_reply_tokens > self.context_tokens // 2:
+            raise _contradiction(
+                "max_reply_tokens",
+                f"llm.max_reply_tokens ({self.max_reply_tokens}) must not be above half of "
+                f"llm.context_tokens ({self.context_tokens})",
+            )
+        return self
+
+
+class TtsSettings(Section):
+    """Text to speech."""
+
+    voice: Name = Field(default="piper-en_US-joe-medium", description="model id or path of a Piper voice (.onnx)")
+    loudness_lufs: float = Field(default=-16.0, ge=-40.0, le=-6.0, description="loudness of the voice, in LUFS")
+    speed: float = Field(default=1.0, ge=0.5, le=2.0, description="1 = the voice's own speed, 2 = twice as fast")
+
+
+class ClauseSettings(Section):
+    """How the answer is cut into clauses to be spoken."""
+
+    first_min_chars: int = Field(
+        default=12, ge=1, le=500, description="shortest first clause, in characters: how soon it speaks"
+    )
+    min_chars: int = Field(default=24, ge=1, le=500, description="shortest clause after the first, in characters")
+    max_chars: int = Field(default=100, ge=20, le=2_000, description="longest clause, in characters")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for key in ("first_min_chars", "min_chars"):
+            if getattr(self, key) > self.max_chars:
+                raise _contradiction(
+                    key, f"clause.{key} ({getattr(self, key)}) must not be above clause.max_chars ({self.max_chars})"
+                )
+        return self
+
+
+class SessionSettings(Section):
+    """The record of the conversations."""
+
+    database: UserPath = Field(
+        default_factory=lambda: state_dir() / "sessions.db", description="SQLite file of the session record"
+    )
+
+
+class ModelsSettings(Section):
+    """Where the models are kept."""
+
+    dir: UserPath = Field(default_factory=lambda: data_dir() / "models", description="folder of the models")
+
+
+class GpioSettings(Section):
+    """Buttons on the header of the board."""
+
+    push_to_talk_pin: Annotated[int | None, BeforeValidator(_none_word)] = Field(
+        default=None, ge=0, le=53, description='push-to-talk button, by BCM number; "none" = no button'
+    )
+    active_low: bool = Field(default=True, description="the button pulls the pin to ground")
+    debounce_ms: int = Field(
+        default=30, ge=0, le=500, description="changes shorter than this are contact bounce, in ms"
+    )
+
+
+class Settings(BaseSettings):
+    """The whole configuration. `Settings()` is all defaults; files and environment are read by `load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    persona: Name = Field(
+        default="assistant", description="who the assistant is: name of a persona or path of its file"
+    )
+    audio: AudioSettings = AudioSettings()
+    echo: EchoSettings = EchoSettings()
+    vad: VadSettings = VadSettings()
+    turn: TurnSettings = TurnSettings()
+    barge_in: BargeInSettings = BargeInSettings()
+    stt: SttSettings = SttSettings()
+    llm: LlmSettings = LlmSettings()
+    tts: TtsSettings = TtsSettings()
+    clause: ClauseSettings = ClauseSettings()
+    # these two look at the environment for their defaults: made anew each time
+    session: SessionSettings = Field(default_factory=SessionSettings)
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
+    gpio: GpioSettings = GpioSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings' own
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: `device.config.load` brings its own sources, which know where a value is from."""
+        return (init_settings,)

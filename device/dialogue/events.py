@@ -1,0 +1,144 @@
+"""All that can happen in a conversation, one dataclass each, with its time on the capture clock.
+
+    for event in conversation.hear(frame): print(event.to_json())
+
+`sample` counts capture samples at 16 kHz from the start of the session; `t_ms` in the JSON form is the same time.
+The JSON form is a public format (docs/converse.md): keys and types are added to, never changed.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+from models.protocols import SAMPLE_RATE_HZ
+
+State = Literal["idle", "listening", "thinking", "speaking"]
+
+
+def to_ms(samples: int) -> float:
+    """Capture samples (16 kHz) as milliseconds, to a hundredth."""
+    return round(samples * 1000 / SAMPLE_RATE_HZ, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base: `sample` is when it happened, `turn` the turn it belongs to (counted from 1; 0: none)."""
+
+    type: ClassVar[str]
+    sample: int
+    turn: int
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object: type, t_ms, turn, then the event's own fields (`*_sample` fields become `*_ms`)."""
+        out: dict[str, Any] = {"type": self.type, "t_ms": to_ms(self.sample), "turn": self.turn}
+        for f in fields(self):
+            if f.name in ("sample", "turn"):
+                continue
+            value = getattr(self, f.name)
+            if f.name.endswith("_sample"):
+                out[f.name.removesuffix("_sample") + "_ms"] = to_ms(value)
+            else:
+                out[f.name] = value
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStart(Event):
+    """The user began to speak; decided at `sample`, first voiced sample at `onset_sample`."""
+
+    type: ClassVar[str] = "speech_start"
+    onset_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnd(Event):
+    """The user fell silent; decided at `sample`, last voiced sample at `offset_sample`."""
+
+    type: ClassVar[str] = "speech_end"
+    offset_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partial(Event):
+    """What was understood so far; may still change."""
+
+    type: ClassVar[str] = "partial"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final(Event):
+    """What was understood; will not change."""
+
+    type: ClassVar[str] = "final"
+    text: str
+    probability: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Event):
+    """The turn is the assistant's: from here on speech, history and side effects are allowed."""
+
+    type: ClassVar[str] = "commit"
+    text: str
+    reason: Literal["silence", "release", "cap"]
+
+
+@dataclass(frozen=True, slots=True)
+class LlmFirstToken(Event):
+    type: ClassVar[str] = "llm_first_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause(Event):
+    """A clause of the answer is ready to be spoken."""
+
+    type: ClassVar[str] = "clause"
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TtsFirstAudio(Event):
+    type: ClassVar[str] = "tts_first_audio"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStart(Event):
+    """The first sample of the answer leaves the loudspeaker at `sample`."""
+
+    type: ClassVar[str] = "playout_start"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutEnd(Event):
+    """The last sample of the answer left the loudspeaker at `sample`."""
+
+    type: ClassVar[str] = "playout_end"
+    generated: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Event):
+    """The user spoke over the answer (or over its making): it was dropped at `sample`."""
+
+    type: ClassVar[str] = "interrupted"
+    onset_sample: int
+    generated: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange(Event):
+    type: ClassVar[str] = "state"
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(Event):
+    """A stage failed; the conversation goes on."""
+
+    type: ClassVar[str] = "error"
+    stage: Literal["stt", "llm", "tts", "audio", "session"]
+    message: str

@@ -1,0 +1,290 @@
+"""The rim of the conversation: threads and queues around the one sans-IO object.
+
+    assistant = Assistant(conversation, card, ear, models, on_event=print)
+    with card: assistant.run()          # until stop(), from any thread
+
+Four threads: the ear (card -> canceller -> VAD), and one each for recogniser, language model and voice. They
+all post to one inbox; the thread that called `run` takes the messages in order, feeds the conversation and carries
+out its commands. Every queue is bounded: a full inbox makes the posting thread wait (the capture ring holds the
+microphone meanwhile), a full work queue drops its oldest job, which is always one that has been cancelled.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol
+
+from device.card import BLOCK_SAMPLES, Block, Card
+from device.dialogue.commands import Cancel, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
+from device.dialogue.conversation import Conversation
+from device.dialogue.events import Event
+from device.dialogue.voice_meter import Reading, VoiceMeter
+from models.protocols import SAMPLE_RATE_HZ, ChatModel, Int16s, Recogniser, VadModel, Voice
+
+_log = logging.getLogger(__name__)
+
+_INBOX = 2000  # messages: 20 s of blocks
+_WORK = 32  # jobs a worker: more are never wanted at a time
+_READ_TIMEOUT_S = 0.25
+
+
+class Ear(Protocol):
+    """Turns a block of the card into clean microphone audio (`device.audio.frontend.FrontEnd`)."""
+
+    delay_samples: int  #: the clean block belongs to block.sample - delay_samples
+
+    @property
+    def knows_the_room(self) -> bool:
+        """False: while the loudspeaker sounds, a voice in the clean audio may be the assistant's own."""
+        ...
+
+    def process(self, block: Block) -> Int16s: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The four models of a conversation."""
+
+    vad: VadModel
+    recogniser: Recogniser
+    chat: ChatModel
+    voice: Voice
+
+
+class _Worker:
+    """One thread that does one kind of work, in order."""
+
+    def __init__(self, name: str) -> None:
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WORK)
+        self._thread = threading.Thread(target=self._run, name=f"nearfield-{name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while (work := self._queue.get()) is not None:
+            work()
+
+    def give(self, work: Callable[[], None] | None) -> None:
+        while True:
+            try:
+                self._queue.put_nowait(work)
+            except queue.Full:
+                _log.warning("%s is behind: a cancelled job is dropped", self._thread.name)
+                try:
+                    self._queue.get_nowait()
+                except queue.Empty:
+                    continue
+            else:
+                return
+
+    @property
+    def busy(self) -> bool:
+        """Does more work wait behind the present job?"""
+        return not self._queue.empty()
+
+    def finish(self, timeout_s: float) -> None:
+        self.give(None)
+        self._thread.join(timeout_s)
+
+
+class Assistant:
+    """A conversation on a card with real (or fake) models."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        card: Card,
+        ear: Ear,
+        models: Models,
+        *,
+        on_event: Callable[[Event], None],
+        on_block: Callable[[int], None] = lambda _sample: None,
+        greeting: str = "",
+    ) -> None:
+        """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`."""
+        self._conversation = conversation
+        self._card = card
+        self._ear = ear
+        self._models = models
+        self._on_event = on_event
+        self._on_block = on_block
+        self._greeting = greeting
+        self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
+        self._stopping = threading.Event()
+        self._job: int | None = None  # the one live cancel scope
+        self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
+
+    def run(self) -> None:
+        """Converse until `stop`. Raises AudioError when the card is lost. The record is closed in any case."""
+        workers = {name: _Worker(name) for name in ("stt", "llm", "tts")}
+        self._stt, self._llm, self._tts = workers["stt"], workers["llm"], workers["tts"]
+        ear = threading.Thread(target=self._listen, name="nearfield-ear", daemon=True)
+        try:
+            self._carry_out(self._conversation.open(self._greeting))
+            ear.start()
+            while not self._stopping.is_set():
+                try:
+                    message = self._inbox.get(timeout=_READ_TIMEOUT_S)
+                except queue.Empty:
+                    continue
+                self._carry_out(message())
+        finally:
+            self._stopping.set()
+            self._job = None
+            self._drain()
+            self._carry_out(self._conversation.close(self.now()))
+            self._drain()
+            for worker in workers.values():
+                worker.finish(timeout_s=5.0)
+            if ear.is_alive():
+                ear.join(2.0)
+
+    def stop(self) -> None:
+        """End `run` soon. Any thread, any number of times."""
+        self._stopping.set()
+
+    def press(self, at_s: float | None = None) -> None:
+        """The talk button goes down, now or at `at_s` (time.monotonic). Any thread."""
+        self._post(partial(self._conversation.press, self.now(at_s)))
+
+    def release(self, at_s: float | None = None) -> None:
+        """The talk button comes up, now or at `at_s` (time.monotonic). Any thread."""
+        self._post(partial(self._conversation.release, self.now(at_s)))
+
+    def now(self, at_s: float | None = None) -> int:
+        """The capture clock now, or at `at_s`: the newest block, and at most two more that have not been read yet."""
+        sample, read_s = self._heard
+        later_s = (time.monotonic() if at_s is None else at_s) - read_s
+        return max(0, sample + min(int(later_s * SAMPLE_RATE_HZ), 2 * BLOCK_SAMPLES))
+
+    # --- threads ----------------------------------------------------------------------------------------------
+
+    def _post(self, message: Callable[[], list[Output]]) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._inbox.put(message, timeout=_READ_TIMEOUT_S)
+            except queue.Full:
+                continue
+            return
+
+    def _drain(self) -> None:
+        """Nobody waits for what is still in the inbox; make room for threads that are blocked on it."""
+        while True:
+            try:
+                self._inbox.get_nowait()
+            except queue.Empty:
+                return
+
+    def _listen(self) -> None:
+        """The ear: every block through the canceller, every 32 ms of it through the VAD."""
+        meter = VoiceMeter(self._models.vad)
+        try:
+            while not self._stopping.is_set():
+                block = self._card.read(_READ_TIMEOUT_S)
+                if block is None:
+                    continue
+                clean = self._ear.process(block)
+                sample = block.sample - self._ear.delay_samples
+                self._heard = (block.sample + block.mic.size, time.monotonic())
+                self._post(partial(self._heard_block, block, clean, sample))
+                unsure = not self._ear.knows_the_room
+                for reading in meter.feed(clean, sample):
+                    self._post(partial(self._heard_voice, reading, unsure))
+        except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
+            self._post(partial(_raise, error))
+
+    def _heard_voice(self, reading: Reading, unsure: bool) -> list[Output]:
+        return self._conversation.voice(
+            reading.probability, reading.start_sample, reading.end_sample, may_be_echo=unsure
+        )
+
+    def _heard_block(self, block: Block, clean: Int16s, sample: int) -> list[Output]:
+        out = self._conversation.hear(clean, sample, block.played, block.dac_sample)
+        self._on_block(block.sample + block.mic.size)
+        return out
+
+    # --- commands ---------------------------------------------------------------------------------------------
+
+    def _carry_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Event):
+                self._on_event(output)
+            else:
+                self._do(output)
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Flush():
+                self._card.flush()
+            case Cancel(job):
+                if self._job == job:
+                    self._job = None
+            case Decode(job):
+                self._job = job
+                self._stt.give(partial(self._decode, command))
+            case Reply():
+                self._llm.give(partial(self._reply, command))
+            case Speak(job):
+                self._job = job
+                self._tts.give(partial(self._speak, command))
+            case Play(job, _, speech):
+                span = self._card.play(speech.pcm)
+                self._carry_out(self._conversation.queued(job, span, speech))
+            case Warm():
+                self._llm.give(partial(self._warm, command))
+
+    def _cancelled(self, job: int) -> Callable[[], bool]:
+        return lambda: self._job != job
+
+    def _decode(self, command: Decode) -> None:
+        cancelled = self._cancelled(command.job)
+        if cancelled():
+            return
+        try:
+            transcript = self._models.recogniser.transcribe(command.audio, cancelled=cancelled)
+        except Exception as error:  # noqa: BLE001 - a model that fails must not end the conversation
+            self._fail(command.job, "stt", error)
+        else:
+            self._post(partial(self._conversation.transcribed, command.job, transcript, self.now()))
+
+    def _reply(self, command: Reply) -> None:
+        cancelled = self._cancelled(command.job)
+        if cancelled():
+            return
+        try:
+            for piece in self._models.chat.reply(command.messages, cancelled=cancelled):
+                self._post(partial(self._conversation.token, command.job, piece, self.now()))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(command.job, "llm", error)
+        else:
+            complete = self._models.chat.last_complete
+            self._post(partial(self._conversation.written, command.job, self.now(), complete=complete))
+
+    def _speak(self, command: Speak) -> None:
+        cancelled = self._cancelled(command.job)
+        if cancelled():
+            return
+        speech = None
+        try:
+            speech = self._models.voice.speak(command.text, cancelled=cancelled)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(command.job, "tts", error)
+        self._post(partial(self._conversation.spoken, command.job, command.index, speech, self.now()))
+
+    def _warm(self, command: Warm) -> None:
+        try:
+            self._models.chat.warm(command.messages, cancelled=lambda: self._llm.busy or self._stopping.is_set())
+        except Exception:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
+            _log.exception("the language model could not be warmed")
+
+    def _fail(self, job: int, stage: Literal["stt", "llm", "tts"], error: Exception) -> None:
+        _log.error("%s failed", stage, exc_info=error)
+        message = str(error) or type(error).__name__
+        self._post(partial(self._conversation.failed, job, stage, message, self.now()))
+
+
+def _raise(error: Exception) -> list[Output]:
+    raise error

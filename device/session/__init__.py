@@ -1,0 +1,11 @@
+"""The record of what was said: `store` opens it, `recorder` writes it, `records` are its values.
+
+with SessionStore.open(path).begin("assistant") as recorder:
+    recorder.commit_turn(TurnCommitted(...))
+"""
+
+from device.session.recorder import SessionRecorder
+from device.session.records import StoredSession, StoredTurn, TurnCommitted, TurnFinished
+from device.session.store import SessionStore
+
+__all__ = ["SessionRecorder", "SessionStore", "StoredSession", "StoredTurn", "TurnCommitted", "TurnFinished"]

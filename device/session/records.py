@@ -1,0 +1,61 @@
+"""What is written down about a conversation, as plain values.
+
+    recorder.commit_turn(TurnCommitted(number=1, user_text="What time is it?", ...))
+    recorder.finish_turn(TurnFinished(number=1, reply_generated="It is noon.", reply_heard="It is noon.", ...))
+
+All `*_sample` are on the capture clock: 16,000 a second, 0 at the start of the session.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CommitReason = Literal["silence", "release", "cap", "typed"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """The user's half of a turn: from here on the assistant may speak and act."""
+
+    number: int  #: counted from 1 in its session
+    user_text: str
+    stt_probability: float | None  #: 0..1; None when typed
+    speech_start_sample: int | None  #: first voiced sample; None when typed
+    speech_end_sample: int | None  #: last voiced sample; None when typed
+    commit_sample: int
+    commit_reason: CommitReason
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """The assistant's half: what it wrote and how much of it left the loudspeaker."""
+
+    number: int
+    reply_generated: str
+    reply_heard: str
+    interrupted: bool
+    playout_start_sample: int | None = None  #: None: nothing was played
+    playout_end_sample: int | None = None
+    error: str | None = None  #: what failed in this turn, None when nothing did
+
+
+Record = TurnCommitted | TurnFinished
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session as it is in the record."""
+
+    id: int
+    started_at: str  #: UTC, ISO 8601
+    ended_at: str | None  #: None: running, or it ended without a farewell (power cut, kill)
+    persona: str
+    software_version: str
+    sample_rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTurn:
+    """A turn as it is in the record; `finished` is None when the session ended before the answer did."""
+
+    committed: TurnCommitted
+    finished: TurnFinished | None

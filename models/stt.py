@@ -1,0 +1,212 @@
+"""Speech to text with whisper.cpp.
+
+    recogniser = WhisperCpp(store.path("whisper-tiny.en"))
+    heard = recogniser.transcribe(audio)          # (n,) float32 at 16 kHz -> Transcript
+
+Whisper was trained on windows of 30 s and spends most of its time encoding the silence it is padded with. The encoder
+is given only as much of the window as the utterance needs (`context_for`); what that costs in words, and why the
+figures are these, is measured by `bench/wer.py`.
+"""
+
+import atexit
+import math
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import models.process  # first: the runtime reads what it sets up
+
+# isort: split
+import _pywhispercpp as pw
+import numpy as np
+
+from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
+from models.loop_guard import loop_start
+from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Transcript, never
+from models.transcript_filter import clean, is_phantom
+
+#: One position of the encoder is two mel frames of 10 ms.
+SAMPLES_PER_POSITION = 320
+#: The encoder's full window, 30 s.
+FULL_CONTEXT = 1500
+WINDOW_SAMPLES = FULL_CONTEXT * SAMPLES_PER_POSITION
+#: Below this tiny.en begins to repeat itself or to lose words, however short the utterance is.
+MIN_CONTEXT = 384
+#: Silence the encoder wants to see behind the last word, 2.56 s; with less of it the end of the utterance is missed.
+CONTEXT_MARGIN = 128
+#: Fast speech has some six tokens a second; what writes more than this is a loop.
+MAX_TOKENS_PER_S = 8
+MAX_TOKENS_BASE = 16
+#: Below this probability the narrow window may be to blame: the whole one gets a try, and the likelier text is taken.
+#: Of 16 spoken commands that is one ("pause", which gains three words), of 75 read sentences none, of 30 digits two.
+DOUBTFUL_PROBABILITY = 0.2
+#: Shorter audio is not worth a decode: whisper.cpp refuses less than 100 ms.
+MIN_SAMPLES = SAMPLE_RATE_HZ // 10
+#: "ggml", the first word of every whisper.cpp model file.
+_MAGIC = b"lmgg"
+_LOG_ERROR = 4
+
+_log: deque[tuple[int, str]] = deque(maxlen=50)
+pw.whisper_log_set(lambda level, text: _log.append((level, text)))
+# the callback is Python's: whisper.cpp must not call it while the interpreter goes down
+atexit.register(pw.whisper_log_set, None)
+
+
+def context_for(samples: int) -> int:
+    """Encoder positions for `samples` of audio at 16 kHz: its length and a margin, between a floor and the window."""
+    needed = math.ceil(samples / SAMPLES_PER_POSITION) + CONTEXT_MARGIN
+    return min(max(needed, MIN_CONTEXT), FULL_CONTEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decode:
+    text: str
+    probability: float
+    loop: bool
+
+
+class WhisperCpp:
+    """One loaded model. Calls from several threads wait for each other."""
+
+    def __init__(self, path: Path, *, language: str = "en", threads: int = 0, initial_prompt: str = "") -> None:
+        """Load `path` (ggml, f16 or quantised) and decode some silence, so that the first utterance is not slower.
+
+        `language`: ISO 639-1 code; the English-only models take "en". `threads`: 0 is min(4, cores). `initial_prompt`:
+        words to expect, such as names of rooms. Raises ModelMissingError, ModelDamagedError.
+        """
+        self._lock = threading.Lock()
+        self._path = path
+        self._prompt = initial_prompt
+        self._context = _load(path)
+        self._params: Any = pw.whisper_full_default_params(pw.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
+        self._params.language = language
+        self._params.n_threads = models.process.worker_threads(threads, most=4)
+        self._params.no_context = True  # an utterance does not depend on the one before
+        self._params.suppress_blank = True
+        for name in ("print_progress", "print_realtime", "print_timestamps", "print_special"):
+            setattr(self._params, name, False)
+        self._decode(np.zeros(SAMPLE_RATE_HZ // 2, dtype=np.float32), MIN_CONTEXT, never)
+
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:
+        """`audio`: (n,) float32 in -1..1, 16 kHz, of any length. Raises ModelRunError.
+
+        whisper.cpp asks `cancelled` between the encoder and the decoder and after every token, so that a cancelled
+        call comes back after at most one pass of the encoder.
+        """
+        started = time.perf_counter()
+        audio = np.ascontiguousarray(audio, dtype=np.float32)
+        decode = None
+        if not cancelled() and len(audio) >= MIN_SAMPLES:
+            with self._lock:
+                decode = self._decode_well(audio, cancelled)
+        text, probability = ("", 0.0) if decode is None else (decode.text, decode.probability)
+        if is_phantom(text, probability=probability, audio=audio):
+            text, probability = "", 0.0
+        return Transcript(
+            text=text,
+            probability=probability,
+            audio_ms=len(audio) * 1000 / SAMPLE_RATE_HZ,
+            decode_ms=(time.perf_counter() - started) * 1000,
+            complete=decode is not None or len(audio) < MIN_SAMPLES,
+        )
+
+    def close(self) -> None:
+        """Free the model; the object is of no use afterwards."""
+        with self._lock:
+            if self._context is not None:
+                pw.whisper_free(self._context)
+                self._context = None
+
+    def _decode_well(self, audio: Floats, cancelled: Cancelled) -> _Decode | None:
+        """Decode; once more with the whole window when the first attempt is doubtful or went round in circles."""
+        if self._context is None:
+            raise ModelRunError(f"{self._path.name} is closed")
+        context = context_for(len(audio))
+        first = self._decode(audio, context, cancelled)
+        if first is None or context == FULL_CONTEXT or not first.text:
+            return first
+        if not first.loop and first.probability >= DOUBTFUL_PROBABILITY:
+            return first
+        second = self._decode(audio, FULL_CONTEXT, cancelled)
+        if second is None or first.loop:
+            return second
+        return max(first, second, key=lambda decode: decode.probability)
+
+    def _decode(self, audio: Floats, context: int, cancelled: Cancelled) -> _Decode | None:
+        """One run over `audio`; None when cancelled."""
+        params, long = self._params, len(audio) > WINDOW_SAMPLES
+        params.audio_ctx = context
+        params.initial_prompt = self._prompt
+        # Time stamps cost a token or two, but without them a model that sees a short window repeats itself.
+        # Up to 30 s are one segment: with several, the silence behind the first would be encoded and decoded again.
+        params.no_timestamps = False
+        params.single_segment = not long
+        params.max_tokens = 0 if long else MAX_TOKENS_BASE + MAX_TOKENS_PER_S * len(audio) // SAMPLE_RATE_HZ
+        # One pass: whisper.cpp's answer to a doubtful decode is up to five more, each as long as the first. Only long
+        # audio, for which nobody waits in a conversation, gets them: there a loop would swallow what follows it.
+        params.temperature_inc = 0.2 if long else 0.0
+        aborted = False
+
+        def abort() -> bool:
+            nonlocal aborted
+            aborted = aborted or cancelled()
+            return aborted
+
+        pw.assign_abort_callback(params, abort)
+        _log.clear()
+        try:
+            status = pw.whisper_full(self._context, params, audio, len(audio))
+        except Exception as error:  # the binding raises bare C++ exceptions
+            raise ModelRunError(f"{self._path.name} failed: {error}") from error
+        finally:
+            pw.assign_abort_callback(params, None)
+        if aborted:
+            return None
+        if status != 0:
+            raise ModelRunError(f"{self._path.name} failed: {_last_error() or f'whisper_full returned {status}'}")
+        return self._read(long=long)
+
+    def _read(self, *, long: bool) -> _Decode:
+        """Text and probability of the words alone: time stamps and other marks are tokens from `eot` on."""
+        context, end = self._context, pw.whisper_token_eot(self._context)
+        ids: list[int] = []
+        logs: list[float] = []
+        for segment in range(pw.whisper_full_n_segments(context)):
+            for i in range(pw.whisper_full_n_tokens(context, segment)):
+                token = pw.whisper_full_get_token_id(context, segment, i)
+                if token < end:
+                    ids.append(token)
+                    logs.append(math.log(max(pw.whisper_full_get_token_p(context, segment, i), 1e-9)))
+        circle = None if long else loop_start(ids)
+        spoken = ids if circle is None else ids[:circle]
+        raw = b"".join(pw.whisper_token_to_bytes(context, token) for token in spoken)
+        text = clean(raw.decode("utf-8", errors="replace"))
+        return _Decode(text, math.exp(sum(logs) / len(logs)) if logs and text else 0.0, circle is not None)
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelMissingError(f"no model file {path}", hint="fetch it with 'nearfield models pull'")
+    repair = "check it with 'nearfield models verify'"
+    with path.open("rb") as file:
+        if file.read(4) != _MAGIC:
+            raise ModelDamagedError(f"{path} is not a whisper.cpp model", hint=repair)
+    options: Any = pw.whisper_context_default_params()
+    options.use_gpu = False
+    # Flash attention pads the encoder's window to a multiple of 256 and reads what an earlier decode left in the
+    # padding (whisper.cpp 1.8.5): the same audio then gives different words from call to call. It is no faster here.
+    options.flash_attn = False
+    _log.clear()
+    context = pw.whisper_init_from_file_with_params(str(path), options)
+    # on failure the binding hands out an object round a null pointer; only the log tells
+    if problem := _last_error():
+        raise ModelDamagedError(f"{path} cannot be loaded: {problem}", hint=repair)
+    return context
+
+
+def _last_error() -> str:
+    """The first error that whisper.cpp logged since the log was cleared."""
+    return next((text.strip() for level, text in _log if level == _LOG_ERROR), "")

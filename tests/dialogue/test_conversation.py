@@ -1,0 +1,348 @@
+"""Whole conversations on virtual time: who has the turn, what is committed, what was heard."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual_rim import MS, VirtualRim
+
+from device.dialogue import events as ev
+from device.dialogue.commands import Cancel, Decode, Flush, Play, Reply, Speak
+from device.dialogue.conversation import Policy
+from device.dialogue.endpointer import EndpointPolicy
+from models.protocols import Message
+
+QUESTION = "What is the capital of France?"
+ANSWER = "The capital of France is Paris. It lies on the Seine, and it is a large city."
+
+
+def asked(rim: VirtualRim) -> list[tuple[str, str]]:
+    return [(m.role, m.text) for m in rim.asked[-1]]
+
+
+def test_a_question_gets_its_answer_in_order() -> None:
+    rim = VirtualRim(answers=[ANSWER])
+    rim.say(1000, 2500, QUESTION)
+    rim.run(12_000)
+    assert [k for k in rim.kinds() if k not in ("clause", "state", "partial")] == [
+        "speech_start",
+        "llm_first_token",
+        "tts_first_audio",
+        "speech_end",
+        "final",
+        "commit",
+        "playout_start",
+        "playout_end",
+    ]
+    assert [e.state for e in rim.of(ev.StateChange)] == ["idle", "listening", "thinking", "speaking", "idle"]
+    (end,) = rim.of(ev.PlayoutEnd)
+    assert end.generated == end.heard == ANSWER
+    assert [(m.role, m.text) for m in rim.talk.history.messages[1:]] == [("user", QUESTION), ("assistant", ANSWER)]
+
+
+def test_nothing_sounds_before_the_commit_though_it_is_ready() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(endpoint=EndpointPolicy(end_silence_ms=3000)))
+    rim.say(1000, 2500, QUESTION)
+    rim.run(5300)
+    assert any(isinstance(c, Speak) for _, c in rim.commands), "the answer should have been prepared"
+    assert not any(isinstance(c, Play) for _, c in rim.commands)
+    assert rim.talk.history.messages == (Message("system", "Be brief."),)
+    rim.run(12_000)
+    (commit,) = rim.of(ev.Commit)
+    (start,) = rim.of(ev.PlayoutStart)
+    assert commit.sample - 2500 * MS >= 3000 * MS - 512
+    assert start.sample - commit.sample <= 2 * 160, "what was prepared sounds at once"
+
+
+def test_a_pause_to_think_discards_the_hypothesis_without_a_trace() -> None:
+    rim = VirtualRim(answers=["Wrong.", "Right."])
+    rim.say(1000, 2000, "What is the capital")
+    rim.say(2450, 3200, "of France?")  # a pause of 450 ms, longer than it takes to speculate
+    rim.run(9000)
+    assert len(rim.of(ev.Commit)) == 1
+    assert rim.of(ev.Commit)[0].text == QUESTION
+    assert asked(rim)[1:] == [("user", QUESTION)]
+    assert rim.of(ev.PlayoutEnd)[0].heard == "Right."
+    assert "Wrong." not in rim.truly_heard()
+    assert sum(isinstance(c, Cancel) for _, c in rim.commands) == 1
+
+
+def test_a_slow_recogniser_delays_the_commit_but_loses_nothing() -> None:
+    rim = VirtualRim(answers=[ANSWER], stt_ms=2000)
+    rim.say(1000, 2500, QUESTION)
+    rim.run(14_000)
+    assert rim.of(ev.Commit)[0].sample >= (2600 + 2000) * MS
+    assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
+
+
+def test_speech_that_goes_on_while_the_transcript_is_awaited_belongs_to_the_same_turn() -> None:
+    rim = VirtualRim(answers=["One.", "Two."], stt_ms=1500)
+    rim.say(1000, 2000, "What is the capital")
+    rim.say(2900, 3600, "of France?")
+    rim.run(12_000)
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION]
+
+
+def test_noise_without_words_comes_to_nothing() -> None:
+    rim = VirtualRim(hears=lambda _: "")
+    rim.say(1000, 1500, "(cough)")
+    rim.run(5000)
+    assert not rim.of(ev.Commit)
+    assert rim.talk.state == "idle"
+    assert len(rim.talk.history.messages) == 1
+    rim.hears = lambda text: text
+    rim.answers = [ANSWER]
+    rim.say(6000, 7000, QUESTION)
+    rim.run(14_000)
+    assert rim.of(ev.Commit)[0].turn == 1, "what came to nothing takes no number"
+
+
+@pytest.mark.parametrize("onset_ms", [5100, 5350, 6000, 7100])
+def test_an_interruption_silences_at_once_and_history_keeps_what_was_heard(onset_ms: int) -> None:
+    rim = VirtualRim(answers=[ANSWER, "Fine."])
+    rim.say(1000, 2500, QUESTION)
+    rim.say(onset_ms, onset_ms + 900, "Stop, that is enough.")
+    rim.run(14_000)
+    (cut,) = rim.of(ev.Interrupted)
+    flushed = next(t for t, c in rim.commands if isinstance(c, Flush))
+    assert flushed == cut.sample
+    first_answer = [s for s in rim.sounded if s[2] < (onset_ms + 900) * MS]
+    assert max(dac for *_, dac in first_answer) + 160 - cut.sample <= 2 * 160
+    assert 0 <= cut.sample - onset_ms * MS <= 260 * MS
+    assert 0 < len(cut.heard) < len(ANSWER)
+    assert ANSWER.startswith(cut.heard)
+    assert rim.truly_heard() == f"{cut.heard} Fine."
+    assert [(m.role, m.text) for m in rim.talk.history.messages[1:]] == [
+        ("user", QUESTION),
+        ("assistant", cut.heard),
+        ("user", "Stop, that is enough."),
+        ("assistant", "Fine."),
+    ]
+
+
+def test_an_answer_of_which_nothing_was_heard_leaves_no_trace() -> None:
+    rim = VirtualRim(answers=[ANSWER, "Madrid."], first_token_ms=2000)
+    rim.say(1000, 2000, "What is the capital of France?")
+    rim.say(3200, 4000, "I mean of Spain.")
+    rim.run(12_000)
+    (cut,) = rim.of(ev.Interrupted)
+    assert cut.heard == ""
+    assert asked(rim)[1:] == [("user", "What is the capital of France? I mean of Spain.")]
+    assert rim.of(ev.PlayoutEnd)[0].heard == "Madrid."
+
+
+def test_without_barge_in_the_answer_is_finished() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(barge_in=False))
+    rim.say(1000, 2500, QUESTION)
+    rim.say(5000, 5900, "Stop.")
+    rim.run(12_000)
+    assert not rim.of(ev.Interrupted)
+    assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
+
+
+def test_before_the_room_is_known_its_own_voice_interrupts_nothing() -> None:
+    rim = VirtualRim(answers=[ANSWER, "Fine."], room_known=False)
+    rim.say(1000, 2500, QUESTION)
+    rim.say(3600, 4400, "(echo)")
+    rim.say(5000, 6500, "Stop, that is enough.")
+    rim.run(5400)
+    assert not rim.of(ev.Interrupted)
+    rim.room_known = True
+    rim.run(14_000)
+    assert len(rim.of(ev.Interrupted)) == 1, "who still speaks then is heard"
+
+
+def test_a_held_button_ends_at_its_release_and_not_at_a_pause() -> None:
+    rim = VirtualRim(answers=["Wrong.", ANSWER], policy=Policy(open_microphone=False))
+    rim.press(900)
+    rim.say(1000, 1800, "What is")
+    rim.say(4000, 4800, "the capital of France?")
+    rim.release(4900)
+    rim.run(12_000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == QUESTION
+    assert commit.reason == "release"
+    assert commit.sample <= (4900 + rim.stt_ms + 20) * MS
+    assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
+
+
+def test_push_to_talk_alone_is_deaf_without_the_button() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(open_microphone=False))
+    rim.say(1000, 2500, QUESTION)
+    rim.run(6000)
+    assert not any(isinstance(c, Decode) for _, c in rim.commands)
+    assert rim.kinds() == ["state"]
+
+
+def test_a_tap_on_the_button_is_nothing() -> None:
+    rim = VirtualRim(answers=[ANSWER])
+    rim.press(1000)
+    rim.release(1090)
+    rim.run(4000)
+    assert rim.talk.state == "idle"
+    assert not any(isinstance(c, Decode) for _, c in rim.commands)
+
+
+def test_the_button_interrupts_at_once() -> None:
+    rim = VirtualRim(answers=[ANSWER, "Fine."], policy=Policy(barge_in=False))
+    rim.say(1000, 2500, QUESTION)
+    rim.press(5000)
+    rim.say(5100, 5900, "Stop.")
+    rim.release(6000)
+    rim.run(14_000)
+    (cut,) = rim.of(ev.Interrupted)
+    assert cut.sample - 5000 * MS <= 160
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION, "Stop."]
+
+
+def test_a_press_while_talking_keeps_what_was_said_before_it() -> None:
+    rim = VirtualRim(answers=[ANSWER])
+    rim.say(1000, 2500, QUESTION)
+    rim.press(1800)
+    rim.release(2600)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == QUESTION
+    assert commit.reason == "release"
+
+
+def test_an_utterance_that_never_ends_is_capped() -> None:
+    rim = VirtualRim(answers=["First.", "Second."], policy=Policy(endpoint=EndpointPolicy(max_utterance_ms=5000)))
+    rim.say(1000, 8000, "On and on and on.")
+    rim.say(9000, 10_000, QUESTION)
+    rim.run(16_000)
+    assert [(e.reason, e.text) for e in rim.of(ev.Commit)] == [("cap", "On and on and on."), ("silence", QUESTION)]
+    assert rim.of(ev.Commit)[0].sample <= 6500 * MS
+
+
+def test_an_empty_answer_is_owned_up_to() -> None:
+    rim = VirtualRim(answers=["🙂 ```x = 1```"])
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    assert rim.of(ev.PlayoutEnd)[0].heard == rim.policy.answer.empty_text
+
+
+def test_an_answer_cut_off_at_its_longest_ends_with_a_whole_clause() -> None:
+    rim = VirtualRim(answers=["It is a city. It has a golden ret"], cut_off=True)
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    assert rim.of(ev.PlayoutEnd)[0].heard == "It is a city."
+
+
+def test_a_language_model_that_fails_is_owned_up_to() -> None:
+    rim = VirtualRim(answers=[RuntimeError("out of memory"), ANSWER])
+    rim.say(1000, 2500, QUESTION)
+    rim.say(8500, 9500, QUESTION)
+    rim.run(18_000)
+    (failure,) = rim.of(ev.Failure)
+    assert (failure.stage, failure.message) == ("llm", "out of memory")
+    assert [e.heard for e in rim.of(ev.PlayoutEnd)] == [rim.policy.answer.failed_text, ANSWER]
+
+
+def test_a_recogniser_that_fails_is_owned_up_to() -> None:
+    rim = VirtualRim(hears=lambda _: RuntimeError("bad model"))
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    assert {f.stage for f in rim.of(ev.Failure)} == {"stt"}
+    assert not rim.of(ev.Commit)
+    assert rim.truly_heard() == rim.policy.answer.unheard_text
+    assert rim.talk.state == "idle"
+
+
+def test_a_voice_that_makes_no_sound_ends_the_turn_unheard() -> None:
+    rim = VirtualRim(answers=[ANSWER], voice_works=False)
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    (end,) = rim.of(ev.PlayoutEnd)
+    assert (end.generated, end.heard) == (ANSWER, "")
+    assert rim.talk.state == "idle"
+
+
+def test_results_for_a_job_that_is_gone_are_ignored() -> None:
+    rim = VirtualRim(answers=[ANSWER])
+    rim.say(1000, 2500, QUESTION)
+    rim.run(2800)
+    job = next(c.job for _, c in rim.commands if isinstance(c, Decode))
+    assert rim.talk.token(job + 7, "Boo.", rim.clock) == []
+    assert rim.talk.written(job + 7, rim.clock) == []
+    assert rim.talk.failed(job + 7, "llm", "boo", rim.clock) == []
+
+
+def test_closing_in_the_middle_of_an_answer_keeps_what_was_heard() -> None:
+    rim = VirtualRim(answers=[ANSWER])
+    rim.say(1000, 2500, QUESTION)
+    rim.run(5000)
+    out = rim.talk.close(rim.clock)
+    (cut,) = [e for e in out if isinstance(e, ev.Interrupted)]
+    assert cut.heard == rim.truly_heard() != ""
+    assert rim.talk.state == "idle"
+
+
+def test_a_greeting_is_spoken_and_remembered() -> None:
+    rim = VirtualRim()
+    rim._take(rim.talk._announce("Hello there.", 0))
+    rim.run(3000)
+    assert rim.truly_heard() == "Hello there."
+    assert rim.talk.history.messages[-1] == Message("assistant", "Hello there.")
+
+
+def test_a_long_answer_is_synthesised_as_it_is_played() -> None:
+    rim = VirtualRim(answers=[" ".join(f"This is sentence number {i}, and it goes on." for i in range(60))])
+    rim.say(1000, 2500, QUESTION)
+    rim.run(30_000)
+    waiting = rim._written - max(e for _, e, _ in rim.sounded)
+    longest = max(len(s.pcm) for _, s in rim.spans)
+    assert waiting <= rim.policy.answer.ahead_samples + (rim.policy.answer.ahead_clauses + 1) * longest
+    starts = [s.start for s, _ in rim.spans]
+    played = [s for s, _, _ in rim.sounded]
+    assert played == sorted(played)
+    assert starts == sorted(starts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    stretches=st.lists(st.tuples(st.integers(40, 2500), st.integers(40, 2500)), min_size=1, max_size=7),
+    stt_ms=st.integers(10, 1500),
+    first_token_ms=st.integers(5, 1200),
+    tts_ms=st.integers(5, 800),
+    button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=2),
+)
+def test_whatever_people_do(
+    stretches: list[tuple[int, int]], stt_ms: int, first_token_ms: int, tts_ms: int, button: list[tuple[int, int]]
+) -> None:
+    rim = VirtualRim(answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms)
+    at = 500
+    for n, (gap, length) in enumerate(stretches):
+        rim.say(at + gap, at + gap + length, f"Words {n}.")
+        at += gap + length
+    down = 0
+    for start, length in sorted(button):
+        if start > down:
+            rim.press(start)
+            rim.release(start + length)
+            down = start + length
+    rim.run(max(at, down) + 25_000)
+    assert rim.talk.state == "idle"
+    # turn numbers are contiguous, and every committed turn ends exactly once
+    commits = [e.turn for e in rim.of(ev.Commit)]
+    assert commits == list(range(1, len(commits) + 1))
+    assert sorted(e.turn for e in rim.events if isinstance(e, ev.PlayoutEnd | ev.Interrupted) and e.turn) == commits
+    # nothing is handed to the loudspeaker for a turn that is not committed
+    committed_jobs = set()
+    jobs = {c.job: n for n, (_, c) in enumerate(rim.commands) if isinstance(c, Reply)}
+    for _, command in rim.commands:
+        if isinstance(command, Play):
+            committed_jobs.add(command.job)
+    assert committed_jobs <= set(jobs)
+    assert len(committed_jobs) <= len(commits)
+    # the ledger agrees with the loudspeaker, and history with both
+    heard = [e.heard for e in rim.events if isinstance(e, ev.PlayoutEnd | ev.Interrupted)]
+    assert " ".join(h for h in heard if h) == rim.truly_heard()
+    assert [m.text for m in rim.talk.history.messages if m.role == "assistant"] == [h for h in heard if h]
+    roles = [m.role for m in rim.talk.history.messages[1:]]
+    assert all(a != b for a, b in itertools.pairwise(roles) if a == "user")
+    # times never run backwards within a turn's own sequence
+    for turn in commits:
+        times = {e.type: e.sample for e in rim.events if e.turn == turn}
+        assert times["final"] <= times["commit"]

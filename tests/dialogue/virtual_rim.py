@@ -1,0 +1,196 @@
+"""A whole conversation on virtual time: the world around `Conversation`, with scripted ends and no threads.
+
+    rim = VirtualRim(answers=["Paris."]); rim.say(1000, 2000, "What is the capital of France?"); rim.run(6000)
+
+The microphone is a list of spoken stretches, each model a latency and a script, the loudspeaker a list of samples.
+Results come back when their time has come; what was played is kept, so that a test can hold the ledger against it.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from device.card import BLOCK_SAMPLES, Span
+from device.dialogue.commands import Cancel, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
+from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.events import Event
+from models.protocols import Mark, Message, Speech, Transcript
+
+MS = 16  # samples
+FRAME = 512
+SAMPLES_PER_CHAR = 60 * MS
+
+
+def fake_speech(text: str) -> Speech:
+    """60 ms a character, loud throughout, one mark a word."""
+    ends = [i for i in range(1, len(text) + 1) if i == len(text) or text[i] == " "]
+    marks = tuple(Mark(end, end * SAMPLES_PER_CHAR) for end in ends)
+    return Speech(text, np.full(len(text) * SAMPLES_PER_CHAR, 1000, np.int16), marks)
+
+
+@dataclass
+class Said:
+    start_sample: int
+    end_sample: int
+    text: str
+
+
+@dataclass
+class VirtualRim:
+    answers: list[str | Exception] = field(default_factory=list)
+    policy: Policy = field(default_factory=Policy)
+    stt_ms: int = 150
+    first_token_ms: int = 40
+    token_ms: int = 6
+    tts_ms: int = 45
+    voice_works: bool = True
+    room_known: bool = True  # by the echo canceller
+    cut_off: bool = False  # answers end at their longest length
+    hears: Callable[[str], str | Exception] = lambda text: text
+
+    def __post_init__(self) -> None:
+        self.talk = Conversation(self.policy, "Be brief.")
+        self.said: list[Said] = []
+        self.events: list[Event] = []
+        self.commands: list[tuple[int, Command]] = []
+        self.asked: list[tuple[Message, ...]] = []  # what the language model was asked, per Reply
+        self.clock = 0
+        self._live: int | None = None
+        self._due: list[tuple[int, int, Callable[[], list[Output]]]] = []
+        self._seq = 0
+        self._ring: list[tuple[int, int, int]] = []  # (start position, end position, next position to play)
+        self._written = 0
+        self._flush = False
+        self.sounded: list[tuple[int, int, int]] = []  # (position start, end, dac sample) of what was played
+        self.spans: list[tuple[Span, Speech]] = []
+        self._next_frame = FRAME
+        self._take(self.talk.open())
+
+    # --- script -------------------------------------------------------------------------------------------------
+
+    def say(self, start_ms: int, end_ms: int, text: str) -> None:
+        self.said.append(Said(start_ms * MS, end_ms * MS, text))
+
+    def at(self, ms: int, action: Callable[[], list[Output]]) -> None:
+        self._later(ms * MS - self.clock, action)
+
+    def press(self, ms: int) -> None:
+        self.at(ms, lambda: self.talk.press(self.clock))
+
+    def release(self, ms: int) -> None:
+        self.at(ms, lambda: self.talk.release(self.clock))
+
+    def run(self, until_ms: int) -> "VirtualRim":
+        while self.clock < until_ms * MS:
+            self._tick()
+        return self
+
+    # --- what a test asks ---------------------------------------------------------------------------------------
+
+    def kinds(self) -> list[str]:
+        return [e.type for e in self.events]
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        return [e for e in self.events if isinstance(e, kind)]
+
+    def truly_heard(self) -> str:
+        """From the loudspeaker's own record: every word of which all samples were played."""
+        words = []
+        for span, speech in self.spans:
+            start = 0
+            for mark in speech.marks:
+                first, last = span.start + (start * SAMPLES_PER_CHAR), span.start + mark.samples
+                if sum(max(0, min(e, last) - max(s, first)) for s, e, _ in self.sounded) == last - first:
+                    words.append(speech.text[start : mark.chars].strip())
+                start = mark.chars
+        return " ".join(words)
+
+    # --- the world ----------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        sample = self.clock
+        self.clock += BLOCK_SAMPLES
+        while self._due and self._due[0][0] <= self.clock:
+            self._take(heapq.heappop(self._due)[2]())
+        self._take(self.talk.hear(np.zeros(BLOCK_SAMPLES, np.int16), sample, self._play_block(sample), sample + 160))
+        while self._next_frame <= self.clock:
+            start = self._next_frame - FRAME
+            overlap = sum(max(0, min(s.end_sample, start + FRAME) - max(s.start_sample, start)) for s in self.said)
+            self._take(self._voice(0.95 if overlap >= FRAME // 2 else 0.02, start))
+            self._next_frame += FRAME
+
+    def _voice(self, probability: float, start: int) -> list[Output]:
+        return self.talk.voice(probability, start, start + FRAME, may_be_echo=not self.room_known)
+
+    def _play_block(self, sample: int) -> Span:
+        if self._flush:
+            self._ring.clear()
+            self._flush = False
+        if not self._ring:
+            return Span(self._written, self._written)
+        start, end, at = self._ring[0]
+        to = min(end, at + BLOCK_SAMPLES)  # a block never joins two sounds: simple, and harder for the ledger
+        self.sounded.append((at, to, sample + 160))
+        if to == end:
+            self._ring.pop(0)
+        else:
+            self._ring[0] = (start, end, to)
+        return Span(at, to)
+
+    def _later(self, samples: int, action: Callable[[], list[Output]]) -> None:
+        self._seq += 1
+        heapq.heappush(self._due, (self.clock + max(0, samples), self._seq, action))
+
+    def _take(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Event):
+                self.events.append(output)
+            else:
+                self.commands.append((self.clock, output))
+                self._do(output)
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Decode(job, audio):
+                self._live = job
+                end = self.clock
+                start = end - len(audio) - 1
+                text = " ".join(s.text for s in self.said if s.start_sample < end and s.end_sample > start)
+                self._later(self.stt_ms * MS, lambda: self._transcribed(job, self.hears(text), len(audio)))
+            case Reply(job, messages):
+                self.asked.append(messages)
+                answer = self.answers.pop(0) if self.answers else ""
+                if isinstance(answer, Exception):
+                    text = str(answer)
+                    self._later(self.first_token_ms * MS, lambda: self.talk.failed(job, "llm", text, self.clock))
+                    return
+                delay = self.first_token_ms
+                for piece in (answer[i : i + 4] for i in range(0, len(answer), 4)):
+                    self._later(delay * MS, lambda p=piece: self.talk.token(job, p, self.clock))  # type: ignore[misc]
+                    delay += self.token_ms
+                self._later(delay * MS, lambda: self.talk.written(job, self.clock, complete=not self.cut_off))
+            case Speak(job, index, text):
+                self._live = job
+                speech = fake_speech(text) if self.voice_works else None
+                self._later(self.tts_ms * MS, lambda: self.talk.spoken(job, index, speech, self.clock))
+            case Play(job, _, speech):
+                span = Span(self._written, self._written + len(speech.pcm))
+                self._written = span.end
+                self._ring.append((span.start, span.end, span.start))
+                self.spans.append((span, speech))
+                self._take(self.talk.queued(job, span, speech))
+            case Flush():
+                self._flush = True
+            case Cancel(job):
+                if self._live == job:
+                    self._live = None
+            case Warm():
+                pass
+
+    def _transcribed(self, job: int, heard: str | Exception, samples: int) -> list[Output]:
+        if isinstance(heard, Exception):
+            return self.talk.failed(job, "stt", str(heard), self.clock)
+        transcript = Transcript(heard, 0.9 if heard else 0.0, samples / MS, float(self.stt_ms))
+        return self.talk.transcribed(job, transcript, self.clock)

@@ -1,0 +1,150 @@
+"""The canceller on a room with a known impulse response."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from dsp.echo import EchoCanceller
+from dsp.levels import rms_dbfs
+from dsp.types import Int16s
+
+RATE = 16_000
+ROOM = 0.4 * np.random.default_rng(7).standard_normal(1600) * np.exp(-np.arange(1600) / 300)
+
+
+def talk(seconds: float, seed: int) -> Int16s:
+    """Noise coloured and modulated like syllables."""
+    n = int(seconds * RATE)
+    noise = np.convolve(np.random.default_rng(seed).normal(0, 3000, n), np.ones(6) / 6, "same")
+    return (noise * np.clip(np.sin(2 * np.pi * 3 * np.arange(n) / RATE) + 0.3, 0, 1)).astype(np.int16)
+
+
+def echo_of(far: Int16s) -> Int16s:
+    return np.clip(np.convolve(far.astype(float), ROOM * 0.3)[: len(far)], -32768, 32767).astype(np.int16)
+
+
+def run(canceller: EchoCanceller, near: Int16s, far: Int16s) -> Int16s:
+    blocks = range(0, len(near) // 160 * 160, 160)
+    return np.concatenate([canceller.process(near[at : at + 160], far[at : at + 160]) for at in blocks])
+
+
+def test_echo_goes_away() -> None:
+    far = talk(8, 1)
+    near = echo_of(far)
+    with EchoCanceller() as canceller:
+        clean = run(canceller, near, far)
+    late = slice(4 * RATE, None)
+    assert rms_dbfs(near[late]) - rms_dbfs(clean[late]) > 35
+
+
+def test_the_first_second_is_not_let_through_either() -> None:
+    far = talk(3, 1)
+    near = echo_of(far)
+    with EchoCanceller() as canceller:
+        clean = run(canceller, near, far)
+    first = slice(800, RATE)
+    assert rms_dbfs(near[first]) - rms_dbfs(clean[first]) > 20
+
+
+def test_the_near_end_is_untouched_while_nothing_plays() -> None:
+    near = np.diff(talk(3, 2), prepend=0).astype(np.int16)  # little below 50 Hz, where the filter has a notch
+    with EchoCanceller() as canceller:
+        clean = run(canceller, near, np.zeros_like(near))
+        delay = canceller.delay_samples
+    difference = clean[delay + 8000 :].astype(float) - near[8000 : len(clean) - delay]
+    assert 20 * np.log10(np.std(difference) / np.std(near)) < -20
+    assert rms_dbfs(clean[delay:]) == pytest.approx(rms_dbfs(near[:-delay]), abs=0.5)
+
+
+def test_delay_is_what_it_says_in_both_states() -> None:
+    near, far = talk(4, 2), talk(4, 1)
+    for reference in (np.zeros_like(far), (far // 64).astype(np.int16)):  # silent, and quiet but playing
+        with EchoCanceller() as canceller:
+            clean = run(canceller, near, reference)
+            delay = canceller.delay_samples
+        heard = clean[3 * RATE : 4 * RATE - 400].astype(float)
+        scores = [float(np.dot(near[3 * RATE - lag : 4 * RATE - 400 - lag], heard)) for lag in range(400)]
+        assert int(np.argmax(scores)) == delay
+
+
+def test_the_user_is_heard_over_the_echo() -> None:
+    far = talk(8, 1)
+    user = np.zeros_like(far)
+    user[6 * RATE :] = talk(2, 5)
+    near = (echo_of(far).astype(int) + user).clip(-32768, 32767).astype(np.int16)
+    with EchoCanceller() as canceller:
+        clean = run(canceller, near, far)
+    assert rms_dbfs(clean[6 * RATE :]) > rms_dbfs(user[6 * RATE :]) - 6
+    assert rms_dbfs(clean[6 * RATE :]) > rms_dbfs(clean[4 * RATE : 6 * RATE]) + 20
+
+
+def test_no_jump_when_the_far_end_starts_and_stops() -> None:
+    t = np.arange(4 * RATE) / RATE
+    near = (8000 * np.sin(2 * np.pi * 300 * t)).astype(np.int16)
+    far = np.zeros_like(near)
+    far[RATE : 2 * RATE] = 200  # sounds, but is not in the microphone
+    with EchoCanceller() as canceller:
+        clean = run(canceller, near, far).astype(int)
+    assert np.abs(np.diff(clean[800:])).max() < 2 * np.abs(np.diff(near.astype(int))).max()
+
+
+def test_reset_forgets_the_room() -> None:
+    far = talk(6, 1)
+    near = echo_of(far)
+    with EchoCanceller() as canceller:
+        run(canceller, near, far)
+        canceller.reset()
+        again = run(canceller, near[:1600], far[:1600])
+    with EchoCanceller() as fresh:
+        first = run(fresh, near[:1600], far[:1600])
+    assert abs(rms_dbfs(again) - rms_dbfs(first)) < 12
+
+
+def test_cancellers_in_threads_share_nothing() -> None:
+    """`process` runs without the GIL: several at once must give what one alone gives."""
+    far = talk(2, 1)
+    near = echo_of(far)
+
+    def alone() -> Int16s:
+        with EchoCanceller() as canceller:
+            return run(canceller, near, far)
+
+    results: list[Int16s] = []
+    threads = [threading.Thread(target=lambda: results.append(alone())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = alone()
+    assert all(np.array_equal(result, expected) for result in results)
+
+
+def test_wrong_blocks_are_refused() -> None:
+    block = np.zeros(160, np.int16)
+    with EchoCanceller() as canceller:
+        with pytest.raises(ValueError, match="160"):
+            canceller.process(block[:159], block)
+        with pytest.raises(ValueError, match="160"):
+            canceller.process(block, np.zeros((160, 1), np.int16))
+        with pytest.raises(TypeError, match="int16"):
+            canceller.process(block, block.astype(np.float32))  # type: ignore[arg-type]
+
+
+def test_closed_is_an_error_not_a_crash() -> None:
+    canceller = EchoCanceller()
+    canceller.close()
+    canceller.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        canceller.process(np.zeros(160, np.int16), np.zeros(160, np.int16))
+
+
+@pytest.mark.parametrize("tail_ms", [0, 9, 1001, float("nan")])
+def test_impossible_tails_are_refused(tail_ms: float) -> None:
+    with pytest.raises(ValueError, match="tail_ms"):
+        EchoCanceller(tail_ms)
+
+
+def test_amplification_is_refused() -> None:
+    with pytest.raises(ValueError, match="below 0"):
+        EchoCanceller(noise_suppress_db=3)

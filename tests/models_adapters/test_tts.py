@@ -1,0 +1,198 @@
+"""Piper: what it says, how loud, where the words are, cancelling, bad files."""
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.errors import ModelDamagedError, ModelMissingError
+from models.loudness import loudness_lufs
+from models.protocols import Mark, Speech
+from models.tts import PAUSES_MS, PiperVoice
+
+CLAUSES = ["The lamp is on.", "No.", "To boil an egg,", "you need to heat the water.", "What would you like to do?"]
+
+
+def level_lufs(speech: Speech) -> float:
+    pcm = speech.pcm / 32768
+    return loudness_lufs(pcm[: np.flatnonzero(pcm)[-1] + 1].astype(np.float32), rate_hz=16_000)
+
+
+def check_marks(speech: Speech) -> None:
+    assert speech.marks[-1] == Mark(len(speech.text), len(speech.pcm))
+    assert len(speech.marks) == len(speech.text.split())
+    for before, after in pairwise(speech.marks):
+        assert before.chars < after.chars
+        assert 0 <= before.samples <= after.samples
+
+
+@pytest.mark.models
+def test_what_it_says_is_understood(steady_voice: Any, recogniser: Any) -> None:
+    text = "Dr. Jones will turn on the lights in the kitchen."
+    speech = steady_voice.speak(text)
+    assert speech.pcm.dtype == np.int16
+    assert recogniser.transcribe((speech.pcm / 32768).astype(np.float32)).text == text
+
+
+@pytest.mark.models
+def test_without_variation_it_sounds_the_same_every_time(steady_voice: Any, voice: Any) -> None:
+    assert np.array_equal(steady_voice.speak("Good morning.").pcm, steady_voice.speak("Good morning.").pcm)
+    assert not np.array_equal(voice.speak("Good morning.").pcm, voice.speak("Good morning.").pcm)
+
+
+@pytest.mark.models
+def test_loudness(voice: Any) -> None:
+    levels = [level_lufs(voice.speak(clause)) for clause in CLAUSES]
+    assert np.mean(levels) == pytest.approx(-16.0, abs=1.5)
+    assert np.ptp(levels) < 7.0
+
+
+@pytest.mark.models
+def test_nothing_clips(voice: Any) -> None:
+    peaks = [np.abs(voice.speak(clause).pcm.astype(int)).max() for clause in CLAUSES]
+    assert max(peaks) <= round(32767 * 10 ** (-1 / 20)) + 1
+
+
+@pytest.mark.models
+def test_it_begins_at_once_and_without_a_click(voice: Any) -> None:
+    pcm = voice.speak("The lamp is on.").pcm / 32768
+    levels = np.sqrt(np.mean(np.square(pcm[: len(pcm) // 160 * 160].reshape(-1, 160)), axis=1))
+    assert np.flatnonzero(levels > 0.005)[0] <= 4  # within 40 ms
+    assert abs(pcm[0]) < 0.01
+    assert pcm[-1] == 0
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("text", "sign"), [("the lamp is on,", ","), ("The lamp is on.", "."), ('"The lamp is on!"', "!")]
+)
+def test_the_pause_suits_the_sign(voice: Any, text: str, sign: str) -> None:
+    pcm = voice.speak(text).pcm
+    silence = len(pcm) - (np.flatnonzero(pcm)[-1] + 1)
+    assert silence == pytest.approx(PAUSES_MS[sign] * 16, abs=16 * 5)
+
+
+@pytest.mark.models
+def test_marks_lie_between_the_words(voice: Any) -> None:
+    """Half of the text is heard after about half of the speech, and a pause lies where the comma is."""
+    speech = voice.speak("one two three four five, six seven eight nine ten.")
+    check_marks(speech)
+    five, six = speech.marks[4], speech.marks[5]
+    assert 0.4 < five.samples / len(speech.pcm) < 0.6
+    assert six.samples > five.samples
+    near = np.abs(speech.pcm[five.samples - 800 : six.samples].astype(int))
+    assert near.reshape(-1)[: len(near) // 80 * 80].reshape(-1, 80).max(axis=1).min() < 600
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dr. Smith pays $5.20 at 3:45 p.m. on the 5th.",
+        "It is 42 degrees — or 180°F.",
+        "Hello there. How are you? Fine!",
+        "of the and for it is",
+        "  well, hello (you) there ",
+        "[[abc]] U.S. e.g. AT&T 1,234.56",
+        "naïve straße 日本",
+    ],
+)
+def test_marks_of_difficult_text(voice: Any, text: str) -> None:
+    check_marks(voice.speak(text))
+
+
+@pytest.mark.models
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet="abc ABC.,!?'\"-—$%&0123456789()[]\n\x00é日😀", max_size=24))
+def test_any_text(voice: Any, text: str) -> None:
+    speech = voice.speak(text)
+    if speech is not None:
+        check_marks(speech)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("text", ["", "   ", "...", "—", "?!", "\n"])
+def test_nothing_to_say(voice: Any, text: str) -> None:
+    assert voice.speak(text) is None
+
+
+@pytest.mark.models
+def test_cancelled(voice: Any) -> None:
+    assert voice.speak("The lamp is on.", cancelled=lambda: True) is None
+    asked = 0
+
+    def after_one_sentence() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 1
+
+    assert voice.speak("One. Two. Three. Four. Five. Six. Seven. Eight.", cancelled=after_one_sentence) is None
+    assert asked < 5
+    assert voice.speak("The lamp is on.") is not None
+
+
+@pytest.mark.models
+def test_long_sentences_are_made_in_parts(voice: Any) -> None:
+    """Between two parts `cancelled` is asked, the marks go on, and the pause of a comma lies."""
+    text = (
+        "The ocean is home to countless species, from tiny plankton to the enormous blue whale, "
+        "and it is also a place of mystery, where hardly anybody has ever been."
+    )
+    asked = 0
+
+    def count() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    speech = voice.speak(text, cancelled=count)
+    check_marks(speech)
+    assert asked >= 3
+    at_whale = next(m.samples for m in speech.marks if text[: m.chars].endswith("whale,"))
+    assert 0.4 < at_whale / len(speech.pcm) < 0.7
+
+
+@pytest.mark.models
+def test_a_voice_without_alignments(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = type(voice._voice).phoneme_ids_to_audio
+
+    def unpatched(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)[0], None
+
+    aligned = voice.speak("one two three four five, six seven eight nine ten.")
+    monkeypatch.setattr(type(voice._voice), "phoneme_ids_to_audio", unpatched)
+    shared = voice.speak("one two three four five, six seven eight nine ten.")
+    check_marks(shared)
+    for a, b in zip(aligned.marks, shared.marks, strict=True):
+        assert abs(a.samples - b.samples) < 0.15 * len(shared.pcm)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError, match="joe"):
+        PiperVoice(tmp_path / "joe.onnx")
+
+
+@pytest.mark.models
+def test_no_description(tmp_path: Path, model_path: Any) -> None:
+    path = tmp_path / "joe.onnx"
+    shutil.copy(model_path("piper-en_US-joe-medium"), path)
+    with pytest.raises(ModelMissingError, match=r"joe\.onnx\.json"):
+        PiperVoice(path)
+    path.with_name("joe.onnx.json").write_text('{"audio": {}}')
+    with pytest.raises(ModelDamagedError, match=r"joe\.onnx\.json"):
+        PiperVoice(path)
+
+
+@pytest.mark.models
+def test_not_a_model(tmp_path: Path, model_path: Any) -> None:
+    path = tmp_path / "joe.onnx"
+    path.write_bytes(b"nothing of the kind" * 100)
+    source = model_path("piper-en_US-joe-medium")
+    shutil.copy(source.with_name(source.name + ".json"), path.with_name("joe.onnx.json"))
+    with pytest.raises(ModelDamagedError, match="joe"):
+        PiperVoice(path)

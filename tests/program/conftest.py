@@ -1,0 +1,72 @@
+"""Whole-program tests: the command itself, the real models, speech made on the spot."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from dsp.resample import resample
+from models.protocols import Int16s
+
+Command = Callable[..., "Done"]
+
+
+@dataclass(frozen=True)
+class Done:
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.status == 0, self.err
+        return json.loads(self.out)
+
+    def one_line(self) -> str:
+        """What a person sees of a failure: one line, no traceback."""
+        assert "Traceback" not in self.err
+        lines = self.err.strip().splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The caller's environment, with state and configuration in a place of their own; models where they are."""
+    home = tmp_path_factory.mktemp("home")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("NEARFIELD_")}
+    return {**kept, "XDG_STATE_HOME": str(home / "state"), "XDG_CONFIG_HOME": str(home / "config")}
+
+
+@pytest.fixture(scope="session")
+def nearfield(environment: dict[str, str]) -> Command:
+    def run(*args: object, timeout_s: float = 120, cwd: Path | None = None) -> Done:
+        command = [sys.executable, "-m", "device.cli.main", *map(str, args)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, env=environment, cwd=cwd, check=False
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def spoken(voice: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A question as a recording: the voice a little higher, and half a second of silence on both sides."""
+    folder = tmp_path_factory.mktemp("spoken")
+    made: dict[str, Path] = {}
+
+    def say(text: str) -> Path:
+        if text not in made:
+            pcm: Int16s = resample(voice.speak(text).pcm, 17_920, 16_000)
+            made[text] = folder / f"{len(made)}.wav"
+            soundfile.write(made[text], pcm, 16_000, subtype="PCM_16")
+        return made[text]
+
+    return say

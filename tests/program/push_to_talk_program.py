@@ -1,0 +1,61 @@
+"""The appliance on the virtual card, with the talk keys of `nearfield run`, driven by lines from a socket.
+
+    python push_to_talk_program.py FD EVENTS.jsonl turn.listen=push-to-talk ...
+
+Lines: `say FILE.wav`; `pin NUMBER LEVEL` and `pin NUMBER open` (the pretended GPIO chip of tests/gpio/fake). The end of
+the socket ends the program.
+"""
+
+import socket
+import sys
+import threading
+from pathlib import Path
+
+from device.appliance import Appliance
+from device.assembly import load_models
+from device.audio.files import load_audio
+from device.audio.virtual import VirtualCard
+from device.cli.boundary import guarded
+from device.cli.event_log import EventLog
+from device.cli.run import talk_keys
+from device.config import load_settings
+from device.persona import load_persona
+
+
+def obey(line: str, card: VirtualCard) -> None:
+    match line.split():
+        case ["say", path]:
+            card.say(load_audio(Path(path)))
+        case ["pin", number, level]:
+            import lgpio  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - only there when it is wanted
+
+            lgpio.drive(int(number), None if level == "open" else int(level))
+        case _:
+            raise ValueError(line)
+
+
+def main(fd: str, events: str, *keys: str) -> None:
+    settings = load_settings(None, keys)
+    card = VirtualCard()
+    control = socket.socket(fileno=int(fd))
+    with (
+        EventLog(Path(events)) as log,
+        Appliance(
+            settings, load_persona(settings.persona), load_models(settings), card, on_event=log.write
+        ) as appliance,
+        talk_keys(settings, appliance.assistant),
+    ):
+
+        def listen() -> None:
+            try:
+                for line in control.makefile():
+                    obey(line, card)
+            finally:
+                appliance.assistant.stop()
+
+        threading.Thread(target=listen, daemon=True).start()
+        appliance.run()
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(lambda: main(*sys.argv[1:])))
