@@ -277,11 +277,12 @@ class Assistant:
     def _warm(self, command: Warm) -> None:
         try:
             self._models.chat.warm(command.messages, cancelled=lambda: self._llm.busy or self._stopping.is_set())
-        except Exception:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
-            _log.exception("the language model could not be warmed")
+        except Exception as error:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
+            _log.warning("the language model could not be warmed: %s", error)
 
     def _fail(self, job: int, stage: Literal["stt", "llm", "tts"], error: Exception) -> None:
-        _log.error("%s failed", stage, exc_info=error)
+        _log.error("%s failed: %s", stage, error)
+        _log.debug("where it failed", exc_info=error)
         message = str(error) or type(error).__name__
         self._post(partial(self._conversation.failed, job, stage, message, self.now()))
 

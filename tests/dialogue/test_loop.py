@@ -1,0 +1,105 @@
+"""The rim with real threads: what fails in a worker is told, and ends nothing."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from device.audio.frontend import PassThrough
+from device.audio.virtual import VirtualCard
+from device.dialogue import events as ev
+from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.loop import Assistant, Models
+from models.errors import ModelRunError
+from models.protocols import Cancelled, Floats, Mark, Message, Speech, Transcript, never
+
+
+class Loud:
+    """A VAD: loud is speech."""
+
+    frame_samples = 512
+
+    def probability(self, frame: Floats) -> float:
+        return float(np.abs(frame).max() > 0.1)
+
+    def reset(self) -> None:
+        pass
+
+
+class Ends:
+    """Recogniser, chat and voice in one; each may fail."""
+
+    last_complete = True
+
+    def __init__(self, broken: str = "") -> None:
+        self.broken = broken
+
+    def _work(self, stage: str) -> None:
+        if stage == self.broken:
+            raise ModelRunError(f"{stage} is broken")
+
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+        self._work("stt")
+        return Transcript("Hello?", 0.9, len(audio) / 16, 1.0)
+
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
+        self._work("llm")
+        yield from ("Hello ", "to you.")
+
+    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
+        pass
+
+    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
+        self._work("tts")
+        return Speech(text, np.full(4800, 3000, np.int16), (Mark(len(text), 4800),))
+
+
+def converse(ends: Ends) -> list[ev.Event]:
+    """One loud second at 8 times real time; ends 3 s (of the card's clock) after the answer, or after 12 s."""
+    card = VirtualCard(speed=8)
+    events: list[ev.Event] = []
+    assistant = Assistant(
+        Conversation(Policy(), "Be brief."),
+        card,
+        PassThrough(),
+        Models(Loud(), ends, ends, ends),
+        on_event=events.append,
+        on_block=lambda now: assistant.stop() if now > 12 * 16_000 else None,
+    )
+    card.say(np.full(16_000, 9000, np.int16), 8000)
+    with card:
+        assistant.run()
+    return events
+
+
+def test_a_turn_through_real_threads() -> None:
+    events = converse(Ends())
+    (end,) = [e for e in events if isinstance(e, ev.PlayoutEnd)]
+    assert (end.turn, end.heard) == (1, "Hello to you.")
+    assert not [e for e in events if isinstance(e, ev.Failure)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "heard"),
+    [("llm", Policy().answer.failed_text), ("stt", Policy().answer.unheard_text), ("tts", "")],
+)
+def test_a_model_that_raises_is_told_and_ends_nothing(
+    broken: str, heard: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = converse(Ends(broken))
+    assert {e.stage for e in events if isinstance(e, ev.Failure)} == {broken}
+    assert [e.heard for e in events if isinstance(e, ev.PlayoutEnd)] == [heard]
+    assert [e.state for e in events if isinstance(e, ev.StateChange)][-1] == "idle"
+    assert not any(r.exc_info for r in caplog.records if r.levelname != "DEBUG"), "no traceback for a person to read"
+
+
+def test_stop_from_another_thread_ends_the_run() -> None:
+    card = VirtualCard()
+    ends = Ends()
+    assistant = Assistant(
+        Conversation(Policy(), ""), card, PassThrough(), Models(Loud(), ends, ends, ends), on_event=lambda _: None
+    )
+    threading.Timer(0.2, assistant.stop).start()
+    with card:
+        assistant.run()
