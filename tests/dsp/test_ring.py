@@ -1,6 +1,7 @@
 """The lock-free ring against a plain list, and between two threads."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -47,15 +48,21 @@ def test_what_one_thread_writes_another_reads_in_order() -> None:
     def write() -> None:
         at = 0
         while at < total:
-            at += ring.write(sent[at : at + 777])
+            taken = ring.write(sent[at : at + 777])
+            at += taken
+            if not taken:
+                time.sleep(0.0001)  # full: let the reader have the interpreter
 
     writer = threading.Thread(target=write)
     writer.start()
     got: list[np.ndarray] = []
-    while sum(len(part) for part in got) < total:
-        got.append(ring.read(1024))
-        if len(got) > 10_000_000:
-            break
+    count = 0
+    while count < total and (writer.is_alive() or ring.available):
+        part = ring.read(1024)
+        got.append(part)
+        count += len(part)
+        if not len(part):
+            time.sleep(0.0001)
     writer.join()
     assert np.array_equal(np.concatenate(got), sent)
 
