@@ -93,10 +93,13 @@ class Conversation:
 
     # --- the microphone and the button ------------------------------------------------------------------------
 
-    def hear(self, pcm: Int16s, sample: int, played: Span, dac_sample: int) -> list[Output]:
-        """A block of cleaned microphone audio that begins at `sample`, and what went to the loudspeaker with it."""
+    def hear(self, pcm: Int16s, sample: int, played: Span, dac_sample: int, now: int | None = None) -> list[Output]:
+        """A block of cleaned microphone audio that begins at `sample`, and what went to the loudspeaker with it.
+
+        `now`: the capture clock, which is ahead of the cleaned audio by what the canceller lags (None: by nothing).
+        """
         self._memory.append(sample, pcm)
-        self._now = max(self._now, sample + pcm.size)
+        self._now = max(self._now, sample + pcm.size if now is None else now)
         out: list[Output] = []
         for answer in list(self._settling):
             out += answer.played(played, dac_sample)

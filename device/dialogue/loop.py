@@ -202,8 +202,9 @@ class Assistant:
         )
 
     def _heard_block(self, block: Block, clean: Int16s, sample: int) -> list[Output]:
-        out = self._conversation.hear(clean, sample, block.played, block.dac_sample)
-        self._on_block(block.sample + block.mic.size)
+        now = block.sample + block.mic.size
+        out = self._conversation.hear(clean, sample, block.played, block.dac_sample, now)
+        self._on_block(now)
         return out
 
     # --- commands ---------------------------------------------------------------------------------------------
