@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Site
+from web_site import Site
 
 from models.catalog import Catalog, ModelEntry, load_catalog
 from models.errors import ModelDamagedError, ModelError, ModelFetchError, ModelMissingError

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Site
 from typer.testing import CliRunner
+from web_site import Site
 
 from device.cli.models_commands import models_app
 from device.errors import UsageError

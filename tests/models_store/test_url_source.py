@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Site
+from web_site import Site
 
 from models.catalog import UrlInput
 from models.errors import ModelFetchError

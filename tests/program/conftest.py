@@ -1,39 +1,18 @@
 """Whole-program tests: the command itself, the real models, speech made on the spot."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
+from nearfield_command import Command, Done
 
 from dsp.resample import resample
 from models.protocols import Int16s
-
-Command = Callable[..., "Done"]
-
-
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        assert self.status == 0, self.err
-        return json.loads(self.out)
-
-    def one_line(self) -> str:
-        """What a person sees of a failure: one line, no traceback."""
-        assert "Traceback" not in self.err
-        lines = self.err.strip().splitlines()
-        assert len(lines) == 1, self.err
-        return lines[0]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import Command  # type: ignore[import-not-found]
+from nearfield_command import Command
 
 from device.config.dirs import data_dir
 

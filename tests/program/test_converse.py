@@ -15,7 +15,7 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
-from conftest import Command  # type: ignore[import-not-found]
+from nearfield_command import Command
 
 pytestmark = pytest.mark.models
 
