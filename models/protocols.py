@@ -74,6 +74,10 @@ class VadModel(Protocol):
         """Forget the past: the next frame begins a new stretch of audio."""
         ...
 
+    def fresh(self) -> "VadModel":
+        """Another stream through the same network, with nothing heard yet."""
+        ...
+
 
 class Recogniser(Protocol):
     """Speech to text."""

@@ -35,6 +35,16 @@ class SileroVad:
             raise ModelDamagedError(
                 f"{path} is an ONNX model, but not Silero VAD", hint="pull it again: 'nearfield models pull silero-vad'"
             )
+        self._begin()
+
+    def fresh(self) -> "SileroVad":
+        """Another stream through the same network, with nothing heard yet."""
+        twin = SileroVad.__new__(SileroVad)
+        twin._session = self._session
+        twin._begin()
+        return twin
+
+    def _begin(self) -> None:
         self._rate = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
         self._input = np.zeros((1, CONTEXT_SAMPLES + FRAME_SAMPLES), dtype=np.float32)
         self._state = np.zeros(_STATE_SHAPE, dtype=np.float32)

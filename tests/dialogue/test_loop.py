@@ -26,6 +26,9 @@ class Loud:
     def reset(self) -> None:
         pass
 
+    def fresh(self) -> "Loud":
+        return Loud()
+
 
 class Ends:
     """Recogniser, chat and voice in one; each may fail."""

@@ -24,6 +24,9 @@ class FakeVad:
     def reset(self) -> None:
         self.resets.append(len(self.frames))
 
+    def fresh(self) -> "FakeVad":
+        return FakeVad()
+
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=30))
 def test_every_sample_is_read_once_and_in_order(sizes: list[int]) -> None:
