@@ -264,7 +264,8 @@ class Conversation:
         if hypothesis.transcript is None:
             return out
         if not hypothesis.transcript.text:
-            return out + self._drop()
+            # cut off close behind the voice nothing could be made out: once more, with the silence that has come since
+            return out + self._suppose(offset_sample)
         return out + self._commit(turn, hypothesis, self._now)
 
     def _commit(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:

@@ -98,6 +98,23 @@ def test_noise_without_words_comes_to_nothing() -> None:
     assert rim.of(ev.Commit)[0].turn == 1, "what came to nothing takes no number"
 
 
+def test_what_could_not_be_made_out_early_is_heard_again_whole() -> None:
+    """Cut off 128 ms behind a short word the recogniser may find nothing; with the silence behind it, it may."""
+    rim = VirtualRim(answers=[ANSWER])
+    tries: list[str] = []
+
+    def hears(text: str) -> str:
+        tries.append(text)
+        return "" if len(tries) == 1 else text
+
+    rim.hears = hears
+    rim.say(1000, 1400, "Pause.")
+    rim.run(9000)
+    assert tries == ["Pause.", "Pause."]
+    assert [e.text for e in rim.of(ev.Commit)] == ["Pause."]
+    assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
+
+
 @pytest.mark.parametrize("onset_ms", [5100, 5350, 6000, 7100])
 def test_an_interruption_silences_at_once_and_history_keeps_what_was_heard(onset_ms: int) -> None:
     rim = VirtualRim(answers=[ANSWER, "Fine."])
