@@ -4,7 +4,8 @@
 
 Each run asks for a long story (synthesised) on the virtual card and, while it is told, says the next utterance of the
 manifest over it, with the loudspeaker audible in the microphone. Measured: from the first speech of the utterance (in
-its waveform) to the last audible 10 ms of the answer, and from the decision to that.
+its waveform; clicks and handling noise before it do not count, see `onset_sample`) to the last audible 10 ms of the
+answer, and from the decision to that.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 
 from device.assembly import load_models
 from device.audio.files import load_audio
-from device.audio.measure import speech_start_sample
+from device.audio.measure import BLOCK_SAMPLES, speech_blocks
 from device.audio.rooms import synthetic_room
 from device.audio.virtual import VirtualCard
 from device.config import load_settings
@@ -29,6 +30,8 @@ from device.converse.script import Line, Timing
 from device.dialogue.events import Interrupted, to_ms
 from device.persona import load_persona
 from dsp.resample import resample
+from models.protocols import SAMPLE_RATE_HZ
+from models.vad import SileroVad
 
 STORY = "Tell me a long story about a dog."
 
@@ -45,6 +48,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(None, [f"session.database={scratch}/sessions.db"])
         persona, models = load_persona(settings.persona), load_models(settings)
+        assert isinstance(models.vad, SileroVad)
+        vad = models.vad.fresh()
         asked = models.voice.speak(STORY)
         assert asked is not None
         story = Line("story", resample(asked.pcm, 17_920, 16_000))
@@ -56,7 +61,7 @@ def main() -> int:
             timing = Timing(at_s=(0.5, at_s))
             rehearsal = Rehearsal(settings, persona, models, [story, Line(row["file"], over)], timing, card)
             rehearsal.run()
-            results.append(measure(rehearsal, over))
+            results.append(measure(rehearsal, onset_sample(over, vad)))
             if not args.json:
                 print(results[-1], flush=True)
     total = summary(results)
@@ -64,10 +69,20 @@ def main() -> int:
     return 0 if total["interrupted"] == len(results) else 1
 
 
-def measure(rehearsal: Rehearsal, over: np.ndarray) -> dict[str, object]:
+def onset_sample(over: np.ndarray, vad: SileroVad) -> int:
+    """First speech block of the waveform, from 200 ms before the VAD believes in a voice on the clean recording."""
+    vad.reset()
+    size = vad.frame_samples
+    samples = over.astype(np.float32) / 32768
+    voiced = (i for i in range(0, len(over) - size + 1, size) if vad.probability(samples[i : i + size]) >= 0.5)
+    first = max(0, next(voiced, 0) - SAMPLE_RATE_HZ // 5) // BLOCK_SAMPLES
+    blocks = np.flatnonzero(speech_blocks(over)[first:])
+    return (first + int(blocks[0]) if len(blocks) else 0) * BLOCK_SAMPLES
+
+
+def measure(rehearsal: Rehearsal, onset: int) -> dict[str, object]:
     result = rehearsal.result()
-    onset = speech_start_sample(over)
-    onset_ms = to_ms(result.placed[1] + (onset or 0))
+    onset_ms = to_ms(result.placed[1] + onset)
     cut = next((e for e in result.events if isinstance(e, Interrupted) and e.turn == 1), None)
     told = result.turns[0]
     silent = told.last_audio_ms
