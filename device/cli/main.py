@@ -27,6 +27,7 @@ COMMANDS = {
     "segment": Lazy("device.cli.stages", "segment", "Where somebody speaks in a recording.", _STAGES),
     "cancel-echo": Lazy("device.cli.stages", "cancel_echo", "Take the loudspeaker out of a recording.", _STAGES),
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
+    "bench": Lazy("device.cli.bench_command", "bench_app", "Measure this machine, by the scripts of bench/.", _UPKEEP),
     "models": Lazy("device.cli.models_commands", "models_app", "Fetch, verify and find the models.", _UPKEEP),
     "config": Lazy("device.cli.config_commands", "config_app", "Show, check and find the configuration.", _UPKEEP),
 }
