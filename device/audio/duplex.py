@@ -123,7 +123,9 @@ class Duplex:
         start = min(self._from_card(record.played_from), self._written)
         end = min(self._from_card(record.played_to), self._written)
         dac_sample = sample + round(record.dac_offset_frames * SAMPLE_RATE_HZ / self.rate_hz)
-        return Block(sample, mic, far, Span(start, max(start, min(end, start + BLOCK_SAMPLES))), dac_sample, record.muted)
+        return Block(
+            sample, mic, far, Span(start, max(start, min(end, start + BLOCK_SAMPLES))), dac_sample, record.muted
+        )
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the callback has run again, or until the time is up (False)."""

@@ -37,7 +37,7 @@ def earcon(name: str, level_db: float = LEVEL_DB) -> Int16s:
     if level_db > 0:
         raise ValueError(f"{level_db} dB is above full scale")
     tones = [_tone(frequency_hz, duration_ms) for frequency_hz, duration_ms in _SCORES[name]]
-    pcm = np.rint(np.concatenate(tones) * (32767 * 10 ** (level_db / 20))).astype(np.int16)
+    pcm: Int16s = np.rint(np.concatenate(tones) * (32767 * 10 ** (level_db / 20))).astype(np.int16)
     pcm.setflags(write=False)  # it is shared
     return pcm
 

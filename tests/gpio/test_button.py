@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from device.errors import ButtonError
-from device.gpio.button import PushToTalkButton
+from device.gpio.button import Button
 
 PIN = 17
 WAIT_S = 10.0  # how long an event may take on a slow machine
@@ -67,8 +67,8 @@ class Listener:
         return calls
 
 
-def button(listener: Listener, **options: Any) -> PushToTalkButton:
-    return PushToTalkButton(PIN, listener.press, listener.release, **options)
+def button(listener: Listener, **options: Any) -> Button:
+    return Button(PIN, listener.press, listener.release, **options)
 
 
 def test_press_and_release(board: Any) -> None:
@@ -164,7 +164,7 @@ def test_failing_listener_does_not_end_the_button(board: Any) -> None:
         heard.press()
         raise RuntimeError("no conversation")
 
-    with PushToTalkButton(PIN, fail, heard.release, debounce_ms=5):
+    with Button(PIN, fail, heard.release, debounce_ms=5):
         board.drive(PIN, 0)
         assert heard.next() == "press"
         board.drive(PIN, None)
@@ -201,7 +201,7 @@ def test_no_permission(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pin_that_does_not_exist(board: Any, pin: int) -> None:
     del board
     with pytest.raises(ButtonError, match=f"GPIO {pin}") as caught:
-        PushToTalkButton(pin, lambda: None, lambda: None)
+        Button(pin, lambda: None, lambda: None)
     assert "BCM number" in caught.value.hint
 
 
