@@ -164,8 +164,9 @@ def test_all_pins_are_dark_and_given_back_at_the_end(board: Any) -> None:
 @pytest.mark.parametrize("pin", ALL)
 def test_a_pin_in_use_leaves_no_other_taken(board: Any, pin: int) -> None:
     board.pins[pin].taken = True
-    with pytest.raises(ButtonError, match=f"GPIO {pin} cannot be used") as caught, Panel(
-        gpio(), Calls().all, is_muted=lambda: False
+    with (
+        pytest.raises(ButtonError, match=f"GPIO {pin} cannot be used") as caught,
+        Panel(gpio(), Calls().all, is_muted=lambda: False),
     ):
         pass
     assert "another program has it" in caught.value.hint

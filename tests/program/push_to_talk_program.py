@@ -3,7 +3,7 @@
     python push_to_talk_program.py FD EVENTS.jsonl turn.listen=push-to-talk ...
 
 Lines: `say FILE.wav`; `pin NUMBER LEVEL` and `pin NUMBER open` (the pretended GPIO chip of tests/gpio/fake);
-`report FILE.json` (pins and mute). The end of the socket ends the program.
+`report FILE.json` (levels of pins). The end of the socket ends the program.
 """
 
 import json
@@ -31,7 +31,7 @@ def obey(line: str, card: VirtualCard) -> None:
             import lgpio  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
             pins = {number: pin.level for number, pin in lgpio.pins.items() if pin.mode}
-            Path(path).write_text(json.dumps({"pins": pins, "muted": card.muted}), "utf-8")
+            Path(path).write_text(json.dumps({"pins": pins}), "utf-8")
         case ["pin", number, level]:
             import lgpio  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - only there when it is wanted
 
