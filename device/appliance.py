@@ -9,6 +9,7 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
+from device.audio.earcons import earcons
 from device.audio.frontend import FrontEnd, PassThrough
 from device.card import Card
 from device.config import Settings
@@ -54,8 +55,11 @@ class Appliance:
         *,
         on_event: Callable[[Event], None],
         on_block: Callable[[int], None] = lambda _sample: None,
+        with_earcons: bool = False,
     ) -> None:
-        """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`."""
+        """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`.
+        `with_earcons`: as the configuration has it; else none, so that all that sounds is an answer.
+        """
         self._on_event = on_event
         self._pending_errors: list[str] = []
         self._store = SessionStore.open(settings.session.database, on_error=self._pending_errors.append)
@@ -80,6 +84,7 @@ class Appliance:
             on_event=self._publish,
             on_block=on_block,
             greeting=persona.greeting,
+            earcons=earcons(settings.earcons.level_db) if with_earcons and settings.earcons.enabled else None,
         )
 
     def _publish(self, event: Event) -> None:

@@ -38,6 +38,7 @@ class Block:
     far: Int16s  #: (160,) what this callback handed to the loudspeaker: the echo canceller's reference
     played: Span  #: ring positions that far[:played.end - played.start] came from; the rest of far is silence
     dac_sample: int  #: capture clock at which far[0] leaves the loudspeaker
+    muted: bool = False  #: mic is zeros because the microphone is muted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class CardStats:
 
 
 class Card(Protocol):
-    """A duplex sound card. Not thread-safe but for `play`, `flush` and `stats`, which any thread may call."""
+    """A duplex sound card. Not thread-safe but for `play`, `flush`, `mute`, `muted`, `set_volume` and `stats`."""
 
     name: str
     rate_hz: int  #: the card's own rate
@@ -71,6 +72,19 @@ class Card(Protocol):
 
     def flush(self) -> None:
         """Drop all that is queued; the callback obeys within one block."""
+        ...
+
+    def mute(self, muted: bool) -> None:
+        """Zero the microphone in the callback, before anything sees it, or stop doing so. Holds across `start`."""
+        ...
+
+    @property
+    def muted(self) -> bool:
+        """The truth: was the microphone of the newest block zeroed? False until a block has been."""
+        ...
+
+    def set_volume(self, factor: float) -> None:
+        """Multiply what is played by 0..1, what is queued already included. Holds across `start`."""
         ...
 
     def stats(self) -> CardStats: ...

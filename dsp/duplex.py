@@ -32,6 +32,7 @@ class Record:
     dac_offset_frames: float  #: from mic[0] at the ADC to far[0] at the DAC
     status: int  #: PortAudio's status flags
     monotonic_ns: int  #: when the callback ran
+    muted: bool  #: mic was replaced by zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,19 @@ class DuplexCore:
         """Drop all that is queued now; the next callback obeys, with a ramp of 3 ms."""
         _lib.nf_duplex_flush(self._state)
 
+    def set_muted(self, muted: bool) -> None:
+        """From the next callback on the microphone's blocks are zeros; any thread."""
+        _lib.nf_duplex_set_muted(self._state, muted)
+
+    @property
+    def muted(self) -> bool:
+        """What the newest callback did, not what was asked: True once a block has been zeroed."""
+        return bool(_lib.nf_duplex_muted(self._state))
+
+    def set_volume(self, factor: float) -> None:
+        """Multiply what is played by 0..1 (clipped to that), from the next callback on; any thread."""
+        _lib.nf_duplex_set_volume(self._state, factor)
+
     def next(self) -> Record | None:
         """The oldest block not read yet."""
         mic, far = np.empty(self.block_frames, np.int16), np.empty(self.block_frames, np.int16)
@@ -119,6 +133,7 @@ class DuplexCore:
             record.dac_offset,
             record.status,
             record.monotonic_ns,
+            bool(record.muted),
         )
 
     def tick(self, mic: Int16s, dac_offset_frames: float) -> Int16s:

@@ -26,7 +26,7 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 
 class Duplex:
-    """`play`, `flush`, `stats` and `age_s` from any thread; `next_block` and `wait` from one."""
+    """`play`, `flush`, `mute`, `set_volume`, `stats` and `age_s` from any thread; `next_block` and `wait` from one."""
 
     def __init__(self, rate_hz: int, channels_in: int = 1, channels_out: int = 1, mic_channel: int = 0) -> None:
         """Raises ValueError for a rate that is no multiple of 100, or channels outside 1..8."""
@@ -79,6 +79,19 @@ class Duplex:
         with self._writer:
             self.core.flush()
 
+    def mute(self, muted: bool) -> None:
+        """The next callback replaces the microphone by zeros, or (a few blocks later) lets it through again."""
+        self.core.set_muted(muted)
+
+    @property
+    def muted(self) -> bool:
+        """Did the newest callback zero the microphone?"""
+        return self.core.muted
+
+    def set_volume(self, factor: float) -> None:
+        """Multiply what is played by 0..1, from the next callback on."""
+        self.core.set_volume(factor)
+
     def tick(self, mic: Int16s, dac_offset_frames: float) -> Int16s:
         """Be the card: one block of the card's rate in, the block for the loudspeaker out."""
         return self.core.tick(mic, dac_offset_frames)
@@ -110,7 +123,9 @@ class Duplex:
         start = min(self._from_card(record.played_from), self._written)
         end = min(self._from_card(record.played_to), self._written)
         dac_sample = sample + round(record.dac_offset_frames * SAMPLE_RATE_HZ / self.rate_hz)
-        return Block(sample, mic, far, Span(start, max(start, min(end, start + BLOCK_SAMPLES))), dac_sample)
+        return Block(
+            sample, mic, far, Span(start, max(start, min(end, start + BLOCK_SAMPLES))), dac_sample, record.muted
+        )
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the callback has run again, or until the time is up (False)."""

@@ -64,13 +64,17 @@ class PortAudioCard:
         #: that for long, and the driver will drop or repeat samples now and then.
         self.one_clock = _same_card(self.input, self.output)
         self.rate_hz, self._channels_in, self._channels_out = self._settle(rate_hz)
+        self._muted, self._volume = False, 1.0  # as asked: a new stream begins with them
         self._duplex = self._new_duplex()
         self._stream: Any = None
         self._used = False
         self._started_s = 0.0  # time.monotonic()
 
     def _new_duplex(self) -> Duplex:
-        return Duplex(self.rate_hz, self._channels_in, self._channels_out, self.mic_channel)
+        duplex = Duplex(self.rate_hz, self._channels_in, self._channels_out, self.mic_channel)
+        duplex.mute(self._muted)
+        duplex.set_volume(self._volume)
+        return duplex
 
     def _settle(self, rate_hz: int) -> tuple[int, int, int]:
         """The first rate and the fewest channels that both directions take."""
@@ -191,6 +195,21 @@ class PortAudioCard:
     def flush(self) -> None:
         """Drop all that is queued; the callback obeys within one block, with a ramp of 3 ms against the click."""
         self._duplex.flush()
+
+    def mute(self, muted: bool) -> None:
+        """Zero the microphone from the next block on, or stop doing so."""
+        self._muted = muted
+        self._duplex.mute(muted)
+
+    @property
+    def muted(self) -> bool:
+        """Was the microphone of the newest block zeroed?"""
+        return self._duplex.muted
+
+    def set_volume(self, factor: float) -> None:
+        """Multiply what is played by 0..1, what is queued already included."""
+        self._volume = factor
+        self._duplex.set_volume(factor)
 
     def stats(self) -> CardStats:
         """Counters since `start`."""

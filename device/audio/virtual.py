@@ -106,6 +106,19 @@ class VirtualCard:
         """Drop what is queued; the next tick obeys."""
         self._duplex.flush()
 
+    def mute(self, muted: bool) -> None:
+        """Zero the microphone from the next block on, or stop doing so."""
+        self._duplex.mute(muted)
+
+    @property
+    def muted(self) -> bool:
+        """Was the microphone of the newest block zeroed?"""
+        return self._duplex.muted
+
+    def set_volume(self, factor: float) -> None:
+        """Multiply what is played by 0..1, what is queued already included."""
+        self._duplex.set_volume(factor)
+
     def stats(self) -> CardStats:
         return self._duplex.stats()
 

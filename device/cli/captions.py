@@ -31,5 +31,7 @@ class Captions:
                 print_text(f"Nearfield  {event.heard}")
             case ev.Interrupted():
                 print_text(f"Nearfield  {event.heard or '(nothing)'} [interrupted]")
+            case ev.Mute():
+                print_text("           (microphone muted)" if event.muted else "           (microphone open)")
             case ev.Failure():
                 print_text(f"           {event.stage} failed: {event.message}")

@@ -1,4 +1,4 @@
-"""Hold the space bar to talk, in a terminal.
+"""Hold the space bar to talk, push m to mute, in a terminal.
 
     with TerminalKeys(on_press=assistant.press, on_release=assistant.release) as keys:
         assistant.run()
@@ -37,15 +37,15 @@ QUERY_KITTY = b"\x1b[?u"
 PUSH_KITTY = b"\x1b[>10u"
 POP_KITTY = b"\x1b[<u"
 
-KeyKind = Literal["press", "release", "kitty", "interrupt", "quit"]
+KeyKind = Literal["press", "release", "mute", "kitty", "interrupt", "quit"]
 _CONTROL = 4  # bit of the protocol's modifiers
 _LOCKS = 64 | 128  # caps lock, num lock: they make no other key of it
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """`press`, `release`: the space bar. `kitty`: the terminal knows the protocol. `interrupt`, `quit`: Ctrl-C and
-    Ctrl-Backslash, which the protocol's key events keep from the terminal driver.
+    """`press`, `release`: the space bar. `mute`: the key m. `kitty`: the terminal knows the protocol. `interrupt`,
+    `quit`: Ctrl-C and Ctrl-Backslash, which the protocol's key events keep from the terminal driver.
     """
 
     kind: KeyKind
@@ -64,6 +64,7 @@ class SpaceBar:
         self._held = False
         self._due_ms: float | None = None
         self._fed_ms = 0.0
+        self._m_ms = -FIRST_REPEAT_MS  # the last m, repeats included
 
     @property
     def held(self) -> bool:
@@ -102,6 +103,8 @@ class SpaceBar:
             case "ground":
                 if byte == 0x20:
                     return self._legacy_space(t_ms)
+                if byte == ord("m"):
+                    return self._legacy_m(t_ms)
                 if byte == 0x1B:
                     self._state = "escape"
             case "escape":
@@ -144,12 +147,17 @@ class SpaceBar:
             return self._release(t_ms)
         if code == 0x20 and modifiers == 0:
             return self._press(t_ms, due_ms=None)
-        if kind == 1 and modifiers == _CONTROL and code in (ord("c"), ord("\\")):
-            return KeyEvent("interrupt" if code == ord("c") else "quit", t_ms)
-        return None
+        other = _KITTY_KEYS.get((code, modifiers)) if kind == 1 else None
+        return KeyEvent(other, t_ms) if other is not None else None
 
     def _legacy_space(self, t_ms: float) -> KeyEvent | None:
         return self._press(t_ms, due_ms=t_ms + (NEXT_REPEAT_MS if self._held else FIRST_REPEAT_MS))
+
+    def _legacy_m(self, t_ms: float) -> KeyEvent | None:
+        """A held key repeats: that is one push."""
+        repeated = t_ms - self._m_ms < FIRST_REPEAT_MS
+        self._m_ms = t_ms
+        return None if repeated else KeyEvent("mute", t_ms)
 
     def _press(self, t_ms: float, due_ms: float | None) -> KeyEvent | None:
         self._due_ms = due_ms
@@ -165,6 +173,13 @@ class SpaceBar:
         self._held = False
         return KeyEvent("release", t_ms)
 
+
+#: (code, modifiers) of the other keys that mean something, when they go down
+_KITTY_KEYS: dict[tuple[int, int], KeyKind] = {
+    (ord("m"), 0): "mute",
+    (ord("c"), _CONTROL): "interrupt",
+    (ord("\\"), _CONTROL): "quit",
+}
 
 _AFTER_ESCAPE: dict[int, Literal["escape", "csi", "one", "string"]] = {
     0x1B: "escape",
@@ -187,10 +202,15 @@ class TerminalKeys:
     """
 
     def __init__(
-        self, on_press: Callable[[], None], on_release: Callable[[], None], *, input_fd: int | None = None
+        self,
+        on_press: Callable[[], None],
+        on_release: Callable[[], None],
+        on_mute: Callable[[], None] = lambda: None,
+        *,
+        input_fd: int | None = None,
     ) -> None:
-        """`input_fd`: the terminal; None: standard input."""
-        self._on_press, self._on_release = on_press, on_release
+        """`on_mute`: the key m, from the same thread. `input_fd`: the terminal; None: standard input."""
+        self._on_press, self._on_release, self._on_mute = on_press, on_release, on_mute
         self._fd = _standard_input() if input_fd is None else input_fd
         self._space_bar = SpaceBar()
         self.message = _unusable(self._fd)
@@ -267,6 +287,8 @@ class TerminalKeys:
                     self._call(self._on_press)
                 case "release":
                     self._call(self._on_release)
+                case "mute":
+                    self._call(self._on_mute)
                 case "kitty" if not self._pushed:
                     self._pushed = True
                     self._write(PUSH_KITTY)
@@ -281,7 +303,7 @@ class TerminalKeys:
         try:
             listener()
         except Exception:  # noqa: BLE001 - one failed press must not be the last
-            _log.exception("the space bar: what it was to do failed")
+            _log.exception("a key: what it was to do failed")
 
     def _write(self, data: bytes) -> None:
         if self._output_fd is not None:

@@ -5,15 +5,11 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from device.cli.options import ConfigOption, SetOption, print_text, settings_from
-
-if TYPE_CHECKING:
-    from device.config import Settings
-    from device.dialogue.loop import Assistant
+from device.cli.options import ConfigOption, SetOption, settings_from
 
 
 def run(
@@ -30,7 +26,8 @@ def run(
     """The assistant on the sound card. Ctrl-C ends it.
 
     With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
-    with "open" (the default) it listens all the time, and the space bar works too. Example:
+    with "open" (the default) it listens all the time, and the space bar works too. The key m, or the button on
+    gpio.mute_pin, mutes the microphone. Example:
 
       nearfield run --set turn.listen=push-to-talk
     """
@@ -40,6 +37,7 @@ def run(
     from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
+    from device.cli.hands import Hands  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
 
@@ -50,18 +48,20 @@ def run(
     card = PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(EventLog(events)) if events is not None else None
+        hands = Hands(settings, card)
         captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
 
         def publish(event: Event) -> None:
             if log is not None:  # first: a terminal that is gone raises
                 log.write(event)
             captions.show(event)
+            hands.show(event)
 
         models = load_models(settings)
         stack.enter_context(without_chatter())
-        appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish))
+        appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish, with_earcons=True))
         stack.enter_context(_ended_in_order(appliance.assistant.stop))
-        stack.enter_context(talk_keys(settings, appliance.assistant))
+        stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
 
 
@@ -80,30 +80,3 @@ def _ended_in_order(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, previous in before:
             signal.signal(number, previous)
-
-
-@contextlib.contextmanager
-def talk_keys(settings: "Settings", assistant: "Assistant") -> Iterator[None]:
-    """The button on the header, if one is configured, and the space bar, if there is a keyboard.
-
-    Raises ButtonError.
-    """
-    from device.cli.keyboard import TerminalKeys  # noqa: PLC0415
-
-    gpio = settings.gpio
-    with contextlib.ExitStack() as stack:
-        if gpio.push_to_talk_pin is not None:
-            from device.gpio.button import PushToTalkButton  # noqa: PLC0415
-
-            stack.enter_context(
-                PushToTalkButton(
-                    gpio.push_to_talk_pin,
-                    on_press=assistant.press,
-                    on_release=assistant.release,
-                    active_low=gpio.active_low,
-                    debounce_ms=gpio.debounce_ms,
-                )
-            )
-        if stack.enter_context(TerminalKeys(assistant.press, assistant.release)).active:
-            print_text("Hold the space bar to talk.")
-        yield

@@ -39,6 +39,9 @@ Name = Annotated[str, Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Threads = Annotated[int, Field(ge=0, le=256)]
 
+APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
+WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
+
 
 def _contradiction(key: str, rule: str) -> PydanticCustomError:
     """Two keys of one section contradict each other; `key` is the one to name."""
@@ -205,16 +208,74 @@ class ModelsSettings(Section):
     dir: UserPath = Field(default_factory=lambda: data_dir() / "models", description="folder of the models")
 
 
-class GpioSettings(Section):
-    """Buttons on the header of the board."""
+Pin = Annotated[int | None, Field(ge=0, le=53), BeforeValidator(_none_word)]
 
-    push_to_talk_pin: Annotated[int | None, BeforeValidator(_none_word)] = Field(
-        default=None, ge=0, le=53, description='push-to-talk button, by BCM number; "none" = no button'
+
+class GpioSettings(Section):
+    """Buttons and lights on the header of the board. Pins are BCM numbers; "none" = there is none."""
+
+    push_to_talk_pin: Pin = Field(default=None, description="push-to-talk button")
+    talk_mode: Literal["hold", "toggle"] = Field(
+        default="hold", description="the button is held while talking, or pushed to begin and again to ask"
     )
-    active_low: bool = Field(default=True, description="the button pulls the pin to ground")
+    mute_pin: Pin = Field(default=None, description="mutes the microphone")
+    mute_kind: Literal["button", "switch"] = Field(
+        default="button", description="each push changes it, or muted for as long as the contact is closed"
+    )
+    volume_up_pin: Pin = Field(default=None, description="button: the voice 3 dB louder")
+    volume_down_pin: Pin = Field(default=None, description="button: the voice 3 dB softer, at last silent")
+    active_low: bool = Field(default=True, description="buttons and switches pull their pin to ground")
     debounce_ms: int = Field(
         default=30, ge=0, le=500, description="changes shorter than this are contact bounce, in ms"
     )
+    led_pin: Pin = Field(default=None, description="one LED that tells the state by how it blinks")
+    led_idle_pin: Pin = Field(default=None, description="LED that is lit while nothing goes on")
+    led_listening_pin: Pin = Field(default=None, description="LED that is lit while the user has the turn")
+    led_thinking_pin: Pin = Field(default=None, description="LED that is lit while an answer is made")
+    led_speaking_pin: Pin = Field(default=None, description="LED that is lit while the answer sounds")
+    led_muted_pin: Pin = Field(default=None, description="LED that is lit while the microphone is silenced")
+    led_error_pin: Pin = Field(default=None, description="LED that is lit for 3 s after a failure")
+    led_active_low: bool = Field(default=False, description="LEDs are lit by a low level")
+    ring: Literal["none", "apa102", "ws2812"] = Field(default="none", description="ring or strip of coloured LEDs")
+    ring_leds: int = Field(default=12, ge=1, le=256, description="how many LEDs it has")
+    ring_pin: int = Field(default=18, ge=0, le=53, description="data pin of a ws2812 ring: 10, 12, 18 or 21")
+    ring_brightness_percent: int = Field(default=25, ge=0, le=100, description="brightness of the ring, in percent")
+
+    @model_validator(mode="after")
+    def _pins_of_their_own(self) -> Self:
+        if self.ring == "ws2812" and self.ring_pin not in WS2812_PINS:
+            raise _contradiction("ring_pin", f"gpio.ring_pin ({self.ring_pin}) must be 10, 12, 18 or 21")
+        taken: dict[int, str] = {}
+        if self.ring == "apa102":
+            taken = dict.fromkeys(APA102_PINS, "gpio.ring (apa102: the SPI bus, pins 10 and 11)")
+        elif self.ring == "ws2812":
+            taken = {self.ring_pin: "gpio.ring_pin"}
+        for key, pin in self.pins().items():
+            if pin in taken:
+                raise _contradiction(key, f"gpio.{key} ({pin}) is the pin of {taken[pin]} too")
+            taken[pin] = f"gpio.{key}"
+        return self
+
+    def pins(self) -> dict[str, int]:
+        """The keys of this section that name a pin, and the pin, as far as there is one; but for the ring's."""
+        keys = [key for key in type(self).model_fields if key.endswith("_pin") and key != "ring_pin"]
+        return {key: pin for key in keys if (pin := getattr(self, key)) is not None}
+
+
+class ControlsSettings(Section):
+    """Mute and volume, by buttons and keys."""
+
+    keep: bool = Field(default=True, description="after a restart both are as they were left")
+    file: UserPath = Field(
+        default_factory=lambda: state_dir() / "controls.json", description="file that remembers them"
+    )
+
+
+class EarconSettings(Section):
+    """Short sounds: listening (push-to-talk), muted, unmuted, error."""
+
+    enabled: bool = Field(default=True, description="play them")
+    level_db: float = Field(default=-18.0, ge=-60.0, le=0.0, description="their peak against full scale, in dB")
 
 
 class Settings(BaseSettings):
@@ -234,10 +295,12 @@ class Settings(BaseSettings):
     llm: LlmSettings = LlmSettings()
     tts: TtsSettings = TtsSettings()
     clause: ClauseSettings = ClauseSettings()
-    # these two look at the environment for their defaults: made anew each time
+    # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     gpio: GpioSettings = GpioSettings()
+    controls: ControlsSettings = Field(default_factory=ControlsSettings)
+    earcons: EarconSettings = EarconSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -26,6 +26,10 @@ class AudioMemory:
         self._write(sample + pcm.size - newest.size, newest)
         self.end_sample = sample + pcm.size
 
+    def forget(self) -> None:
+        """All of it is silence from now on."""
+        self._ring[:] = 0
+
     def _write(self, sample: int, pcm: Int16s) -> None:
         at = sample % self._ring.size
         head = min(pcm.size, self._ring.size - at)

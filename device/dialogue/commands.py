@@ -50,6 +50,13 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Chime:
+    """Play an earcon, if there is one of that name and nothing else sounds; no answer expected."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Nothing of this job is wanted any more."""
 
@@ -63,5 +70,5 @@ class Warm:
     messages: tuple[Message, ...]
 
 
-Command = Decode | Reply | Speak | Play | Flush | Cancel | Warm
+Command = Decode | Reply | Speak | Play | Flush | Chime | Cancel | Warm
 Output = Event | Command

@@ -16,11 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from device.card import Span
 from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
-from device.dialogue.commands import Cancel, Decode, Flush, Output, Reply, Warm
+from device.dialogue.commands import Cancel, Chime, Decode, Flush, Output, Reply, Warm
 from device.dialogue.endpointer import Cap, End, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.history import History
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Speech, Transcript
@@ -76,6 +78,7 @@ class Conversation:
         self._turns = 0  # committed so far
         self._jobs = 0
         self._now = 0  # end of the newest microphone sample
+        self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
 
     @property
@@ -93,14 +96,17 @@ class Conversation:
 
     # --- the microphone and the button ------------------------------------------------------------------------
 
-    def hear(self, pcm: Int16s, sample: int, played: Span, dac_sample: int, now: int | None = None) -> list[Output]:
+    def hear(
+        self, pcm: Int16s, sample: int, played: Span, dac_sample: int, now: int | None = None, *, muted: bool = False
+    ) -> list[Output]:
         """A block of cleaned microphone audio that begins at `sample`, and what went to the loudspeaker with it.
 
         `now`: the capture clock, which is ahead of the cleaned audio by what the canceller lags (None: by nothing).
+        `muted`: the card zeroed the microphone; what the canceller still holds from before is not kept either.
         """
-        self._memory.append(sample, pcm)
+        self._memory.append(sample, np.zeros_like(pcm) if muted else pcm)
         self._now = max(self._now, sample + pcm.size if now is None else now)
-        out: list[Output] = []
+        out: list[Output] = self._mute(muted) if muted != self._muted else []
         for answer in list(self._settling):
             out += answer.played(played, dac_sample)
             if answer.settled(played):
@@ -114,6 +120,8 @@ class Conversation:
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False
     ) -> list[Output]:
         """The speech probability of [start, end). `may_be_echo`: while the loudspeaker sounds it proves nothing."""
+        if self._muted:
+            return []
         playing = self._answer is not None and self._answer.started
         deaf = playing and (may_be_echo or not self._policy.barge_in)
         if self._turn is None and (deaf or not self._policy.open_microphone):
@@ -134,9 +142,21 @@ class Conversation:
         return self._after(out)
 
     def press(self, sample: int) -> list[Output]:
-        """The talk button goes down at `sample`: the turn is the user's, whatever was going on."""
+        """The talk button goes down at `sample`: the turn is the user's, whatever was going on.
+
+        While the microphone is muted it only stops the answer.
+        """
+        if self._muted:
+            out = self._interrupt(self._now, sample) if self._answer is not None else []
+            return self._after([*out, Chime("muted")])
         self._endpointer.hold(sample)
-        return self._after(self._begin(sample, held=True))
+        fresh = self._turn is None
+        return self._after([*self._begin(sample, held=True), *([Chime("listening")] if fresh else [])])
+
+    def toggle(self, sample: int) -> list[Output]:
+        """A talk button that is pushed twice a turn: the first push is a press, the second a release."""
+        turn = self._turn
+        return self.release(sample) if turn is not None and turn.held and not turn.ended else self.press(sample)
 
     def release(self, sample: int) -> list[Output]:
         """The talk button comes up at `sample`: the turn is the assistant's."""
@@ -204,6 +224,8 @@ class Conversation:
                 out += [*self._drop(), *self._announce(self._policy.answer.unheard_text, now)]
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
+        else:  # what cannot be spoken can still be sounded
+            out.append(Chime("error"))
         return self._after(out)
 
     def close(self, now: int) -> list[Output]:
@@ -215,6 +237,17 @@ class Conversation:
             out += self._settle(answer)
         self._settling.clear()
         return self._after(out)
+
+    def _mute(self, muted: bool) -> list[Output]:
+        """The microphone was muted or opened. What the user was saying is dropped; a finished turn is answered."""
+        self._muted = muted
+        out: list[Output] = [ev.Mute(self._now, self._turns, muted)]
+        if muted:
+            if self._turn is not None and not self._turn.ended:
+                out += self._drop()
+            self._memory.forget()
+        self._endpointer.reset()
+        return [*out, Chime("muted" if muted else "unmuted")]
 
     # --- the turn ---------------------------------------------------------------------------------------------
 

@@ -136,6 +136,14 @@ class StateChange(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Mute(Event):
+    """The microphone was muted (its blocks are zeros from here on) or lets sound through again."""
+
+    type: ClassVar[str] = "mute"
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Failure(Event):
     """A stage failed; the conversation goes on."""
 

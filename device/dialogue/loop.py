@@ -13,13 +13,13 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
-from device.dialogue.commands import Cancel, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import Cancel, Chime, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
 from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.voice_meter import Reading, VoiceMeter
@@ -103,8 +103,11 @@ class Assistant:
         on_event: Callable[[Event], None],
         on_block: Callable[[int], None] = lambda _sample: None,
         greeting: str = "",
+        earcons: Mapping[str, Int16s] | None = None,
     ) -> None:
-        """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`."""
+        """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`.
+        `earcons`: (n,) int16 at 16 kHz by name; what is not there is not played.
+        """
         self._conversation = conversation
         self._card = card
         self._ear = ear
@@ -112,6 +115,7 @@ class Assistant:
         self._on_event = on_event
         self._on_block = on_block
         self._greeting = greeting
+        self._earcons = earcons or {}
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
         self._job: int | None = None  # the one live cancel scope
@@ -153,6 +157,14 @@ class Assistant:
     def release(self, at_s: float | None = None) -> None:
         """The talk button comes up, now or at `at_s` (time.monotonic). Any thread."""
         self._post(partial(self._conversation.release, self.now(at_s)))
+
+    def toggle(self, at_s: float | None = None) -> None:
+        """A talk button that is pushed once to begin and once to ask. Any thread."""
+        self._post(partial(self._conversation.toggle, self.now(at_s)))
+
+    def chime(self, name: str) -> None:
+        """Play an earcon, unless an answer sounds: behind that it would tell of what is past. Any thread."""
+        self._post(lambda: [Chime(name)])
 
     def now(self, at_s: float | None = None) -> int:
         """The capture clock now, or at `at_s`: the newest block, and at most two more that have not been read yet."""
@@ -203,7 +215,7 @@ class Assistant:
 
     def _heard_block(self, block: Block, clean: Int16s, sample: int) -> list[Output]:
         now = block.sample + block.mic.size
-        out = self._conversation.hear(clean, sample, block.played, block.dac_sample, now)
+        out = self._conversation.hear(clean, sample, block.played, block.dac_sample, now, muted=block.muted)
         self._on_block(now)
         return out
 
@@ -220,6 +232,9 @@ class Assistant:
         match command:
             case Flush():
                 self._card.flush()
+            case Chime(name):
+                if name in self._earcons and self._conversation.state != "speaking":
+                    self._card.play(self._earcons[name])
             case Cancel(job):
                 if self._job == job:
                     self._job = None

@@ -1,6 +1,6 @@
-"""A push-to-talk button on a GPIO pin.
+"""A button or a switch on a GPIO pin.
 
-    with PushToTalkButton(17, on_press=assistant.press, on_release=assistant.release):   # BCM 17, wired to ground
+    with Button(17, on_press=assistant.press, on_release=assistant.release):   # BCM 17, wired to ground
         assistant.run()
 
 Written to the RPi.GPIO interface, which three drivers provide: RPi.GPIO (up to Pi 4), rpi-lgpio (Pi 5) and Jetson.GPIO.
@@ -15,10 +15,10 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from device.errors import ButtonError
 from device.gpio.debounce import Debouncer
+from device.gpio.driver import driver, refused
 
 _log = logging.getLogger(__name__)
 
@@ -27,19 +27,24 @@ EDGES = 256  #: edges that may wait for the button's thread; more are dropped
 LOOK_S = 1.0  #: without edges the level is read so often: an edge that was lost costs no more than this
 
 
-class PushToTalkButton:
+class Button:
     """Calls `on_press` and `on_release`, in turn, from a thread of its own, `debounce_ms` after the contact.
 
     A press is always followed by a release, also when the button is closed while held. A button that is held while
     this starts (or a stuck one) counts from its next press on.
+
+    A `latching` one is a switch, where a position counts, not a push: the position at the start is told at once, by
+    the thread that makes this, and closing this object tells nothing.
     """
 
     def __init__(
         self,
         pin: int,
         on_press: Callable[[], None],
-        on_release: Callable[[], None],
+        on_release: Callable[[], None] = lambda: None,
         *,
+        key: str = "gpio.push_to_talk_pin",
+        latching: bool = False,
         active_low: bool = True,
         pull: Pull | None = None,
         debounce_ms: float = 30.0,
@@ -47,26 +52,28 @@ class PushToTalkButton:
         """`pin`: BCM number (on a Jetson too: the pin in the same place of the 40-pin header).
         `active_low`: the button connects the pin to ground. `pull`: the pin's own resistor, by default the one that
         holds an open button released; Jetsons have none that software can set, wire one there.
+        `key`: of the configuration, for messages.
         Raises ButtonError: no driver, no GPIO here, no permission, pin in use.
         """
         self.pin = pin
         self._on_press, self._on_release = on_press, on_release
         self._active = 0 if active_low else 1
-        self._gpio = _driver()
+        self._latching = latching
+        self._gpio = driver(key)
         chosen = pull or ("up" if active_low else "down")
         resistor = {"up": self._gpio.PUD_UP, "down": self._gpio.PUD_DOWN, "off": self._gpio.PUD_OFF}[chosen]
         self._edges: queue.Queue[tuple[bool, float] | None] = queue.Queue(EDGES)
         self._closing = threading.Event()
         try:
-            self._gpio.setwarnings(False)
-            self._gpio.setmode(self._gpio.BCM)
             self._gpio.setup(pin, self._gpio.IN, pull_up_down=resistor)
             self._contact = Debouncer(debounce_ms, pressed=self._level())
             self._gpio.add_event_detect(pin, self._gpio.BOTH, callback=self._edge)
         except Exception as error:
             with contextlib.suppress(Exception):
                 self._gpio.cleanup(pin)  # what was claimed until then
-            raise _refused(pin, error) from error
+            raise refused(f"the button on GPIO {pin}", key, error) from error
+        if latching:
+            self._tell(on_press if self._contact.pressed else on_release)
         self._thread = threading.Thread(target=self._run, name="nearfield-button", daemon=True)
         self._thread.start()
 
@@ -98,7 +105,7 @@ class PushToTalkButton:
             self._edges.put_nowait((self._level(), time.monotonic()))
 
     def _run(self) -> None:
-        held = False
+        held = self._latching and self._contact.pressed
         while not self._closing.is_set():
             due_ms = self._contact.due_ms
             try:
@@ -116,7 +123,7 @@ class PushToTalkButton:
             elif held:  # else: the release of a button that was held at the start
                 self._tell(self._on_release)
             held = change.pressed
-        if held:
+        if held and not self._latching:
             self._tell(self._on_release)
 
     def _tell(self, listener: Callable[[], None]) -> None:
@@ -124,45 +131,3 @@ class PushToTalkButton:
             listener()
         except Exception:  # noqa: BLE001 - one failed press must not be the last
             _log.exception("the button on GPIO %d: what it was to do failed", self.pin)
-
-
-def _driver() -> Any:
-    """The module RPi.GPIO, whoever provides it. Raises ButtonError."""
-    try:
-        from RPi import GPIO  # noqa: PLC0415 - importing it fails on machines without GPIO
-    except ImportError as error:
-        raise ButtonError(
-            f"no GPIO driver is installed ({error})",
-            hint="run ./install.sh on the device, or remove gpio.push_to_talk_pin from the configuration",
-        ) from error
-    except Exception as error:  # drivers raise RuntimeError, NotImplementedError, bare Exception, their own
-        raise ButtonError(
-            f"the GPIO driver does not work on this machine: {_one_line(error)}",
-            hint="install the driver that fits it (./install.sh does), start where you may write, "
-            "or remove gpio.push_to_talk_pin from the configuration",
-        ) from error
-    return GPIO
-
-
-def _refused(pin: int, error: Exception) -> ButtonError:
-    """What a driver's error means. Their classes differ by driver, their words less so."""
-    reason = _one_line(error)
-    words = reason.lower()
-    if "busy" in words or "in use" in words or "different mode" in words:
-        hint = "another program has it: stop that, or choose another gpio.push_to_talk_pin"
-    elif isinstance(error, PermissionError) or "access" in words or "permission" in words or "gpiochip" in words:
-        hint = (
-            "add yourself to the group gpio ('sudo usermod -aG gpio $USER'), log in again; see 'ls -l /dev/gpiochip*'"
-        )
-    elif "peripheral base" in words or "edge detection" in words:
-        hint = "RPi.GPIO does not work with this board or kernel: 'pip uninstall RPi.GPIO && pip install rpi-lgpio'"
-    elif isinstance(error, ValueError):
-        hint = "gpio.push_to_talk_pin is a BCM number, 0 to 27 on the 40-pin header"
-    else:
-        hint = "check gpio.push_to_talk_pin and its wiring"
-    return ButtonError(f"the button on GPIO {pin} cannot be used: {reason}", hint=hint)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).strip("'\"").split()).rstrip(".!")
-    return text or type(error).__name__

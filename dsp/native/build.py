@@ -34,6 +34,7 @@ CDEF = """
         double dac_offset;
         uint64_t status;
         int64_t monotonic_ns;
+        uint64_t muted;
     } nf_record;
     typedef struct nf_counters {
         uint64_t blocks;
@@ -54,6 +55,9 @@ CDEF = """
     uint64_t nf_duplex_written(nf_duplex *duplex);
     uint64_t nf_duplex_consumed(nf_duplex *duplex);
     uint64_t nf_duplex_room(nf_duplex *duplex);
+    void nf_duplex_set_muted(nf_duplex *duplex, int muted);
+    int nf_duplex_muted(const nf_duplex *duplex);
+    void nf_duplex_set_volume(nf_duplex *duplex, float factor);
     int nf_duplex_next(nf_duplex *duplex, nf_record *record, int16_t *mic, int16_t *far);
     void nf_duplex_count(nf_duplex *duplex, nf_counters *counters);
     int64_t nf_monotonic_ns(void);

@@ -1,5 +1,6 @@
 #include "duplex.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +19,9 @@ enum {
     /* Silence shorter than this between two sounds, with no flush, is a sound whose rest came too late (two clauses of
      * one answer); anything longer is two sounds, since a person has to speak in between. */
     STARVED_MAX_MS = 500,
+    /* Blocks that stay zero after a mute is lifted: the card recorded up to two periods of them (20 ms each way are asked
+     * of PortAudio) while it was in force. */
+    UNMUTE_BLOCKS = 5,
 };
 
 /* PortAudio's portaudio.h: PaStreamCallbackFlags and PaStreamCallbackTimeInfo. Copied because the development package
@@ -40,8 +44,13 @@ struct nf_duplex {
 
     _Alignas(64) _Atomic uint64_t flush_to; /* everything below this position is dropped */
     _Atomic double default_dac_offset;
+    _Atomic int muted;   /* what is asked */
+    _Atomic int zeroed;  /* what the newest callback did */
+    _Atomic float volume; /* what is asked */
 
     /* Owned by the callback. */
+    uint32_t unmute_in; /* blocks that are zeroed yet after a mute */
+    float gain;         /* of the last sample played */
     uint64_t frame;
     uint64_t gap;     /* frames of silence since the ring ran dry */
     int sounding;     /* a sound ran and was not flushed: a gap may be starvation */
@@ -79,6 +88,8 @@ nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channe
     duplex->mic_channel = mic_channel;
     duplex->block = rate_hz / BLOCKS_A_SECOND;
     duplex->wake_fd = wake_fd;
+    duplex->gain = 1.0f;
+    atomic_init(&duplex->volume, 1.0f);
     duplex->playback = nf_ring_new(1, (uint64_t)rate_hz * PLAYBACK_S);
     duplex->records = calloc(CAPTURE_BLOCKS, sizeof *duplex->records);
     size_t capture_bytes = (size_t)CAPTURE_BLOCKS * 2 * duplex->block * sizeof(int16_t);
@@ -125,6 +136,21 @@ int nf_duplex_play(nf_duplex *duplex, const int16_t *mono, uint64_t frames)
 void nf_duplex_flush(nf_duplex *duplex)
 {
     atomic_store_explicit(&duplex->flush_to, nf_ring_written(duplex->playback), memory_order_release);
+}
+
+void nf_duplex_set_muted(nf_duplex *duplex, int muted)
+{
+    atomic_store_explicit(&duplex->muted, muted != 0, memory_order_release);
+}
+
+int nf_duplex_muted(const nf_duplex *duplex)
+{
+    return atomic_load_explicit(&duplex->zeroed, memory_order_acquire);
+}
+
+void nf_duplex_set_volume(nf_duplex *duplex, float factor)
+{
+    atomic_store_explicit(&duplex->volume, factor < 0.0f ? 0.0f : factor > 1.0f ? 1.0f : factor, memory_order_relaxed);
 }
 
 uint64_t nf_duplex_written(nf_duplex *duplex)
@@ -199,6 +225,30 @@ static void fill_output(nf_duplex *duplex, int16_t *out, nf_record *record)
     memset(out + taken, 0, (duplex->block - taken) * sizeof(int16_t));
 }
 
+static void apply_volume(nf_duplex *duplex, int16_t *out)
+{
+    float to = atomic_load_explicit(&duplex->volume, memory_order_relaxed);
+    float from = duplex->gain;
+    duplex->gain = to;
+    if (from == 1.0f && to == 1.0f)
+        return;
+    for (uint32_t i = 0; i < duplex->block; i++)
+        out[i] = (int16_t)lrintf((float)out[i] * (from + (to - from) * (float)(i + 1) / (float)duplex->block));
+}
+
+/* Is the microphone of this block to be zeros? Asked once a block. */
+static int is_muted(nf_duplex *duplex)
+{
+    if (atomic_load_explicit(&duplex->muted, memory_order_acquire)) {
+        duplex->unmute_in = UNMUTE_BLOCKS;
+        return 1;
+    }
+    if (duplex->unmute_in == 0)
+        return 0;
+    duplex->unmute_in--;
+    return 1;
+}
+
 static void store_block(nf_duplex *duplex, const nf_record *record, const int16_t *in, const int16_t *played)
 {
     uint64_t slot = atomic_load_explicit(&duplex->slots_written, memory_order_relaxed);
@@ -209,7 +259,7 @@ static void store_block(nf_duplex *duplex, const nf_record *record, const int16_
     }
     uint64_t index = slot % CAPTURE_BLOCKS;
     int16_t *mic = duplex->blocks + index * 2 * duplex->block;
-    if (in)
+    if (in && !record->muted)
         for (uint32_t i = 0; i < duplex->block; i++)
             mic[i] = in[(size_t)i * duplex->channels_in + duplex->mic_channel];
     else
@@ -225,11 +275,14 @@ static void serve(nf_duplex *duplex, const int16_t *in, int16_t *out, double dac
     record.monotonic_ns = nf_monotonic_ns();
     int16_t *mono = duplex->scratch;
     fill_output(duplex, mono, &record);
+    apply_volume(duplex, mono);
     if (out)
         for (uint32_t i = 0; i < duplex->block; i++)
             for (uint32_t channel = 0; channel < duplex->channels_out; channel++)
                 out[(size_t)i * duplex->channels_out + channel] = mono[i];
+    record.muted = (uint64_t)is_muted(duplex);
     store_block(duplex, &record, in, mono);
+    atomic_store_explicit(&duplex->zeroed, (int)record.muted, memory_order_release);
     duplex->frame += duplex->block;
     bump(&duplex->n_blocks, 1);
     if (status & PA_INPUT_OVERFLOW)

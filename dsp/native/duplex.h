@@ -25,6 +25,7 @@ typedef struct nf_record {
     double dac_offset;    /* frames from the first microphone sample's ADC time to the first output sample's DAC time */
     uint64_t status;      /* PortAudio's status flags */
     int64_t monotonic_ns; /* CLOCK_MONOTONIC when the callback ran */
+    uint64_t muted;       /* 1: the microphone was replaced by zeros before anything could see it */
 } nf_record;
 
 /* None of these ever falls. */
@@ -54,6 +55,15 @@ void nf_duplex_flush(nf_duplex *duplex);
 uint64_t nf_duplex_written(nf_duplex *duplex);  /* position that the next `play` starts at */
 uint64_t nf_duplex_consumed(nf_duplex *duplex); /* position that the next callback plays from */
 uint64_t nf_duplex_room(nf_duplex *duplex);     /* frames that `play` would take now */
+
+/* Mute, from any thread: from the next callback on the microphone's blocks are zeros, and still in the first blocks after
+ * it is lifted, which the card recorded before. `muted` reads back what the newest callback did, not what was asked. */
+void nf_duplex_set_muted(nf_duplex *duplex, int muted);
+int nf_duplex_muted(const nf_duplex *duplex);
+
+/* Volume, from any thread: what is played is multiplied by `factor` (0 to 1), from the next callback on, with a ramp
+ * over one block. It is applied before the echo canceller's reference is taken. */
+void nf_duplex_set_volume(nf_duplex *duplex, float factor);
 
 /* Reader side: the oldest block that was not read yet, 0 when there is none. `mic`, `far`: block_frames each. */
 int nf_duplex_next(nf_duplex *duplex, nf_record *record, int16_t *mic, int16_t *far);

@@ -294,3 +294,27 @@ def test_no_terminal_is_said_and_nothing_is_read() -> None:
     finally:
         os.close(read)
         os.close(write)
+
+
+# --- the key m --------------------------------------------------------------------------------------------------------
+
+
+def test_m_mutes_once_however_long_it_is_held() -> None:
+    repeats = [(float(t), b"m") for t in range(600, 3000, 33)]
+    assert [k for k, _ in kinds((100, b"m"), *repeats)] == ["mute"]
+    assert kinds((100, b"m"), (900, b"m")) == [("mute", 100), ("mute", 900)]
+
+
+def test_m_while_the_space_bar_is_held() -> None:
+    assert [k for k, _ in kinds((0, b" "), (100, b" m "))] == ["press", "mute", "release"]
+
+
+def test_m_by_the_kitty_protocol_its_repeats_and_release_are_nothing() -> None:
+    sent = b"\x1b[109u\x1b[109;1:2u\x1b[109;1:3u"
+    assert [k for k, _ in kinds((0, sent))] == ["mute"]
+    assert [k for k, _ in kinds((0, b"\x1b[109;65u"))] == ["mute"], "caps lock makes no other key of it"
+
+
+@pytest.mark.parametrize("other", [b"M", b"\x1bm", b"\x1b[1m", b"\x1b]0;mmm\x07", b"\x1b[109;5u", b"\x1b[109;2u", b"n"])
+def test_what_is_not_the_key_m(other: bytes) -> None:
+    assert kinds((0, other)) == []

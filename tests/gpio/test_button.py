@@ -1,48 +1,24 @@
-"""The button on the real rpi-lgpio, over pins in memory (fake/lgpio.py).
-
-rpi-lgpio reads the board's revision and imports lgpio once, at import: each test gets both afresh.
-"""
+"""The button on the real rpi-lgpio, over pins in memory (fake/lgpio.py)."""
 
 import importlib.util
 import queue
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from device.errors import ButtonError
-from device.gpio.button import PushToTalkButton
+from device.gpio.button import Button
 
 PIN = 17
 WAIT_S = 10.0  # how long an event may take on a slow machine
-FAKE = Path(__file__).parent / "fake"
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("RPi") is None or importlib.util.find_spec("RPi.GPIO") is None,
     reason="rpi-lgpio is not installed",
 )
-
-
-def forget_driver() -> None:
-    for name in [n for n in sys.modules if n in ("lgpio", "_lgpio", "RPi") or n.startswith("RPi.")]:
-        del sys.modules[name]
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The fake pins of a Pi 4B."""
-    forget_driver()
-    monkeypatch.setenv("RPI_LGPIO_REVISION", "c03115")
-    monkeypatch.setenv("RPI_LGPIO_CHIP", "0")
-    monkeypatch.syspath_prepend(str(FAKE))
-    import lgpio  # noqa: PLC0415 - the fake, now that it comes first
-
-    assert Path(lgpio.__file__).parent == FAKE
-    yield lgpio
-    forget_driver()
 
 
 class Listener:
@@ -67,8 +43,8 @@ class Listener:
         return calls
 
 
-def button(listener: Listener, **options: Any) -> PushToTalkButton:
-    return PushToTalkButton(PIN, listener.press, listener.release, **options)
+def button(listener: Listener, **options: Any) -> Button:
+    return Button(PIN, listener.press, listener.release, **options)
 
 
 def test_press_and_release(board: Any) -> None:
@@ -164,7 +140,7 @@ def test_failing_listener_does_not_end_the_button(board: Any) -> None:
         heard.press()
         raise RuntimeError("no conversation")
 
-    with PushToTalkButton(PIN, fail, heard.release, debounce_ms=5):
+    with Button(PIN, fail, heard.release, debounce_ms=5):
         board.drive(PIN, 0)
         assert heard.next() == "press"
         board.drive(PIN, None)
@@ -181,6 +157,32 @@ def test_more_edges_than_fit_still_end_at_the_true_level(board: Any) -> None:
         assert heard.next() == "press"
         time.sleep(0.1)
         assert heard.all_so_far() == []
+
+
+def test_a_switch_tells_its_position_at_the_start_and_nothing_at_the_end(board: Any) -> None:
+    heard = Listener()
+    switch = button(heard, latching=True, debounce_ms=5)
+    assert heard.all_so_far() == ["release"], "before the constructor returns"
+    board.drive(PIN, 0)
+    assert heard.next() == "press"
+    switch.close()
+    assert heard.all_so_far() == []
+
+
+def test_a_switch_that_was_closed_at_the_start_opens(board: Any) -> None:
+    board.drive(PIN, 0)
+    heard = Listener()
+    with button(heard, latching=True, debounce_ms=5):
+        assert heard.all_so_far() == ["press"]
+        board.drive(PIN, None)
+        assert heard.next() == "release"
+
+
+def test_messages_name_the_key_of_the_button(board: Any) -> None:
+    board.pins[PIN].taken = True
+    with pytest.raises(ButtonError) as caught:
+        button(Listener(), key="gpio.mute_pin")
+    assert "gpio.mute_pin" in caught.value.hint
 
 
 def test_pin_in_use(board: Any) -> None:
@@ -201,7 +203,7 @@ def test_no_permission(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pin_that_does_not_exist(board: Any, pin: int) -> None:
     del board
     with pytest.raises(ButtonError, match=f"GPIO {pin}") as caught:
-        PushToTalkButton(pin, lambda: None, lambda: None)
+        Button(pin, lambda: None, lambda: None)
     assert "BCM number" in caught.value.hint
 
 

@@ -14,7 +14,17 @@ from house_scripts import ROOT
 
 OWN = {"device", "dsp", "models"}
 #: modules that come with a distribution of another name which is declared, or are asked for only where they exist
-ACCOMPANYING = {"_pywhispercpp", "google", "RPi", "Jetson", "lgpio", "pydantic_core", "annotated_types"}
+ACCOMPANYING = {
+    "_pywhispercpp",
+    "google",
+    "RPi",
+    "Jetson",
+    "lgpio",
+    "apa102_pi",
+    "rpi_ws281x",
+    "pydantic_core",
+    "annotated_types",
+}
 
 
 def project() -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
     python push_to_talk_program.py FD EVENTS.jsonl turn.listen=push-to-talk ...
 
-Lines: `say FILE.wav`; `pin NUMBER LEVEL` and `pin NUMBER open` (the pretended GPIO chip of tests/gpio/fake). The end of
-the socket ends the program.
+Lines: `say FILE.wav`; `pin NUMBER LEVEL` and `pin NUMBER open` (the pretended GPIO chip of tests/gpio/fake);
+`report FILE.json` (levels of pins). The end of the socket ends the program.
 """
 
+import json
 import socket
 import sys
 import threading
@@ -17,7 +18,7 @@ from device.audio.files import load_audio
 from device.audio.virtual import VirtualCard
 from device.cli.boundary import guarded
 from device.cli.event_log import EventLog
-from device.cli.run import talk_keys
+from device.cli.hands import Hands
 from device.config import load_settings
 from device.persona import load_persona
 
@@ -26,6 +27,11 @@ def obey(line: str, card: VirtualCard) -> None:
     match line.split():
         case ["say", path]:
             card.say(load_audio(Path(path)))
+        case ["report", path]:
+            import lgpio  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+
+            pins = {number: pin.level for number, pin in lgpio.pins.items() if pin.mode}
+            Path(path).write_text(json.dumps({"pins": pins}), "utf-8")
         case ["pin", number, level]:
             import lgpio  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - only there when it is wanted
 
@@ -37,13 +43,19 @@ def obey(line: str, card: VirtualCard) -> None:
 def main(fd: str, events: str, *keys: str) -> None:
     settings = load_settings(None, keys)
     card = VirtualCard()
+    hands = Hands(settings, card)
     control = socket.socket(fileno=int(fd))
     with (
         EventLog(Path(events)) as log,
         Appliance(
-            settings, load_persona(settings.persona), load_models(settings), card, on_event=log.write
+            settings,
+            load_persona(settings.persona),
+            load_models(settings),
+            card,
+            on_event=lambda event: (log.write(event), hands.show(event)),
+            with_earcons=True,
         ) as appliance,
-        talk_keys(settings, appliance.assistant),
+        hands.on(appliance.assistant),
     ):
 
         def listen() -> None:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.models
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("push_to_talk_program.py")
 FAKE_PINS = ROOT / "tests" / "gpio" / "fake"
-PIN = 17
+PIN, MUTE_PIN, MUTED_LED = 17, 27, 24
 QUESTION = "What is the capital of France?"
 WAIT_S = 60.0  # how long anything may take on a slow machine
 
@@ -70,6 +70,28 @@ class Appliance:
         self.tell(f"say {recording}")
         time.sleep(soundfile.info(recording).duration + 0.1)
 
+    def push(self, pin: int) -> None:
+        """And let go, slowly enough for the debouncer."""
+        self.tell(f"pin {pin} 0")
+        time.sleep(0.2)
+        self.tell(f"pin {pin} open")
+        time.sleep(0.2)
+
+    def lit(self, pin: int) -> bool:
+        report = self.log.with_name("report.json")
+        report.unlink(missing_ok=True)
+        self.tell(f"report {report}")
+        deadline = time.monotonic() + WAIT_S
+        while not (report.exists() and report.read_text().endswith("}")):
+            assert time.monotonic() < deadline, "no report"
+            time.sleep(0.02)
+        return bool(json.loads(report.read_text())["pins"][str(pin)])
+
+    def wait_lit(self, pin: int, lit: bool) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while self.lit(pin) != lit:
+            assert time.monotonic() < deadline, "the light does not change"
+
     def events(self, kind: str = "") -> list[dict[str, Any]]:
         if not self.log.exists():
             return []
@@ -98,15 +120,38 @@ class Appliance:
             self.program.wait()
 
 
-@pytest.fixture
-def with_button(environment: dict[str, str], tmp_path: Path) -> Iterator[Appliance]:
+def on_pins(environment: dict[str, str], folder: Path, *keys: str) -> Appliance:
+    """With the pretended GPIO chip."""
     if importlib.util.find_spec("RPi") is None or importlib.util.find_spec("RPi.GPIO") is None:
         pytest.skip("rpi-lgpio is not installed")
     pins = {"PYTHONPATH": str(FAKE_PINS), "RPI_LGPIO_REVISION": "c03115", "RPI_LGPIO_CHIP": "0"}
     # rpi-lgpio leaves pipes in the working folder unless told otherwise
-    made = Appliance({**environment, **pins, "LG_WD": str(tmp_path)}, tmp_path, f"gpio.push_to_talk_pin={PIN}")
+    state = f"controls.file={folder / 'controls.json'}"
+    return Appliance(
+        {**environment, **pins, "LG_WD": str(folder)}, folder, f"gpio.push_to_talk_pin={PIN}", state, *keys
+    )
+
+
+@pytest.fixture
+def with_button(environment: dict[str, str], tmp_path: Path) -> Iterator[Appliance]:
+    made = on_pins(environment, tmp_path)
     yield made
     made.kill()
+
+
+@pytest.fixture
+def with_panel(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Appliance]]:
+    """Starts it, again and again, with a toggling talk button, a mute button and a mute light."""
+    made: list[Appliance] = []
+
+    def start() -> Appliance:
+        wired = f"gpio.mute_pin={MUTE_PIN}", f"gpio.led_muted_pin={MUTED_LED}", "gpio.talk_mode=toggle"
+        made.append(on_pins(environment, tmp_path, *wired))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.kill()
 
 
 def test_the_button_opens_the_microphone_and_its_release_asks(
@@ -156,6 +201,44 @@ def test_the_button_interrupts_an_answer(with_button: Appliance, spoken: Callabl
     assert "story" in first["text"].lower()
     assert words(second["text"]) == words(QUESTION)
     assert end["turn"] == 2
+
+
+def test_mute_drops_the_turn_and_outlives_a_restart(
+    with_panel: Callable[[], Appliance], spoken: Callable[[str], Path]
+) -> None:
+    question = spoken(QUESTION)
+    first = with_panel()
+    first.push(PIN)
+    first.wait_for("speech_start")
+    first.tell(f"say {question}")
+    time.sleep(0.5)
+    first.push(MUTE_PIN)  # in the middle of the question
+    assert first.wait_for("mute")["muted"] is True
+    first.wait_lit(MUTED_LED, True)
+    first.push(PIN)  # would ask
+    time.sleep(2.0)
+    first.finish()
+    assert first.events("commit") == []
+    assert [e["state"] for e in first.events("state")] == ["idle", "listening", "idle"]
+
+    second = with_panel()
+    assert second.wait_for("mute")["t_ms"] == 10.0, "from the first block on"
+    second.wait_lit(MUTED_LED, True)
+    second.push(MUTE_PIN)
+    assert second.wait_for("mute", 2)["muted"] is False
+    second.wait_lit(MUTED_LED, False)
+    second.push(PIN)
+    second.wait_for("speech_start")
+    second.say(question)
+    assert second.events("commit") == [], "the turn is the user's until the second push"
+    second.push(PIN)
+    end = second.wait_for("playout_end")
+    second.finish()
+    (commit,) = second.events("commit")
+    assert commit["reason"] == "release"
+    assert words(commit["text"]) == words(QUESTION)
+    assert end["heard"] == end["generated"]
+    assert second.events("error") == []
 
 
 class Terminal:

@@ -1,0 +1,117 @@
+"""Mute and volume of one card: what was asked last, and the same after a restart.
+
+    controls = Controls(card, kept=state_dir() / "controls.json")
+    controls.toggle_mute(); controls.louder()
+
+The one owner of what was *asked*. What *is* (are the microphone's blocks zeros?) only the card knows: `card.muted`.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+from device.audio.volume import HIGHEST_DB, LOWEST_DB, Volume
+from device.card import Card
+
+_log = logging.getLogger(__name__)
+
+
+class Controls:
+    """Any method from any thread. Never raises for a file that cannot be read or written: it is logged."""
+
+    def __init__(self, card: Card, kept: Path | None = None) -> None:
+        """Sets the card to what `kept` remembers; None: nothing is remembered. A damaged file counts as none."""
+        self._card = card
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._muted, level_db = _read(kept) if kept is not None else (False, HIGHEST_DB)
+        self._volume = Volume(level_db)
+        card.mute(self._muted)
+        card.set_volume(self._volume.factor)
+
+    @property
+    def muted(self) -> bool:
+        """What was asked last."""
+        return self._muted
+
+    @property
+    def volume_db(self) -> float | None:
+        """None: silent."""
+        return self._volume.level_db
+
+    def mute(self, muted: bool) -> None:
+        """Mute the microphone, or open it."""
+        with self._lock:
+            self._set(muted)
+
+    def toggle_mute(self) -> None:
+        """The other of the two."""
+        with self._lock:
+            self._set(not self._muted)
+
+    def louder(self) -> None:
+        """The voice a step up."""
+        with self._lock:
+            if self._volume.up():
+                self._volume_changed()
+
+    def softer(self) -> None:
+        """The voice a step down."""
+        with self._lock:
+            if self._volume.down():
+                self._volume_changed()
+
+    def _set(self, muted: bool) -> None:
+        self._muted = muted
+        self._card.mute(muted)  # before anything that takes time
+        self._keep()
+
+    def _volume_changed(self) -> None:
+        self._card.set_volume(self._volume.factor)
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._kept is None:
+            return
+        text = json.dumps({"muted": self._muted, "volume_db": self._volume.level_db}) + "\n"
+        try:
+            _replace(self._kept, text)
+        except OSError as error:
+            _log.warning("mute and volume will not survive a restart: %s: %s", self._kept, error.strerror)
+
+
+def _read(path: Path) -> tuple[bool, float | None]:
+    """(muted, volume in dB) of a file that `_replace` wrote, else what holds without one."""
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        muted, level_db = state["muted"], state["volume_db"]
+    except FileNotFoundError:
+        return False, HIGHEST_DB
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        _log.warning("mute and volume are not as they were left: %s cannot be read (%s)", path, error)
+        return False, HIGHEST_DB
+    is_level = isinstance(level_db, int | float) and not isinstance(level_db, bool) and math.isfinite(level_db)
+    if level_db is not None and not (is_level and LOWEST_DB <= level_db <= HIGHEST_DB):
+        level_db = HIGHEST_DB
+    return muted is True, level_db
+
+
+def _replace(path: Path, text: str) -> None:
+    """All of the new file or all of the old one, after a power cut too. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
