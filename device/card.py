@@ -38,6 +38,9 @@ class Block:
     far: Int16s  #: (160,) what this callback handed to the loudspeaker: the echo canceller's reference
     played: Span  #: ring positions that far[:played.end - played.start] came from; the rest of far is silence
     dac_sample: int  #: capture clock at which far[0] leaves the loudspeaker
+    #: Capture clock of far[0] where `far` is not what the callback handed over but a loop-back channel of the card,
+    #: which was captured as it sounded; None: far[0] sounds at `dac_sample`.
+    far_sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
