@@ -155,14 +155,13 @@ class DuplexCore:
         return self.tick_frames(mic[:, None], dac_offset_frames)[:, 0]
 
     def tick_frames(self, frames: np.ndarray[Any, Any], dac_offset_frames: float) -> np.ndarray[Any, Any]:
-        """Be a card of any layout: (block_frames, channels_in) of `format_in` in, (…, channels_out) of `format_out` out.
+        """Be a card of any layout: (block_frames, channels_in) of `format_in` in, the same of the output out.
 
         Raises ValueError for another shape or dtype.
         """
-        if frames.shape != (self.block_frames, self.channels_in) or frames.dtype != self.format_in:
-            raise ValueError(
-                f"{(self.block_frames, self.channels_in)} {self.format_in} are needed, not {frames.shape} {frames.dtype}"
-            )
+        shape = (self.block_frames, self.channels_in)
+        if frames.shape != shape or frames.dtype != self.format_in:
+            raise ValueError(f"{shape} {self.format_in} are needed, not {frames.shape} {frames.dtype}")
         out = np.empty((self.block_frames, self.channels_out), self.format_out)
         frames = np.ascontiguousarray(frames)
         _lib.nf_duplex_tick(self._state, _ffi.from_buffer(frames), _ffi.from_buffer(out), dac_offset_frames)

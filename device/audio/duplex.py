@@ -201,6 +201,11 @@ class Duplex:
             starved_samples=samples(counters.starved),
         )
 
+    @property
+    def odd_blocks(self) -> int:
+        """Callbacks of another length than the driver was asked for: it breaks its promise."""
+        return self.core.counters().odd_blocks
+
     def close(self) -> None:
         """Give the wake-up descriptor back; only after the callback has ended. Safe to call twice."""
         self._release()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dsp.duplex import SAMPLE_FORMATS, DuplexCore, Record, SampleFormat
 
 BLOCK = 160
+LAYOUTS = [(1, 1, 0), (2, 2, 1), (6, 2, 4), (1, 6, 0), (8, 8, 7)]
 EXACT = {"int16": 1, "int32": 65536, "float32": 1 / 32768}
 
 
