@@ -9,6 +9,7 @@ that is heard or played is touched: only the reference is resampled.
 """
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,9 @@ LEAD_SAMPLES = SAMPLE_RATE_HZ * 4 // 1000
 #: The place in the far end is slewed to where the clocks say it is, by at most so much a block (300 ppm): a jump would
 #: cost the canceller what it has learned.
 SLEW_SAMPLES = BLOCK_SAMPLES * 300e-6
-#: It goes a hundredth of the way a block: what the line wanders by in its first seconds is smoothed over one second.
-SLEW_SHARE = 0.01
+#: Each block goes one part in so many of the way: few at first, more the longer the lines are, so that what they wander
+#: by is smoothed over up to five seconds.
+SLEW_PARTS = (50, 500)
 #: Off by more than this is no wander but an underflow, or another stretch of the line: it jumps.
 JUMP_SAMPLES = SAMPLE_RATE_HZ * 3 // 1000
 #: Half the length of the interpolating filter; at 32 taps 0.9 of the band is flat to 0.1 dB.
@@ -85,6 +87,7 @@ class FarAligner:
         self._line = FarLine()
         self._positions: deque[tuple[int, Span]] = deque()  # (loudspeaker's sample, positions from there on)
         self._place: float | None = None
+        self._blocks = 0
         self._newest = 0  # ring position after the last one that was told
 
     def played(self, timed: TimedBlock) -> None:
@@ -99,6 +102,13 @@ class FarAligner:
         """A block of the microphone's, with what sounds `LEAD_SAMPLES` after it as the far end."""
         block = timed.block
         self.meter.microphone.feed(block.sample, timed.adc_ns)
+        aligned = self._aligned(block)
+        if block.far_sample is None:
+            return aligned
+        # the microphone's card hears the loudspeaker on a wire: no better reference than that
+        return replace(aligned, far=block.far, far_sample=block.far_sample)
+
+    def _aligned(self, block: Block) -> Block:
         if not self.meter.ready:
             # Two tenths of a second at the start. What was handed over meanwhile counts as played when it is.
             return Block(block.sample, block.mic, np.zeros_like(block.mic), self._told(None), block.sample)
@@ -106,8 +116,11 @@ class FarAligner:
         if self._place is None or abs(place - self._place) > JUMP_SAMPLES:
             self.jumps += self._place is not None
             self._place = place
+            self._blocks = 0  # since then
         pace = 1.0 + self.meter.ppm * 1e-6
-        slew = min(max((place - self._place) * SLEW_SHARE, -SLEW_SAMPLES), SLEW_SAMPLES)
+        slew = (place - self._place) / min(SLEW_PARTS[0] + self._blocks, SLEW_PARTS[1])
+        slew = min(max(slew, -SLEW_SAMPLES), SLEW_SAMPLES)
+        self._blocks += 1
         pace += slew / BLOCK_SAMPLES
         far = self._line.read(self._place, pace)
         self._place += pace * BLOCK_SAMPLES
