@@ -39,6 +39,9 @@ class Block:
     played: Span  #: ring positions that far[:played.end - played.start] came from; the rest of far is silence
     dac_sample: int  #: capture clock at which far[0] leaves the loudspeaker
     muted: bool = False  #: mic is zeros because the microphone is muted
+    #: Capture clock of far[0] where `far` is not what the callback handed over but a loop-back channel of the card,
+    #: which was captured as it sounded; None: far[0] sounds at `dac_sample`.
+    far_sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ thread.
 """
 
 from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from dsp.native import _native
 from dsp.types import Int16s
 
 _ffi, _lib = _native.ffi, _native.lib
+
+#: How a stream's samples may lie in memory, in the order in which they are tried; also NumPy's names for them.
+SampleFormat = Literal["int16", "int32", "float32"]
+SAMPLE_FORMATS: tuple[SampleFormat, ...] = get_args(SampleFormat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Record:
     status: int  #: PortAudio's status flags
     monotonic_ns: int  #: when the callback ran
     muted: bool  #: mic was replaced by zeros
+    adc_ns: int  #: monotonic clock: mic[0] at the ADC, as the driver says
+    dac_ns: int  #: monotonic clock: far[0] at the DAC
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,23 @@ class DuplexCore:
     """Owns the native state. It must outlive the stream that was given its addresses."""
 
     def __init__(
-        self, rate_hz: int, channels_in: int = 1, channels_out: int = 1, mic_channel: int = 0, wake_fd: int = -1
+        self,
+        rate_hz: int,
+        channels_in: int = 1,
+        channels_out: int = 1,
+        mic_channel: int = 0,
+        wake_fd: int = -1,
+        *,
+        format_in: SampleFormat = "int16",
+        format_out: SampleFormat = "int16",
+        reference_channel: int = -1,
     ) -> None:
-        """Raises ValueError for a rate that 10 ms does not divide, or channels outside 1..8; MemoryError."""
-        if rate_hz % 100 or not 4000 <= rate_hz <= 768_000:
-            raise ValueError(f"a card cannot run at {rate_hz} Hz: a multiple of 100 between 4000 and 768000 is needed")
+        """`reference_channel`: the input channel that stands in for `far`, -1 for none.
+
+        Raises ValueError for a rate that is no multiple of 25, channels outside 1..8 or an unknown format; MemoryError.
+        """
+        if rate_hz % 25 or not 4000 <= rate_hz <= 768_000:
+            raise ValueError(f"a card cannot run at {rate_hz} Hz: a multiple of 25 between 4000 and 768000 is needed")
         if not (1 <= channels_in <= 8 and 1 <= channels_out <= 8 and 0 <= mic_channel < channels_in):
             raise ValueError(f"channel {mic_channel} of {channels_in} in and {channels_out} out cannot be served")
         self.rate_hz = rate_hz
@@ -64,6 +83,11 @@ class DuplexCore:
         if state == _ffi.NULL:
             raise MemoryError("no memory for the rings of a sound card")
         self._state = _ffi.gc(state, _lib.nf_duplex_free)
+        formats = [SAMPLE_FORMATS.index(each) for each in (format_in, format_out)]  # ValueError for another
+        if not _lib.nf_duplex_configure(state, *formats, reference_channel):
+            raise ValueError(f"there is no input channel {reference_channel} to take the reference from")
+        self.channels_in, self.format_in = channels_in, format_in
+        self.channels_out, self.format_out = channels_out, format_out
         self.block_frames = int(_lib.nf_duplex_block_frames(state))
         self._record = _ffi.new("nf_record *")
 
@@ -134,6 +158,8 @@ class DuplexCore:
             record.status,
             record.monotonic_ns,
             bool(record.muted),
+            record.adc_ns,
+            record.dac_ns,
         )
 
     def tick(self, mic: Int16s, dac_offset_frames: float) -> Int16s:
@@ -141,8 +167,19 @@ class DuplexCore:
         mic = contiguous_int16(mic)
         if mic.shape != (self.block_frames,):
             raise ValueError(f"a block of {self.block_frames} samples is needed, not {mic.shape}")
-        out = np.empty(self.block_frames, np.int16)
-        _lib.nf_duplex_tick(self._state, pointer(mic), pointer(out), dac_offset_frames)
+        return self.tick_frames(mic[:, None], dac_offset_frames)[:, 0]
+
+    def tick_frames(self, frames: np.ndarray[Any, Any], dac_offset_frames: float) -> np.ndarray[Any, Any]:
+        """Be a card of any layout: (block_frames, channels_in) of `format_in` in, the same of the output out.
+
+        Raises ValueError for another shape or dtype.
+        """
+        shape = (self.block_frames, self.channels_in)
+        if frames.shape != shape or frames.dtype != self.format_in:
+            raise ValueError(f"{shape} {self.format_in} are needed, not {frames.shape} {frames.dtype}")
+        out = np.empty((self.block_frames, self.channels_out), self.format_out)
+        frames = np.ascontiguousarray(frames)
+        _lib.nf_duplex_tick(self._state, _ffi.from_buffer(frames), _ffi.from_buffer(out), dac_offset_frames)
         return out
 
     def counters(self) -> Counters:

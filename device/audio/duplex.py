@@ -5,9 +5,10 @@
     span = duplex.play(speech); duplex.flush()
     while duplex.wait(0.1): block = duplex.next_block()
 
-PortAudioCard and VirtualCard share it, so what is above them runs the same code on both. A block is one callback:
-microphone and far end go through one resampler as two channels, which keeps them aligned, and its lag delays the
-delivery of a block, never its time stamp.
+PortAudioCard and VirtualCard share it, so what is above them runs the same code on both. A block is one callback (at
+11025 and 22050 Hz, whose 10 ms are no whole number of frames, a quarter and a half of one): microphone and far end go
+through one resampler as two channels, which keeps them aligned, and its lag delays the delivery of a block, never its
+time stamp.
 """
 
 import os
@@ -15,26 +16,59 @@ import select
 import threading
 import weakref
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
-from device.card import BLOCK_SAMPLES, Block, CardStats, Span
+from device.card import BLOCK_MS, BLOCK_SAMPLES, Block, CardStats, Span
 from device.errors import AudioError
-from dsp.duplex import DuplexCore, Record, monotonic_ns
+from dsp.duplex import DuplexCore, Record, SampleFormat, monotonic_ns
 from dsp.resample import LiveResampler, resample
 from models.protocols import SAMPLE_RATE_HZ, Int16s
+
+
+@dataclass(frozen=True, slots=True)
+class TimedBlock:
+    """A block and, on the monotonic clock, when the driver says its samples were at the converters."""
+
+    block: Block
+    adc_ns: int  #: of mic[0]
+    dac_ns: int  #: of far[0]
 
 
 class Duplex:
     """`play`, `flush`, `mute`, `set_volume`, `stats` and `age_s` from any thread; `next_block` and `wait` from one."""
 
-    def __init__(self, rate_hz: int, channels_in: int = 1, channels_out: int = 1, mic_channel: int = 0) -> None:
-        """Raises ValueError for a rate that is no multiple of 100, or channels outside 1..8."""
+    def __init__(
+        self,
+        rate_hz: int,
+        channels_in: int = 1,
+        channels_out: int = 1,
+        mic_channel: int = 0,
+        *,
+        format_in: SampleFormat = "int16",
+        format_out: SampleFormat = "int16",
+        reference_channel: int = -1,
+    ) -> None:
+        """`reference_channel`: the input channel that is a loop-back of the loudspeaker and stands in for `far`.
+
+        Raises ValueError for a rate that is no multiple of 25, or channels outside 1..8.
+        """
         self.rate_hz = rate_hz
+        self._loop_back = reference_channel >= 0
         # Signalled by the callback after each block: the reader sleeps in poll, not in a loop.
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         try:
-            self.core = DuplexCore(rate_hz, channels_in, channels_out, mic_channel, self._wake_fd)
+            self.core = DuplexCore(
+                rate_hz,
+                channels_in,
+                channels_out,
+                mic_channel,
+                self._wake_fd,
+                format_in=format_in,
+                format_out=format_out,
+                reference_channel=reference_channel,
+            )
         except BaseException:
             os.close(self._wake_fd)
             raise
@@ -42,8 +76,9 @@ class Duplex:
         self._writer = threading.Lock()
         self._written = 0  # ring positions at 16 kHz that were given out; owned under _writer
         self._live = LiveResampler(rate_hz, SAMPLE_RATE_HZ, channels=2) if rate_hz != SAMPLE_RATE_HZ else None
-        self._records: deque[Record] = deque()  # blocks in the resampler; at most its lag, a few
-        self._ready = np.zeros((0, 2), np.int16)  # resampled frames of the records in _records
+        self._blocks_a_record = self.core.block_frames * 100 // rate_hz
+        self._parts: deque[tuple[Record, int]] = deque()  # blocks in the resampler, by record and place in it
+        self._ready = np.zeros((0, 2), np.int16)  # resampled frames of the blocks in _parts
         self._next_frame = 0
         self._made_ns = monotonic_ns()
 
@@ -93,38 +128,56 @@ class Duplex:
         self.core.set_volume(factor)
 
     def tick(self, mic: Int16s, dac_offset_frames: float) -> Int16s:
-        """Be the card: one block of the card's rate in, the block for the loudspeaker out."""
+        """Be a card of one int16 channel: one block of the card's rate in, the block for the loudspeaker out."""
         return self.core.tick(mic, dac_offset_frames)
 
     def next_block(self) -> Block | None:
         """The oldest block of 10 ms that was not read yet, None when there is none."""
+        timed = self.next_timed()
+        return None if timed is None else timed.block
+
+    def next_timed(self) -> TimedBlock | None:
+        """`next_block` with the driver's times of its samples: two cards are brought together by these."""
         while True:
             if self._live is None:
                 record = self.core.next()
-                return None if record is None else self._block(record, record.mic, record.far)
-            if self._records and len(self._ready) >= BLOCK_SAMPLES:
+                return None if record is None else self._block(record, 0, record.mic, record.far)
+            if self._parts and len(self._ready) >= BLOCK_SAMPLES:
                 frames, self._ready = self._ready[:BLOCK_SAMPLES], self._ready[BLOCK_SAMPLES:]
-                return self._block(self._records.popleft(), frames[:, 0].copy(), frames[:, 1].copy())
+                return self._block(*self._parts.popleft(), frames[:, 0].copy(), frames[:, 1].copy())
             record = self.core.next()
             if record is None:
                 return None
             if record.frame != self._next_frame:  # blocks were lost: what is in the filter belongs to another time
                 self._live.reset()
-                self._records.clear()
+                self._parts.clear()
                 self._ready = self._ready[:0]
             self._next_frame = record.frame + self.core.block_frames
-            self._records.append(record)
+            self._parts.extend((record, part) for part in range(self._blocks_a_record))
             out = self._live.process(np.stack((record.mic, record.far), axis=1))
             self._ready = np.concatenate((self._ready, out))
 
-    def _block(self, record: Record, mic: Int16s, far: Int16s) -> Block:
-        # A card block is exactly 160 samples long, so block boundaries are whole samples at 16 kHz.
-        sample = record.frame * SAMPLE_RATE_HZ // self.rate_hz
-        start = min(self._from_card(record.played_from), self._written)
+    def _block(self, record: Record, part: int, mic: Int16s, far: Int16s) -> TimedBlock:
+        # The blocks of a record are 160 samples each exactly, so block boundaries are whole samples at 16 kHz.
+        sample = record.frame * SAMPLE_RATE_HZ // self.rate_hz + part * BLOCK_SAMPLES
         end = min(self._from_card(record.played_to), self._written)
+        start = min(self._from_card(record.played_from) + part * BLOCK_SAMPLES, end)
+        if part + 1 < self._blocks_a_record:
+            end = min(end, start + BLOCK_SAMPLES)
         dac_sample = sample + round(record.dac_offset_frames * SAMPLE_RATE_HZ / self.rate_hz)
-        return Block(
-            sample, mic, far, Span(start, max(start, min(end, start + BLOCK_SAMPLES))), dac_sample, record.muted
+        later_ns = part * BLOCK_MS * 1_000_000
+        return TimedBlock(
+            Block(
+                sample,
+                mic,
+                far,
+                Span(start, max(start, min(end, start + BLOCK_SAMPLES))),
+                dac_sample,
+                record.muted,
+                sample if self._loop_back else None,
+            ),
+            record.adc_ns + later_ns,
+            record.dac_ns + later_ns,
         )
 
     def wait(self, timeout_s: float) -> bool:
@@ -161,6 +214,11 @@ class Duplex:
             playback_underflows=counters.underflows,
             starved_samples=samples(counters.starved),
         )
+
+    @property
+    def odd_blocks(self) -> int:
+        """Callbacks of another length than the driver was asked for: it breaks its promise."""
+        return self.core.counters().odd_blocks
 
     def close(self) -> None:
         """Give the wake-up descriptor back; only after the callback has ended. Safe to call twice."""

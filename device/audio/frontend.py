@@ -36,11 +36,15 @@ class FarEndLine:
         self.moves = 0  #: how often the offset changed after the first block: each is an xrun or a driver's jump
 
     def at_capture_time(self, block: Block) -> Int16s:
-        """Put the block's far end where it sounds; returns (160,), what sounds during the block's microphone."""
+        """Put the block's far end where it sounds; returns (160,), what sounds during the block's microphone.
+
+        A loop-back channel (`Block.far_sample`) needs no guard: the card itself has dated it.
+        """
         if block.sample != self._next_sample:  # blocks were lost: what lies ahead belongs to another time
             self._line[:] = 0
         self._next_sample = block.sample + BLOCK_SAMPLES
-        offset = min(max(block.dac_sample - block.sample - GUARD_SAMPLES, 0), MAX_OFFSET_SAMPLES)
+        sounds_at = block.dac_sample - GUARD_SAMPLES if block.far_sample is None else block.far_sample
+        offset = min(max(sounds_at - block.sample, 0), MAX_OFFSET_SAMPLES)
         if abs(offset - self._offset) > FOLLOW_SAMPLES or self._offset < 0:
             self.moves += self._offset >= 0
             self._offset = offset

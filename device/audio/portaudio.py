@@ -10,19 +10,20 @@ for longer than the card's buffer, as one garbage collection does.
 import atexit
 import contextlib
 import logging
-import re
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from device.audio.devices import DeviceInfo, choose_input, choose_output, list_devices
+from device.audio.devices import DeviceInfo, choose_pair, list_devices, same_clock
 from device.audio.duplex import Duplex
 from device.audio.host import SEE_DEVICES, portaudio, translated
+from device.audio.negotiate import MAX_CHANNELS, Side, settle
+from device.audio.two_cards import TwoCards
 from device.card import Block, CardStats, Span
 from device.errors import AudioError, NoCardError
-from dsp.duplex import DuplexCore
-from models.protocols import SAMPLE_RATE_HZ, Int16s
+from dsp.duplex import SAMPLE_FORMATS, SampleFormat
+from models.protocols import Int16s
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,9 @@ LOST_AFTER_S = 1.0
 CLOSE_WITHIN_S = 2.0
 #: Asked for in each direction. "low" is 10 ms on some cards, one block: under load that lost samples, this did not.
 LATENCY_S = 0.02
-MAX_CHANNELS = 8
 
 # Streams that could not be closed: their callback may still run, so what it points to must never be freed.
-_abandoned: list[tuple[Any, Duplex]] = []
+_abandoned: list[tuple[Any, Duplex | TwoCards]] = []
 
 
 class PortAudioCard:
@@ -47,128 +47,121 @@ class PortAudioCard:
         output: str = "auto",
         rate_hz: int = 0,
         mic_channel: int = 0,
+        *,
+        sample_format: SampleFormat | Literal["auto"] = "auto",
+        reference_channel: int = -1,
+        mic_optional: bool = False,
     ) -> None:
-        """`input`, `output`: "auto", an index or a part of a name. `rate_hz` 0: 16 kHz if the card can, else its own.
+        """`input`, `output`: "auto", an index, a part of a name, "usb:0d8c:0014" or "none".
 
+        `rate_hz` 0: 16 kHz if the card can, else its own. `reference_channel`: the input channel that carries what the
+        loudspeaker plays, -1 for none. `mic_optional`: go without a microphone where there is none; the blocks are
+        silent then. A loudspeaker is always optional: `missing` says so, and what is played makes no sound.
         Raises NoCardError when there is no such card, or it cannot do what is asked; AudioError when it is busy.
         """
         if not 0 <= mic_channel < MAX_CHANNELS:
             raise NoCardError(
                 f"there is no microphone channel {mic_channel}", hint=f"channels count from 0 to {MAX_CHANNELS - 1}"
             )
-        devices = list_devices()
-        self.input, self.output = choose_input(input, devices), choose_output(output, devices)
+        if not -1 <= reference_channel < MAX_CHANNELS or reference_channel == mic_channel:
+            raise NoCardError(
+                f"channel {reference_channel} cannot be the reference of microphone channel {mic_channel}",
+                hint="set audio.reference_channel to another channel of the input, or to -1 for none",
+            )
+        self.input, self.output = choose_pair(input, output, list_devices())
+        #: What is not there and what that means, in a sentence; "" when both directions are.
+        self.missing = _missing(self.input, self.output, mic_optional=mic_optional)
         self.name = _name(self.input, self.output)
-        self.mic_channel = mic_channel
-        #: False: microphone and loudspeaker are two cards whose clocks drift apart. The echo canceller cannot follow
-        #: that for long, and the driver will drop or repeat samples now and then.
-        self.one_clock = _same_card(self.input, self.output)
-        self.rate_hz, self._channels_in, self._channels_out = self._settle(rate_hz)
+        self.mic_channel, self.reference_channel = mic_channel, reference_channel
+        #: False: microphone and loudspeaker are two cards whose clocks drift apart. The drift is measured and the echo
+        #: canceller's reference resampled; `drift_ppm` says how much it is.
+        self.one_clock = self.input is None or self.output is None or same_clock(self.input, self.output)
+        formats = SAMPLE_FORMATS if sample_format == "auto" else (sample_format,)
+        least_in = max(mic_channel, reference_channel) + 1
+        one_rate = self.one_clock
+        try:
+            sides = settle(
+                self.input, self.output, least_in=least_in, rate_hz=rate_hz, formats=formats, one_rate=one_rate
+            )
+        except NoCardError:
+            if not one_rate or rate_hz or self.input is None or self.output is None:
+                raise
+            # some headsets hear at 16 kHz and play at 48 only: a stream for each direction
+            one_rate = False
+            sides = settle(self.input, self.output, least_in=least_in, formats=formats, one_rate=False)
+        self._mic, self._speaker = sides
+        self._two_streams = not one_rate
+        #: The card's own rate; of the microphone, where the two differ.
+        self.rate_hz = self._mic.rate_hz if self._mic else self._speaker.rate_hz if self._speaker else 0
         self._muted, self._volume = False, 1.0  # as asked: a new stream begins with them
         self._duplex = self._new_duplex()
-        self._stream: Any = None
+        self._streams: list[Any] = []
         self._used = False
         self._started_s = 0.0  # time.monotonic()
 
-    def _new_duplex(self) -> Duplex:
-        duplex = Duplex(self.rate_hz, self._channels_in, self._channels_out, self.mic_channel)
+    @property
+    def drift_ppm(self) -> float | None:
+        """By how much the loudspeaker's clock is faster than the microphone's; None when both are one."""
+        return self._duplex.drift_ppm if isinstance(self._duplex, TwoCards) else None
+
+    def _new_duplex(self) -> Duplex | TwoCards:
+        duplex = (
+            TwoCards(self._one_duplex(self._mic, None), self._one_duplex(None, self._speaker))
+            if self._two_streams
+            else self._one_duplex(self._mic, self._speaker)
+        )
         duplex.mute(self._muted)
         duplex.set_volume(self._volume)
         return duplex
 
-    def _settle(self, rate_hz: int) -> tuple[int, int, int]:
-        """The first rate and the fewest channels that both directions take."""
-        own = (self.input.default_rate_hz, self.output.default_rate_hz)
-        rates = [rate_hz] if rate_hz else list(dict.fromkeys((SAMPLE_RATE_HZ, *own, 48_000, 44_100)))
-        rates = [rate for rate in rates if rate % 100 == 0 and rate >= 8000]
-        if not rates:
-            raise NoCardError(
-                f"{self.name} cannot run at {rate_hz} Hz", hint="set audio.rate_hz to 0, 16000, 44100 or 48000"
-            )
-        refusal: AudioError = NoCardError(f"{self.name} runs at no common rate", hint=SEE_DEVICES)
-        for rate in rates:
-            try:
-                channels_in = self._fewest_channels("input", self.input, self.mic_channel + 1, rate)
-                channels_out = self._fewest_channels("output", self.output, 1, rate)
-            except NoCardError as error:
-                refusal = error
-                continue
-            return rate, channels_in, channels_out
-        raise refusal
-
-    def _fewest_channels(self, kind: str, device: DeviceInfo, least: int, rate_hz: int) -> int:
-        """Cards with a fixed number of channels (microphone arrays) refuse fewer than they have."""
-        sd = portaudio()
-        check = sd.check_input_settings if kind == "input" else sd.check_output_settings
-        most = min(device.input_channels if kind == "input" else device.output_channels, MAX_CHANNELS)
-        if least > most:
-            raise NoCardError(
-                f"{device.name} has {most} {kind} channel(s), channel {least - 1} is not there",
-                hint="audio.mic_channel counts from 0",
-            )
-        refusal: NoCardError | None = None
-        for channels in range(least, most + 1):
-            try:
-                with translated(device.name):
-                    check(device=device.index, channels=channels, dtype="int16", samplerate=rate_hz)
-            except NoCardError as error:
-                refusal = refusal or error
-                continue
-            return channels
-        assert refusal is not None  # the range is not empty
-        raise refusal
+    def _one_duplex(self, mic: Side | None, speaker: Side | None) -> Duplex:
+        side = mic or speaker
+        assert side is not None  # `_missing` has seen to that
+        return Duplex(
+            side.rate_hz,
+            mic.channels if mic else 1,
+            speaker.channels if speaker else 1,
+            self.mic_channel if mic else 0,
+            format_in=mic.sample_format if mic else "int16",
+            format_out=speaker.sample_format if speaker else "int16",
+            reference_channel=self.reference_channel if mic else -1,
+        )
 
     def start(self) -> None:
         """Open the card and begin. Raises NoCardError or AudioError."""
-        if self._stream is not None:
+        if self._streams:
             return
         if self._used:  # a new start is a new clock
             self._duplex.close()
             self._duplex = self._new_duplex()
         self._used = True
-        if not self.one_clock:
-            log.warning(
-                "%s: two cards with two clocks; echo cancellation will suffer, use one card for both", self.name
-            )
-        sd = portaudio()
-        core = self._duplex.core
-        with translated(self.name):
-            stream = self._open(sd, core)
-            core.set_default_dac_offset(sum(stream.latency) * self.rate_hz)
-            try:
-                stream.start()
-            except BaseException:
+        both = self._duplex
+        if isinstance(both, TwoCards):
+            if not self.one_clock:
+                log.info("%s: two cards with two clocks, whose drift is measured", self.name)
+            # the loudspeaker first: the far end has to be known by the time it is heard
+            wanted = [(None, self._speaker, both.loudspeaker), (self._mic, None, both.microphone)]
+        else:
+            wanted = [(self._mic, self._speaker, both)]
+        opened: list[Any] = []
+        try:
+            for mic, speaker, duplex in wanted:
+                with translated(_name(mic.device if mic else None, speaker.device if speaker else None)):
+                    stream = _open(mic, speaker, duplex)
+                    opened.append(stream)
+                    stream.start()
+        except BaseException:
+            for stream in opened:
                 stream.close()
-                raise
+            raise
         # models are loaded between the making of a card and its start: that time is no silence of the card's
         self._started_s = time.monotonic()
-        self._stream = stream
-
-    def _open(self, sd: Any, core: DuplexCore) -> Any:
-        """A sounddevice stream whose callback is the C function: its base class passes a pointer on as it is."""
-        return sd._StreamBase(
-            kind="duplex",
-            samplerate=self.rate_hz,
-            blocksize=core.block_frames,  # 10 ms: below that PortAudio's ALSA backend calls in bursts
-            device=(self.input.index, self.output.index),
-            channels=(self._channels_in, self._channels_out),
-            dtype="int16",
-            latency=LATENCY_S,
-            extra_settings=None,
-            callback=sd._ffi.cast("PaStreamCallback *", core.callback_address),
-            finished_callback=None,
-            clip_off=None,
-            dither_off=None,
-            never_drop_input=None,
-            prime_output_buffers_using_stream_callback=None,
-            userdata=sd._ffi.cast("void *", core.user_address),
-            wrap_callback=None,
-        )
+        self._streams = opened
 
     def read(self, timeout_s: float) -> Block | None:
         """The next block, None at time-out or when the card is not running. Raises AudioError when it is lost."""
         deadline = time.monotonic() + timeout_s
-        while self._stream is not None:
+        while self._streams:
             block = self._duplex.next_block()
             if block is not None:
                 return block
@@ -178,7 +171,7 @@ class PortAudioCard:
                     f"the sound card stopped: {self.name} has delivered nothing for {age_s:.1f} s",
                     hint=f"it may have been unplugged: plug it in and start again; {SEE_DEVICES}",
                 )
-            if self._duplex.core.counters().odd_blocks:
+            if self._duplex.odd_blocks:
                 raise AudioError(
                     f"{self.name} delivers blocks of another length than it was asked for", hint="set audio.rate_hz"
                 )
@@ -221,15 +214,16 @@ class PortAudioCard:
 
     def stop(self) -> None:
         """End; what is queued is not played. Safe to call twice; back within two seconds, whatever the driver does."""
-        stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        closer = threading.Thread(target=_close, args=(stream,), name="close-card", daemon=True)
-        closer.start()
-        closer.join(CLOSE_WITHIN_S)
-        if closer.is_alive():
-            log.info("%s does not let itself be closed; it is left behind", self.name)
-            _abandon(stream, self._duplex)
+        streams, self._streams = self._streams, []
+        closers = [threading.Thread(target=_close, args=(each,), name="close-card", daemon=True) for each in streams]
+        for closer in closers:
+            closer.start()
+        deadline = time.monotonic() + CLOSE_WITHIN_S
+        for stream, closer in zip(streams, closers, strict=True):
+            closer.join(max(0.0, deadline - time.monotonic()))
+            if closer.is_alive():
+                log.info("%s does not let itself be closed; it is left behind", self.name)
+                _abandon(stream, self._duplex)
 
     def __enter__(self) -> Self:
         self.start()
@@ -239,18 +233,57 @@ class PortAudioCard:
         self.stop()
 
 
-def _name(microphone: DeviceInfo, loudspeaker: DeviceInfo) -> str:
-    if microphone.name == loudspeaker.name:
-        return microphone.name
+def _name(microphone: DeviceInfo | None, loudspeaker: DeviceInfo | None) -> str:
+    if microphone is None or loudspeaker is None or microphone.name == loudspeaker.name:
+        return microphone.name if microphone else loudspeaker.name if loudspeaker else ""
     return f"{microphone.name} (microphone) with {loudspeaker.name} (loudspeaker)"
 
 
-def _same_card(microphone: DeviceInfo, loudspeaker: DeviceInfo) -> bool:
-    """ALSA devices carry their card's number in the name: "USB Audio: - (hw:1,0)"."""
-    if microphone.index == loudspeaker.index:
-        return True
-    cards = [re.search(r"\(hw:(\d+),", device.name) for device in (microphone, loudspeaker)]
-    return all(cards) and len({card.group(1) for card in cards if card}) == 1
+def _missing(microphone: DeviceInfo | None, loudspeaker: DeviceInfo | None, *, mic_optional: bool) -> str:
+    """What the machine lacks, as a sentence. Raises NoCardError when it lacks what cannot be done without."""
+    if microphone is None and loudspeaker is not None:
+        if mic_optional:
+            return f"no microphone: {loudspeaker.name} can only play, so nothing can be heard"
+        raise NoCardError(
+            f"no microphone: {loudspeaker.name} can only play, so nothing can be heard",
+            hint=f"plug in a microphone; {SEE_DEVICES}",
+        )
+    if loudspeaker is None and microphone is not None:
+        if mic_optional:  # who can do without a microphone wants to play
+            raise NoCardError(
+                f"no loudspeaker: {microphone.name} can only listen", hint=f"plug in a loudspeaker; {SEE_DEVICES}"
+            )
+        return f"no loudspeaker: {microphone.name} can only listen, so answers are shown and not spoken"
+    return ""
+
+
+def _open(mic: Side | None, speaker: Side | None, duplex: Duplex) -> Any:
+    """A sounddevice stream whose callback is the C function: its base class passes a pointer on as it is."""
+    sd, core = portaudio(), duplex.core
+    sides = [side for side in (mic, speaker) if side is not None]
+    each = [(side.device.index, side.channels, side.sample_format) for side in sides]
+    device, channels, dtype = zip(*each, strict=True) if len(each) > 1 else each[0]
+    stream = sd._StreamBase(
+        kind="duplex" if len(each) > 1 else "input" if mic else "output",
+        samplerate=sides[0].rate_hz,
+        blocksize=core.block_frames,  # 10 ms: below that PortAudio's ALSA backend calls in bursts
+        device=device,
+        channels=channels,
+        dtype=dtype,
+        latency=LATENCY_S,
+        extra_settings=None,
+        callback=sd._ffi.cast("PaStreamCallback *", core.callback_address),
+        finished_callback=None,
+        clip_off=None,
+        dither_off=None,
+        never_drop_input=None,
+        prime_output_buffers_using_stream_callback=None,
+        userdata=sd._ffi.cast("void *", core.user_address),
+        wrap_callback=None,
+    )
+    latency_s = sum(stream.latency) if len(each) > 1 else stream.latency
+    core.set_default_dac_offset(latency_s * core.rate_hz)
+    return stream
 
 
 def abandoned_cards() -> int:
@@ -264,7 +297,7 @@ def _close(stream: Any) -> None:
         stream.close()
 
 
-def _abandon(stream: Any, duplex: Duplex) -> None:
+def _abandon(stream: Any, duplex: Duplex | TwoCards) -> None:
     """Keep what the callback points to for good, and do not let the end of the process wait for PortAudio."""
     _abandoned.append((stream, duplex))
     atexit.unregister(portaudio()._exit_handler)

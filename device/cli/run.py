@@ -45,7 +45,16 @@ def run(
     audio = settings.audio
     who = load_persona(settings.persona)
     # the card first: without one there is nothing to load models for
-    card = PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
+    card = PortAudioCard(
+        audio.input,
+        audio.output,
+        rate_hz=audio.rate_hz,
+        mic_channel=audio.mic_channel,
+        sample_format=audio.format,
+        reference_channel=audio.reference_channel,
+    )
+    if card.missing:
+        print_text(f"nearfield: {card.missing}")
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(EventLog(events)) if events is not None else None
         hands = Hands(settings, card)

@@ -247,12 +247,20 @@ def split_clauses(settings: Settings, text: str) -> list[str]:
 
 
 def open_card(settings: Settings) -> Card:
-    """The sound card that the configuration names. Raises AudioError."""
+    """The sound card that the configuration names, to play on: a microphone is not needed. Raises AudioError."""
     from device.audio.portaudio import PortAudioCard  # noqa: PLC0415 - looks for cards when it is imported
 
     audio = settings.audio
     try:
-        return PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
+        return PortAudioCard(
+            audio.input,
+            audio.output,
+            rate_hz=audio.rate_hz,
+            mic_channel=audio.mic_channel,
+            sample_format=audio.format,
+            reference_channel=audio.reference_channel,
+            mic_optional=True,
+        )
     except NoCardError as error:
         raise NoCardError(error.message, hint=f"{error.hint}; or write a file with -o FILE".lstrip("; ")) from error
 

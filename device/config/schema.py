@@ -58,12 +58,19 @@ class AudioSettings(Section):
     """The sound card."""
 
     input: Name = Field(
-        default="auto", description='microphone: "auto", its number or part of its name ("nearfield devices")'
+        default="auto",
+        description='microphone: "auto", its number, part of its name or "usb:0d8c:0014" ("nearfield devices")',
     )
-    output: Name = Field(default="auto", description='loudspeaker: "auto", its number or part of its name')
+    output: Name = Field(default="auto", description='loudspeaker, as the microphone; "none" goes without')
     rate_hz: int = Field(default=0, ge=0, le=384_000, description="rate to open the card at, in Hz; 0 = the card's own")
     mic_channel: int = Field(
         default=0, ge=0, le=7, description="channel of the input that is the microphone, counted from 0"
+    )
+    reference_channel: int = Field(
+        default=-1, ge=-1, le=7, description="channel of the input that hears the loudspeaker on a wire; -1 = none"
+    )
+    format: Literal["auto", "int16", "int32", "float32"] = Field(
+        default="auto", description="sample format to open the card with; auto = the first that it takes"
     )
 
 

@@ -35,6 +35,8 @@ CDEF = """
         uint64_t status;
         int64_t monotonic_ns;
         uint64_t muted;
+        int64_t adc_ns;
+        int64_t dac_ns;
     } nf_record;
     typedef struct nf_counters {
         uint64_t blocks;
@@ -48,6 +50,7 @@ CDEF = """
     nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channels_out, uint32_t mic_channel,
                              int wake_fd);
     void nf_duplex_free(nf_duplex *duplex);
+    int nf_duplex_configure(nf_duplex *duplex, int format_in, int format_out, int reference_channel);
     uint32_t nf_duplex_block_frames(const nf_duplex *duplex);
     void nf_duplex_set_default_dac_offset(nf_duplex *duplex, double frames);
     int nf_duplex_play(nf_duplex *duplex, const int16_t *mono, uint64_t frames);
@@ -61,7 +64,7 @@ CDEF = """
     int nf_duplex_next(nf_duplex *duplex, nf_record *record, int16_t *mic, int16_t *far);
     void nf_duplex_count(nf_duplex *duplex, nf_counters *counters);
     int64_t nf_monotonic_ns(void);
-    void nf_duplex_tick(nf_duplex *duplex, const int16_t *mic, int16_t *out, double dac_offset);
+    void nf_duplex_tick(nf_duplex *duplex, const void *in, void *out, double dac_offset);
     int nf_duplex_callback(const void *in, void *out, unsigned long frames, const void *time_info,
                            unsigned long status, void *user);
 

@@ -9,7 +9,7 @@
 #include "ring.h"
 
 enum {
-    BLOCKS_A_SECOND = 100,
+    LONGEST_BLOCK_MS = 40,
     CAPTURE_BLOCKS = 4096, /* 41 s at 10 ms a block; a power of two */
     PLAYBACK_S = 60,
     MAX_CHANNELS = 8,
@@ -33,6 +33,7 @@ typedef struct {
 
 struct nf_duplex {
     uint32_t rate_hz, channels_in, channels_out, mic_channel, block;
+    int format_in, format_out, reference_channel;
     int wake_fd;
     nf_ring *playback; /* mono; its positions are the playback positions */
 
@@ -72,10 +73,19 @@ int64_t nf_monotonic_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* The shortest of 10, 20 and 40 ms that is a whole number of frames; 0 if none is. */
+static uint32_t block_frames(uint32_t rate_hz)
+{
+    for (uint32_t ms = 10; ms <= LONGEST_BLOCK_MS; ms *= 2)
+        if (rate_hz * (uint64_t)ms % 1000 == 0)
+            return (uint32_t)(rate_hz * (uint64_t)ms / 1000);
+    return 0;
+}
+
 nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channels_out, uint32_t mic_channel,
                          int wake_fd)
 {
-    if (rate_hz < 4000 || rate_hz > 768000 || rate_hz % BLOCKS_A_SECOND || channels_in < 1 ||
+    if (rate_hz < 4000 || rate_hz > 768000 || !block_frames(rate_hz) || channels_in < 1 ||
         channels_in > MAX_CHANNELS || channels_out < 1 || channels_out > MAX_CHANNELS || mic_channel >= channels_in)
         return NULL;
     nf_duplex *duplex = aligned_alloc(64, sizeof *duplex);
@@ -86,7 +96,8 @@ nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channe
     duplex->channels_in = channels_in;
     duplex->channels_out = channels_out;
     duplex->mic_channel = mic_channel;
-    duplex->block = rate_hz / BLOCKS_A_SECOND;
+    duplex->reference_channel = -1;
+    duplex->block = block_frames(rate_hz);
     duplex->wake_fd = wake_fd;
     duplex->gain = 1.0f;
     atomic_init(&duplex->volume, 1.0f);
@@ -113,6 +124,17 @@ void nf_duplex_free(nf_duplex *duplex)
     free(duplex->blocks);
     free(duplex->scratch);
     free(duplex);
+}
+
+int nf_duplex_configure(nf_duplex *duplex, int format_in, int format_out, int reference_channel)
+{
+    if (format_in < NF_INT16 || format_in > NF_FLOAT32 || format_out < NF_INT16 || format_out > NF_FLOAT32 ||
+        reference_channel < -1 || reference_channel >= (int)duplex->channels_in)
+        return 0;
+    duplex->format_in = format_in;
+    duplex->format_out = format_out;
+    duplex->reference_channel = reference_channel;
+    return 1;
 }
 
 uint32_t nf_duplex_block_frames(const nf_duplex *duplex)
@@ -249,7 +271,53 @@ static int is_muted(nf_duplex *duplex)
     return 1;
 }
 
-static void store_block(nf_duplex *duplex, const nf_record *record, const int16_t *in, const int16_t *played)
+/* To the nearest, halves up; full scale is 1.0 or 2^31. What does not fit is clipped, and no number is silence. */
+static int16_t from_int32(int32_t sample)
+{
+    int64_t rounded = ((int64_t)sample + 0x8000) >> 16;
+    return rounded > INT16_MAX ? INT16_MAX : (int16_t)rounded;
+}
+
+static int16_t from_float32(float sample)
+{
+    double scaled = floor(sample * 32768.0 + 0.5); /* exact: a float has 24 bits, the sum needs 40 */
+    if (scaled >= 32767.0)
+        return INT16_MAX;
+    if (scaled <= -32768.0)
+        return INT16_MIN;
+    return scaled == scaled ? (int16_t)scaled : 0;
+}
+
+/* One channel of an interleaved block as int16. */
+static void take_channel(const nf_duplex *duplex, const void *in, uint32_t channel, int16_t *mono)
+{
+    size_t at = channel, step = duplex->channels_in;
+    if (duplex->format_in == NF_INT32)
+        for (uint32_t i = 0; i < duplex->block; i++, at += step)
+            mono[i] = from_int32(((const int32_t *)in)[at]);
+    else if (duplex->format_in == NF_FLOAT32)
+        for (uint32_t i = 0; i < duplex->block; i++, at += step)
+            mono[i] = from_float32(((const float *)in)[at]);
+    else
+        for (uint32_t i = 0; i < duplex->block; i++, at += step)
+            mono[i] = ((const int16_t *)in)[at];
+}
+
+/* The same block on all channels of the output. Every int16 has an exact int32 and float32. */
+static void give_channels(const nf_duplex *duplex, const int16_t *mono, void *out)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < duplex->block; i++)
+        for (uint32_t channel = 0; channel < duplex->channels_out; channel++, at++)
+            if (duplex->format_out == NF_INT32)
+                ((int32_t *)out)[at] = (int32_t)mono[i] * 65536;
+            else if (duplex->format_out == NF_FLOAT32)
+                ((float *)out)[at] = (float)mono[i] / 32768.0f;
+            else
+                ((int16_t *)out)[at] = mono[i];
+}
+
+static void store_block(nf_duplex *duplex, const nf_record *record, const void *in, const int16_t *played)
 {
     uint64_t slot = atomic_load_explicit(&duplex->slots_written, memory_order_relaxed);
     uint64_t read = atomic_load_explicit(&duplex->slots_read, memory_order_acquire);
@@ -260,34 +328,37 @@ static void store_block(nf_duplex *duplex, const nf_record *record, const int16_
     uint64_t index = slot % CAPTURE_BLOCKS;
     int16_t *mic = duplex->blocks + index * 2 * duplex->block;
     if (in && !record->muted)
-        for (uint32_t i = 0; i < duplex->block; i++)
-            mic[i] = in[(size_t)i * duplex->channels_in + duplex->mic_channel];
+        take_channel(duplex, in, duplex->mic_channel, mic);
     else
         memset(mic, 0, duplex->block * sizeof(int16_t));
-    memcpy(mic + duplex->block, played, duplex->block * sizeof(int16_t));
+    if (in && duplex->reference_channel >= 0 && record->muted) /* whatever is wired to that channel */
+        memset(mic + duplex->block, 0, duplex->block * sizeof(int16_t));
+    else if (in && duplex->reference_channel >= 0)
+        take_channel(duplex, in, (uint32_t)duplex->reference_channel, mic + duplex->block);
+    else
+        memcpy(mic + duplex->block, played, duplex->block * sizeof(int16_t));
     duplex->records[index] = *record;
     atomic_store_explicit(&duplex->slots_written, slot + 1, memory_order_release);
 }
 
-static void serve(nf_duplex *duplex, const int16_t *in, int16_t *out, double dac_offset, unsigned long status)
+static void serve(nf_duplex *duplex, const void *in, void *out, nf_record record)
 {
-    nf_record record = {.frame = duplex->frame, .dac_offset = dac_offset, .status = status};
-    record.monotonic_ns = nf_monotonic_ns();
+    record.frame = duplex->frame;
     int16_t *mono = duplex->scratch;
     fill_output(duplex, mono, &record);
     apply_volume(duplex, mono);
     if (out)
-        for (uint32_t i = 0; i < duplex->block; i++)
-            for (uint32_t channel = 0; channel < duplex->channels_out; channel++)
-                out[(size_t)i * duplex->channels_out + channel] = mono[i];
+        give_channels(duplex, mono, out);
+    else
+        memset(mono, 0, duplex->block * sizeof(int16_t));
     record.muted = (uint64_t)is_muted(duplex);
     store_block(duplex, &record, in, mono);
     atomic_store_explicit(&duplex->zeroed, (int)record.muted, memory_order_release);
     duplex->frame += duplex->block;
     bump(&duplex->n_blocks, 1);
-    if (status & PA_INPUT_OVERFLOW)
+    if (record.status & PA_INPUT_OVERFLOW)
         bump(&duplex->n_overflows, 1);
-    if (status & PA_OUTPUT_UNDERFLOW)
+    if (record.status & PA_OUTPUT_UNDERFLOW)
         bump(&duplex->n_underflows, 1);
     atomic_store_explicit(&duplex->last_callback_ns, record.monotonic_ns, memory_order_relaxed);
     if (duplex->wake_fd >= 0) {
@@ -297,9 +368,27 @@ static void serve(nf_duplex *duplex, const int16_t *in, int16_t *out, double dac
     }
 }
 
-void nf_duplex_tick(nf_duplex *duplex, const int16_t *mic, int16_t *out, double dac_offset)
+static int64_t frames_ns(const nf_duplex *duplex, double frames)
 {
-    serve(duplex, mic, out, dac_offset, 0);
+    return (int64_t)(frames * 1e9 / duplex->rate_hz);
+}
+
+void nf_duplex_tick(nf_duplex *duplex, const void *in, void *out, double dac_offset)
+{
+    int64_t now = nf_monotonic_ns();
+    int64_t adc = now - frames_ns(duplex, duplex->block);
+    serve(duplex, in, out, (nf_record){.dac_offset = dac_offset, .monotonic_ns = now, .adc_ns = adc,
+                                       .dac_ns = adc + frames_ns(duplex, dac_offset)});
+}
+
+/* A time of PortAudio's, whose clock is the driver's, as CLOCK_MONOTONIC; `otherwise` where the driver gives none, or
+ * one that cannot be. */
+static int64_t on_our_clock(int64_t now, double stream_now_s, double stream_s, int64_t otherwise)
+{
+    double from_now_s = stream_s - stream_now_s;
+    if (stream_s <= 0.0 || stream_now_s <= 0.0 || !(fabs(from_now_s) < 2.0))
+        return otherwise;
+    return now + (int64_t)(from_now_s * 1e9);
 }
 
 int nf_duplex_callback(const void *in, void *out, unsigned long frames, const void *time_info, unsigned long status,
@@ -310,13 +399,20 @@ int nf_duplex_callback(const void *in, void *out, unsigned long frames, const vo
     if (frames != duplex->block) { /* PortAudio promises the length it was opened with */
         bump(&duplex->n_odd, 1);
         if (out)
-            memset(out, 0, frames * duplex->channels_out * sizeof(int16_t));
+            memset(out, 0, frames * duplex->channels_out * (duplex->format_out == NF_INT16 ? 2 : 4));
         return 0;
     }
     double offset_s = times ? times->output_dac_s - times->input_adc_s : 0.0;
     double dac_offset = offset_s * duplex->rate_hz;
     if (!times || times->input_adc_s <= 0.0 || offset_s <= 0.0 || offset_s > 2.0) /* no times, or none that can be */
         dac_offset = atomic_load_explicit(&duplex->default_dac_offset, memory_order_relaxed);
-    serve(duplex, in, out, dac_offset, status);
+    int64_t now = nf_monotonic_ns();
+    int64_t adc = now - frames_ns(duplex, duplex->block), dac = adc + frames_ns(duplex, dac_offset);
+    if (times) {
+        adc = on_our_clock(now, times->now_s, times->input_adc_s, adc);
+        dac = on_our_clock(now, times->now_s, times->output_dac_s, dac);
+    }
+    serve(duplex, in, out, (nf_record){.dac_offset = dac_offset, .status = status, .monotonic_ns = now, .adc_ns = adc,
+                                       .dac_ns = dac});
     return 0; /* paContinue */
 }

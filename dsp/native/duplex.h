@@ -26,7 +26,12 @@ typedef struct nf_record {
     uint64_t status;      /* PortAudio's status flags */
     int64_t monotonic_ns; /* CLOCK_MONOTONIC when the callback ran */
     uint64_t muted;       /* 1: the microphone was replaced by zeros before anything could see it */
+    int64_t adc_ns;       /* CLOCK_MONOTONIC when the first microphone sample was at the ADC, as the driver says; */
+    int64_t dac_ns;       /* ... and when the first output sample will be at the DAC */
 } nf_record;
+
+/* Sample formats of a stream's interleaved frames, each in the machine's byte order. */
+enum { NF_INT16 = 0, NF_INT32 = 1, NF_FLOAT32 = 2 };
 
 /* None of these ever falls. */
 typedef struct nf_counters {
@@ -39,11 +44,16 @@ typedef struct nf_counters {
     int64_t last_callback_ns; /* CLOCK_MONOTONIC, 0 before the first */
 } nf_counters;
 
-/* `rate_hz` must be a multiple of 100: a block is 10 ms. `wake_fd`: an eventfd to add 1 to after each block, or -1.
- * NULL: out of memory or a parameter out of range. */
+/* `rate_hz` must be a multiple of 25. A block is the shortest of 10, 20 and 40 ms that is a whole number of frames: 20 ms
+ * at 22050 Hz, 40 ms at 11025 Hz, 10 ms at all other usual rates. `wake_fd`: an eventfd to add 1 to after each block,
+ * or -1. NULL: out of memory or a parameter out of range. */
 nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channels_out, uint32_t mic_channel,
                          int wake_fd);
 void nf_duplex_free(nf_duplex *duplex); /* only after the stream is closed */
+
+/* Before the stream starts: the formats of both directions, and the input channel that carries what the loudspeaker
+ * plays (a hardware loop-back), -1 for none. It then stands in for `far`, as it was captured. 0: out of range. */
+int nf_duplex_configure(nf_duplex *duplex, int format_in, int format_out, int reference_channel);
 
 uint32_t nf_duplex_block_frames(const nf_duplex *duplex);
 /* For drivers that give no times: the offset to assume, in frames. */
@@ -71,10 +81,11 @@ int nf_duplex_next(nf_duplex *duplex, nf_record *record, int16_t *mic, int16_t *
 void nf_duplex_count(nf_duplex *duplex, nf_counters *counters);
 int64_t nf_monotonic_ns(void);
 
-/* A card made of software drives the same code: one block in, one block out. */
-void nf_duplex_tick(nf_duplex *duplex, const int16_t *mic, int16_t *out, double dac_offset);
+/* A card made of software drives the same code: one block in, one block out, interleaved in the stream's formats. */
+void nf_duplex_tick(nf_duplex *duplex, const void *in, void *out, double dac_offset);
 
-/* PaStreamCallback; `user` is the nf_duplex. */
+/* PaStreamCallback; `user` is the nf_duplex. A stream with one direction has NULL for the other: without `in` the
+ * microphone is silent; without `out` what is queued passes in its time and is silent in the record, too. */
 int nf_duplex_callback(const void *in, void *out, unsigned long frames, const void *time_info, unsigned long status,
                        void *user);
 

@@ -235,7 +235,7 @@ report(message=message, hint=hint)
         ("'vcard', 'vcard', rate_hz=44100", "vcard does not run at the rate"),
         ("'vcard', 'vcard', mic_channel=3", "channel 3 is not there"),
         ("'vcard', 'vcard', mic_channel=8", "no microphone channel 8"),
-        ("'vcard', 'vcard', rate_hz=11025", "cannot run at 11025 Hz"),
+        ("'vcard', 'vcard', rate_hz=11026", "cannot run at 11026 Hz"),
         ("'trumpet', 'vcard'", "no microphone is called 'trumpet'"),
     ],
 )

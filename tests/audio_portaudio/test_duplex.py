@@ -163,5 +163,5 @@ def test_age_grows_until_the_callback_runs() -> None:
 
 
 def test_an_impossible_rate_leaks_nothing() -> None:
-    with pytest.raises(ValueError, match="11025"):
-        Duplex(11_025)
+    with pytest.raises(ValueError, match="11026"):
+        Duplex(11_026)

@@ -200,7 +200,7 @@ def test_a_block_of_another_length_is_silence_and_counted() -> None:
 
 @pytest.mark.parametrize(
     ("rate_hz", "channels_in", "channels_out", "mic"),
-    [(11_025, 1, 1, 0), (0, 1, 1, 0), (16_000, 0, 1, 0), (16_000, 9, 1, 0), (16_000, 1, 9, 0), (16_000, 2, 1, 2)],
+    [(11_026, 1, 1, 0), (0, 1, 1, 0), (16_000, 0, 1, 0), (16_000, 9, 1, 0), (16_000, 1, 9, 0), (16_000, 2, 1, 2)],
 )
 def test_impossible_cards_are_refused(rate_hz: int, channels_in: int, channels_out: int, mic: int) -> None:
     with pytest.raises(ValueError, match="cannot"):
