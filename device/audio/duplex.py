@@ -145,6 +145,7 @@ class Duplex:
             capture_overflows=counters.overflows,
             playback_underflows=counters.underflows,
             starved_samples=samples(counters.starved),
+            worst_interval_ms=counters.worst_interval_ns / 1e6,
         )
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from device.audio import priority
 from device.audio.devices import DeviceInfo, choose_input, choose_output, list_devices
 from device.audio.duplex import Duplex
 from device.audio.host import SEE_DEVICES, portaudio, translated
@@ -68,6 +69,7 @@ class PortAudioCard:
         self._stream: Any = None
         self._used = False
         self._started_s = 0.0  # time.monotonic()
+        self._priority_asked = False
 
     def _new_duplex(self) -> Duplex:
         return Duplex(self.rate_hz, self._channels_in, self._channels_out, self.mic_channel)
@@ -138,6 +140,7 @@ class PortAudioCard:
                 raise
         # models are loaded between the making of a card and its start: that time is no silence of the card's
         self._started_s = time.monotonic()
+        self._priority_asked = False
         self._stream = stream
 
     def _open(self, sd: Any, core: DuplexCore) -> Any:
@@ -167,6 +170,9 @@ class PortAudioCard:
         while self._stream is not None:
             block = self._duplex.next_block()
             if block is not None:
+                if not self._priority_asked:  # its thread is known since the first callback
+                    self._priority_asked = True
+                    priority.raise_thread(self._duplex.core.counters().thread_id)
                 return block
             age_s = self.age_s()
             if age_s > LOST_AFTER_S:
@@ -205,6 +211,8 @@ class PortAudioCard:
         stream, self._stream = self._stream, None
         if stream is None:
             return
+        # a lost card can make the driver's thread spin: above everything else it would take a whole core for ever
+        priority.lower_thread(self._duplex.core.counters().thread_id)
         closer = threading.Thread(target=_close, args=(stream,), name="close-card", daemon=True)
         closer.start()
         closer.join(CLOSE_WITHIN_S)

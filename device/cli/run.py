@@ -39,6 +39,7 @@ def run(
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
+    from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
@@ -57,12 +58,20 @@ def run(
                 log.write(event)
             captions.show(event)
 
+        stack.callback(lambda: print_trouble(trouble(card.stats())))
         models = load_models(settings)
         stack.enter_context(without_chatter())
         appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish))
         stack.enter_context(_ended_in_order(appliance.assistant.stop))
         stack.enter_context(talk_keys(settings, appliance.assistant))
         appliance.run()
+
+
+def print_trouble(text: str) -> None:
+    """A line at the end; the terminal may have hung up by then."""
+    if text:
+        with contextlib.suppress(OSError):
+            print_text(text)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ typedef struct nf_counters {
     uint64_t starved;       /* frames of silence inside a sound, see duplex.c */
     uint64_t odd_blocks;    /* callbacks of another length than the block's: a driver that breaks its promise */
     int64_t last_callback_ns; /* CLOCK_MONOTONIC, 0 before the first */
+    int64_t worst_interval_ns; /* longest time between two callbacks */
+    int64_t thread_id;         /* of the thread that runs the callback (gettid), 0 before the first */
 } nf_counters;
 
 /* `rate_hz` must be a multiple of 100: a block is 10 ms. `wake_fd`: an eventfd to add 1 to after each block, or -1.
