@@ -53,6 +53,7 @@ class CardStats:
     capture_overflows: int  #: overflows that the driver reported
     playback_underflows: int  #: underflows that the driver reported
     starved_samples: int  #: samples of silence put inside a sound, because its rest came too late
+    worst_interval_ms: float = 0.0  #: longest time between two callbacks, 10 when all is well
 
 
 class Card(Protocol):

@@ -53,6 +53,8 @@ class Counters:
     starved: int
     odd_blocks: int
     last_callback_ns: int
+    worst_interval_ns: int  #: longest time between two callbacks
+    thread_id: int  #: of the thread that runs the callback, 0 before the first
 
 
 class DuplexCore:
@@ -187,7 +189,15 @@ class DuplexCore:
         c = _ffi.new("nf_counters *")
         _lib.nf_duplex_count(self._state, c)
         return Counters(
-            c.blocks, c.capture_lost, c.overflows, c.underflows, c.starved, c.odd_blocks, c.last_callback_ns
+            c.blocks,
+            c.capture_lost,
+            c.overflows,
+            c.underflows,
+            c.starved,
+            c.odd_blocks,
+            c.last_callback_ns,
+            c.worst_interval_ns,
+            c.thread_id,
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
 
 from device.config import load_settings
 from models.errors import ModelMissingError
@@ -97,3 +98,19 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("no recordings here (../shared/data)")
     return path
+
+
+@pytest.fixture(scope="session")
+def alsa_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The virtual ALSA card of tests/virtual_card, compiled; skips where there is nothing to compile it with."""
+    try:
+        return build_plugin(tmp_path_factory.mktemp("alsa"))
+    except CannotBuildError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def alsa_stage(alsa_plugin: Path) -> Iterator[AlsaStage]:
+    """A sound system without any cards yet."""
+    with AlsaStage(alsa_plugin) as stage:
+        yield stage

@@ -197,6 +197,11 @@ class Duplex:
         if self._release.alive:
             os.eventfd_write(self._wake_fd, 1)
 
+    @property
+    def thread_ids(self) -> tuple[int, ...]:
+        """The threads that callbacks run on; 0 before the first callback."""
+        return (self.core.counters().thread_id,)
+
     def age_s(self) -> float:
         """Seconds since the callback ran last (or since this was made): the one sign that all lost cards share."""
         return (monotonic_ns() - (self.core.counters().last_callback_ns or self._made_ns)) / 1e9
@@ -213,6 +218,7 @@ class Duplex:
             capture_overflows=counters.overflows,
             playback_underflows=counters.underflows,
             starved_samples=samples(counters.starved),
+            worst_interval_ms=counters.worst_interval_ns / 1e6,
         )
 
     @property

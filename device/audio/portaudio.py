@@ -15,6 +15,7 @@ import time
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from device.audio import priority
 from device.audio.devices import DeviceInfo, choose_pair, list_devices, same_clock
 from device.audio.duplex import Duplex
 from device.audio.host import SEE_DEVICES, portaudio, translated
@@ -98,6 +99,7 @@ class PortAudioCard:
         self._streams: list[Any] = []
         self._used = False
         self._started_s = 0.0  # time.monotonic()
+        self._priority_asked = False
 
     @property
     def drift_ppm(self) -> float | None:
@@ -156,6 +158,7 @@ class PortAudioCard:
             raise
         # models are loaded between the making of a card and its start: that time is no silence of the card's
         self._started_s = time.monotonic()
+        self._priority_asked = False
         self._streams = opened
 
     def read(self, timeout_s: float) -> Block | None:
@@ -164,6 +167,10 @@ class PortAudioCard:
         while self._streams:
             block = self._duplex.next_block()
             if block is not None:
+                if not self._priority_asked:  # its thread is known since the first callback
+                    self._priority_asked = True
+                    for thread_id in filter(None, self._duplex.thread_ids):  # 0 would be this very thread
+                        priority.raise_thread(thread_id)
                 return block
             age_s = self.age_s()
             if age_s > LOST_AFTER_S:
@@ -215,6 +222,10 @@ class PortAudioCard:
     def stop(self) -> None:
         """End; what is queued is not played. Safe to call twice; back within two seconds, whatever the driver does."""
         streams, self._streams = self._streams, []
+        if streams:
+            # a lost card can make the driver's thread spin: above everything else it would take a whole core for ever
+            for thread_id in self._duplex.thread_ids:
+                priority.lower_thread(thread_id)
         closers = [threading.Thread(target=_close, args=(each,), name="close-card", daemon=True) for each in streams]
         for closer in closers:
             closer.start()

@@ -200,6 +200,11 @@ class TwoCards:
         """End a `wait` early, from any thread."""
         self.microphone.wake()
 
+    @property
+    def thread_ids(self) -> tuple[int, ...]:
+        """`Duplex.thread_ids` of both."""
+        return self.microphone.thread_ids + self.loudspeaker.thread_ids
+
     def age_s(self) -> float:
         """Seconds since the callback of the staler card ran."""
         return max(self.microphone.age_s(), self.loudspeaker.age_s())
@@ -213,6 +218,7 @@ class TwoCards:
             capture_overflows=heard.capture_overflows,
             playback_underflows=played.playback_underflows,
             starved_samples=played.starved_samples,
+            worst_interval_ms=max(heard.worst_interval_ms, played.worst_interval_ms),
         )
 
     @property

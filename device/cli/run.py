@@ -36,6 +36,7 @@ def run(
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
+    from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.cli.hands import Hands  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
@@ -66,12 +67,20 @@ def run(
             captions.show(event)
             hands.show(event)
 
+        stack.callback(lambda: print_trouble(trouble(card.stats())))
         models = load_models(settings)
         stack.enter_context(without_chatter())
         appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish, with_earcons=True))
         stack.enter_context(_ended_in_order(appliance.assistant.stop))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
+
+
+def print_trouble(text: str) -> None:
+    """A line at the end; the terminal may have hung up by then."""
+    if text:
+        with contextlib.suppress(OSError):
+            print_text(text)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,8 @@ CDEF = """
         uint64_t starved;
         uint64_t odd_blocks;
         int64_t last_callback_ns;
+        int64_t worst_interval_ns;
+        int64_t thread_id;
     } nf_counters;
     nf_duplex *nf_duplex_new(uint32_t rate_hz, uint32_t channels_in, uint32_t channels_out, uint32_t mic_channel,
                              int wake_fd);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* gettid */
 #include "duplex.h"
 
 #include <math.h>
@@ -58,7 +59,7 @@ struct nf_duplex {
     int16_t *scratch; /* one block of mono output, or of silence for a missing input */
 
     _Alignas(64) _Atomic uint64_t n_blocks, n_lost, n_overflows, n_underflows, n_starved, n_odd;
-    _Atomic int64_t last_callback_ns;
+    _Atomic int64_t last_callback_ns, worst_interval_ns, thread_id;
 };
 
 static void bump(_Atomic uint64_t *counter, uint64_t by)
@@ -213,6 +214,8 @@ void nf_duplex_count(nf_duplex *duplex, nf_counters *counters)
     counters->starved = atomic_load_explicit(&duplex->n_starved, memory_order_relaxed);
     counters->odd_blocks = atomic_load_explicit(&duplex->n_odd, memory_order_relaxed);
     counters->last_callback_ns = atomic_load_explicit(&duplex->last_callback_ns, memory_order_relaxed);
+    counters->worst_interval_ns = atomic_load_explicit(&duplex->worst_interval_ns, memory_order_relaxed);
+    counters->thread_id = atomic_load_explicit(&duplex->thread_id, memory_order_relaxed);
 }
 
 /* Takes the next block for the loudspeaker out of the ring. A block that obeys a flush holds the fade and then silence,
@@ -341,6 +344,17 @@ static void store_block(nf_duplex *duplex, const nf_record *record, const void *
     atomic_store_explicit(&duplex->slots_written, slot + 1, memory_order_release);
 }
 
+/* The callback's own time keeping: one system call in all, with the first callback. */
+static void note_time(nf_duplex *duplex, int64_t now_ns)
+{
+    int64_t last_ns = atomic_load_explicit(&duplex->last_callback_ns, memory_order_relaxed);
+    if (!last_ns)
+        atomic_store_explicit(&duplex->thread_id, gettid(), memory_order_relaxed);
+    else if (now_ns - last_ns > atomic_load_explicit(&duplex->worst_interval_ns, memory_order_relaxed))
+        atomic_store_explicit(&duplex->worst_interval_ns, now_ns - last_ns, memory_order_relaxed);
+    atomic_store_explicit(&duplex->last_callback_ns, now_ns, memory_order_relaxed);
+}
+
 static void serve(nf_duplex *duplex, const void *in, void *out, nf_record record)
 {
     record.frame = duplex->frame;
@@ -360,7 +374,7 @@ static void serve(nf_duplex *duplex, const void *in, void *out, nf_record record
         bump(&duplex->n_overflows, 1);
     if (record.status & PA_OUTPUT_UNDERFLOW)
         bump(&duplex->n_underflows, 1);
-    atomic_store_explicit(&duplex->last_callback_ns, record.monotonic_ns, memory_order_relaxed);
+    note_time(duplex, record.monotonic_ns);
     if (duplex->wake_fd >= 0) {
         uint64_t one = 1; /* the eventfd is non-blocking: a full counter means that the reader is awake anyway */
         ssize_t ignored = write(duplex->wake_fd, &one, sizeof one);

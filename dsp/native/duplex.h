@@ -42,6 +42,8 @@ typedef struct nf_counters {
     uint64_t starved;       /* frames of silence inside a sound, see duplex.c */
     uint64_t odd_blocks;    /* callbacks of another length than the block's: a driver that breaks its promise */
     int64_t last_callback_ns; /* CLOCK_MONOTONIC, 0 before the first */
+    int64_t worst_interval_ns; /* longest time between two callbacks */
+    int64_t thread_id;         /* of the thread that runs the callback (gettid), 0 before the first */
 } nf_counters;
 
 /* `rate_hz` must be a multiple of 25. A block is the shortest of 10, 20 and 40 ms that is a whole number of frames: 20 ms

@@ -1,104 +1,27 @@
-"""The real path, PortAudio on ALSA, on a virtual ALSA card whose echo is exact to the sample.
+"""The real path, PortAudio on ALSA, on a virtual ALSA card (tests/virtual_card) whose echo is exact to the sample."""
 
-The card's source lies beside the repository (../shared/rig) and is built into a temporary folder; without it, or
-without a compiler, these tests are skipped. Each runs in a process of its own: ALSA reads its configuration once.
-"""
-
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-RIG = ROOT.parent / "shared" / "rig"
-
-PRELUDE = """
-import gc, json, os, sys, threading, time
 import numpy as np
-sys.path[:0] = [os.environ["RIG"] + "/vcard"]
-from vcard import VCard
-from device.audio.portaudio import PortAudioCard
-from device.errors import AudioError, NoCardError
-
-def make_card(rate_hz, delay_ms=5, gain=0.5):
-    v = VCard(os.environ["VCARD_SHM"], rate_hz, 60)
-    ir = np.zeros(1000, np.float32)
-    ir[rate_hz * delay_ms // 1000] = gain
-    v.set_ir(ir)
-    return v
-
-def coloured_noise(seconds):
-    raw = np.random.default_rng(0).normal(0, 3000, int(16000 * seconds))
-    return np.convolve(raw, np.ones(8) / 8, "same").astype(np.int16)
-
-def echo_lag(mic, far):
-    size = 1 << 18
-    c = np.fft.irfft(np.fft.rfft(mic.astype(float), size) * np.conj(np.fft.rfft(far.astype(float), size)))
-    return int(np.argmax(c))
-
-def report(**what):
-    print("REPORT " + json.dumps(what), flush=True)
-"""
+import pytest
+from virtual_card.alsa_card import AlsaCard
+from virtual_card.probe import probe
+from virtual_card.stage import AlsaStage
 
 
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (RIG / "vcard" / "pcm_vcard.c").exists():
-        pytest.skip(f"the virtual ALSA card is not there: {RIG}")
-    if shutil.which("gcc") is None:
-        pytest.skip("no gcc to build the virtual ALSA card with")
-    copy = tmp_path_factory.mktemp("rig") / "rig"
-    shutil.copytree(RIG, copy)
-    for path in copy.rglob("*"):
-        path.chmod(0o755)
-    copy.chmod(0o755)
-    return copy
+def make_card(stage: AlsaStage, rate_hz: int = 16_000) -> AlsaCard:
+    """A card whose microphone hears its loudspeaker at half the level, 5 ms late."""
+    card = stage.add("vcard", rate_hz=rate_hz)
+    taps = np.zeros(1000, np.float32)
+    taps[rate_hz * 5 // 1000] = 0.5
+    card.set_echo(taps)
+    return card
 
 
-@pytest.fixture
-def environment(rig: Path) -> Iterator[dict[str, str]]:
-    shm = f"/dev/shm/nearfield_test_{os.getpid()}"
-    env = {**os.environ, "VCARD_SHM": shm, "RIG": str(rig), "PYTHONPATH": str(ROOT)}
-    set_up = subprocess.run([str(rig / "setup.sh")], env=env, capture_output=True, text=True, check=False)
-    if set_up.returncode:
-        pytest.skip(f"the virtual ALSA card does not build here: {set_up.stderr.strip()[-200:]}")
-    for word in set_up.stdout.split(";")[0].split()[1:]:
-        key, _, value = word.partition("=")
-        env[key] = value
-    yield env
-    for left in Path("/dev/shm").glob(Path(shm).name + "*"):
-        left.unlink()
-
-
-def run(environment: dict[str, str], code: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + code],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("REPORT ")]
-    assert lines, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    found: dict[str, Any] = json.loads(lines[-1].removeprefix("REPORT "))
-    found["stderr"] = done.stderr
-    return found
-
-
-def test_nothing_is_lost_while_python_is_busy(environment: dict[str, str]) -> None:
+def test_nothing_is_lost_while_python_is_busy(alsa_stage: AlsaStage) -> None:
     """A sort and a garbage collection that hold the interpreter for tens of ms, while 3 s of sound are played."""
-    found = run(
-        environment,
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         """
-make_card(16000)
 stop = threading.Event()
 numbers = np.random.default_rng(1).random(100_000).tolist()
 rubbish = [[i] for i in range(300_000)]
@@ -138,11 +61,11 @@ report(rate=card.rate_hz, lost=stats.capture_lost_samples, starved=stats.starved
 
 
 @pytest.mark.parametrize("rate_hz", [44_100, 48_000])
-def test_a_card_with_another_rate_keeps_the_clock(environment: dict[str, str], rate_hz: int) -> None:
-    found = run(
-        environment,
-        f"""
-make_card({rate_hz})
+def test_a_card_with_another_rate_keeps_the_clock(alsa_stage: AlsaStage, rate_hz: int) -> None:
+    make_card(alsa_stage, rate_hz)
+    found = probe(
+        alsa_stage,
+        """
 with PortAudioCard("vcard", "vcard") as card:
     blocks = []
     while len(blocks) < 150:
@@ -162,11 +85,11 @@ report(rate=card.rate_hz, lag=echo_lag(mic, far), offset=int(np.median([b.dac_sa
         assert found["lag"] == pytest.approx(found["offset"] + 80, abs=2)
 
 
-def test_flush_silences_the_loudspeaker_within_one_block(environment: dict[str, str]) -> None:
-    found = run(
-        environment,
+def test_flush_silences_the_loudspeaker_within_one_block(alsa_stage: AlsaStage) -> None:
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         """
-v = make_card(16000)
 with PortAudioCard("vcard", "vcard") as card:
     card.play(np.full(48000, 8000, np.int16))
     blocks = []
@@ -185,15 +108,15 @@ report(served=served, last=sounding[-1], ramp=int(np.count_nonzero(blocks[soundi
     assert found["span"] == 48
 
 
-def test_a_lost_card_is_said_in_one_line_and_stop_comes_back(environment: dict[str, str]) -> None:
-    found = run(
-        environment,
+def test_a_lost_card_is_said_in_one_line_and_stop_comes_back(alsa_stage: AlsaStage) -> None:
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         """
-v = make_card(16000)
 card = PortAudioCard("vcard", "vcard")
 card.start()
 for _ in range(20): card.read(5.0)
-v.unplug(0)
+staged().unplug(Loss.DISCONNECTED)
 try:
     for _ in range(1000): card.read(5.0)
     message = ""
@@ -209,13 +132,13 @@ os._exit(0)
     assert found["stop_s"] < 10
 
 
-def test_a_busy_card_is_called_busy(environment: dict[str, str]) -> None:
-    found = run(
-        environment,
+def test_a_busy_card_is_called_busy(alsa_stage: AlsaStage) -> None:
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         """
-v = make_card(16000)
 card = PortAudioCard("vcard", "vcard")
-v.s.busy_mask = 3
+staged().set_busy()
 try:
     card.start(); message = hint = ""
 except AudioError as error:
@@ -239,11 +162,11 @@ report(message=message, hint=hint)
         ("'trumpet', 'vcard'", "no microphone is called 'trumpet'"),
     ],
 )
-def test_what_the_card_cannot_do_is_said(environment: dict[str, str], arguments: str, message: str) -> None:
-    found = run(
-        environment,
+def test_what_the_card_cannot_do_is_said(alsa_stage: AlsaStage, arguments: str, message: str) -> None:
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         f"""
-make_card(16000)
 try:
     PortAudioCard({arguments}); message = hint = ""
 except NoCardError as error:
@@ -255,11 +178,11 @@ report(message=message, hint=hint)
     assert found["hint"]
 
 
-def test_a_card_can_be_started_again_with_a_new_clock(environment: dict[str, str]) -> None:
-    found = run(
-        environment,
+def test_a_card_can_be_started_again_with_a_new_clock(alsa_stage: AlsaStage) -> None:
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         """
-make_card(16000)
 card = PortAudioCard("vcard", "vcard")
 firsts = []
 for _ in range(2):
@@ -273,13 +196,13 @@ report(firsts=firsts, idle=idle is None)
     assert found["idle"]
 
 
-def test_a_card_that_waited_for_its_start_is_not_lost(environment: dict[str, str]) -> None:
+def test_a_card_that_waited_for_its_start_is_not_lost(alsa_stage: AlsaStage) -> None:
     """Models are loaded between the making of a card and its start."""
-    found = run(
-        environment,
+    make_card(alsa_stage)
+    found = probe(
+        alsa_stage,
         """
 from device.audio.portaudio import LOST_AFTER_S
-make_card(16000)
 card = PortAudioCard("vcard", "vcard")
 time.sleep(LOST_AFTER_S + 0.2)
 with card:

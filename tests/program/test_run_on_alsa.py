@@ -1,14 +1,11 @@
 """`nearfield run` itself: PortAudio on a virtual ALSA card, real models, a room with an echo.
 
-The card's source lies beside the repository (../shared/rig) and is built into a temporary folder; without it, or
-without a compiler, these tests are skipped. What was said and played is read from the card's own time line.
+What was said and played is read from the card's own time line (tests/virtual_card).
 """
 
-import importlib.util
 import json
 import os
 import pty
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,47 +13,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jiwer
 import numpy as np
 import pytest
 import soundfile
+from virtual_card.alsa_card import AlsaCard, Loss
+from virtual_card.stage import AlsaStage
 
 from models.protocols import Int16s
 
 ROOT = Path(__file__).resolve().parents[2]
-RIG = ROOT.parent / "shared" / "rig"
 RATE_HZ = 16_000
 QUESTION = "What is the capital of France?"
 STORY = "Tell me a long story."
 AUDIBLE = 200  # int16: well above the dither of silence, well below speech
 WAIT_S = 60.0  # how long anything may take on a slow machine
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (RIG / "vcard" / "pcm_vcard.c").exists():
-        pytest.skip(f"the virtual ALSA card is not there: {RIG}")
-    if shutil.which("gcc") is None:
-        pytest.skip("no gcc to build the virtual ALSA card with")
-    copy = tmp_path_factory.mktemp("rig") / "rig"
-    shutil.copytree(RIG, copy)
-    for path in [copy, *copy.rglob("*")]:
-        path.chmod(0o755)
-    return copy
-
-
-@pytest.fixture(scope="module")
-def vcard(rig: Path) -> ModuleType:
-    """The card's Python side."""
-    spec = importlib.util.spec_from_file_location("vcard", rig / "vcard" / "vcard.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def small_room(gain_db: float) -> np.ndarray:
@@ -71,7 +44,7 @@ def small_room(gain_db: float) -> np.ndarray:
 class Session:
     """`nearfield run` on a card of its own."""
 
-    def __init__(self, card: Any, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, card: AlsaCard, environment: dict[str, str], folder: Path) -> None:
         self.card = card
         self.environment = environment
         self.log, self.database = folder / "events.jsonl", folder / "sessions.db"
@@ -112,7 +85,7 @@ class Session:
         """Into the microphone, soon; returns the card's frame."""
         pcm, rate = soundfile.read(recording, dtype="int16")
         assert rate == RATE_HZ
-        return int(self.card.say(pcm, margin=0.1))
+        return self.card.say(pcm)
 
     def end(self, number: int | None) -> int:
         """Send a signal, or None: it ends by itself. Returns the exit status."""
@@ -129,11 +102,13 @@ class Session:
 
     def started_at(self) -> int:
         """The card frame of the program's sample 0."""
-        return max(int(e[2]) for e in self.card.events() if e[0] == "start" and e[1] == "cap")
+        frame = self.card.started_at()
+        assert frame is not None
+        return frame
 
     def played(self) -> Int16s:
         """What the loudspeaker played, indexed by the program's capture clock."""
-        pcm: Int16s = self.card.play[self.started_at() : self.card.now()].copy()
+        pcm: Int16s = self.card.played[self.started_at() : self.card.now()].copy()
         return pcm
 
     def record(self) -> tuple[list[sqlite3.Row], sqlite3.Row]:
@@ -146,24 +121,14 @@ class Session:
 
 
 @pytest.fixture
-def session(rig: Path, vcard: ModuleType, environment: dict[str, str], tmp_path: Path) -> Iterator[Session]:
-    shm = f"/dev/shm/nearfield_run_{os.getpid()}"
-    env = {**environment, "VCARD_SHM": shm}
-    set_up = subprocess.run([str(rig / "setup.sh")], env=env, capture_output=True, text=True, check=False)
-    if set_up.returncode:
-        pytest.skip(f"the virtual ALSA card does not build here: {set_up.stderr.strip()[-200:]}")
-    env |= dict(word.split("=", 1) for word in set_up.stdout.split(";")[0].split()[1:])
-    for other in ("PULSE_SERVER", "JACK_DEFAULT_SERVER"):
-        env.pop(other, None)
-    card = vcard.VCard(shm, RATE_HZ, 300)
-    card.set_ir(small_room(-15))
-    made = Session(card, env, tmp_path)
+def session(alsa_stage: AlsaStage, environment: dict[str, str], tmp_path: Path) -> Iterator[Session]:
+    card = alsa_stage.add("vcard", rate_hz=RATE_HZ, seconds=300)
+    card.set_echo(small_room(-15))
+    made = Session(card, {**environment, **alsa_stage.environment}, tmp_path)
     yield made
     if made.program is not None and made.program.poll() is None:
         made.program.kill()
         made.program.wait()
-    for left in Path("/dev/shm").glob(Path(shm).name + "*"):
-        left.unlink()
 
 
 def words(text: str) -> str:
@@ -253,7 +218,7 @@ def test_a_card_that_is_busy_by_now_is_said_in_one_line(session: Session) -> Non
     while not session.log.exists():  # made once the card has been looked at, before the models are loaded
         assert time.monotonic() < deadline
         time.sleep(0.002)
-    session.card.s.busy_mask = 3
+    session.card.set_busy()
     assert session.end(None) == 1
     (line,) = session.told().splitlines()
     assert "vcard is busy" in line
@@ -261,16 +226,16 @@ def test_a_card_that_is_busy_by_now_is_said_in_one_line(session: Session) -> Non
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("mode", [0, 1], ids=["disconnected", "stuck"])
-def test_an_unplugged_card_ends_it_in_one_line(session: Session, spoken: Callable[[str], Path], mode: int) -> None:
-    """In the middle of an answer, in the two ways in which drivers behave then (the second hangs PortAudio)."""
+@pytest.mark.parametrize("loss", list(Loss), ids=lambda loss: loss.name.lower())
+def test_an_unplugged_card_ends_it_in_one_line(session: Session, spoken: Callable[[str], Path], loss: Loss) -> None:
+    """In the middle of an answer, in the ways in which drivers behave then (the second hangs PortAudio)."""
     story = spoken(STORY)
     session.start()
     session.wait_for("state")
     session.say(story)
     session.wait_for("playout_start")
     time.sleep(1.0)
-    session.card.unplug(mode)
+    session.card.unplug(loss)
     assert session.end(None) == 1, session.told()
     line, *more = session.told().splitlines()
     assert not more, more[:5]
