@@ -27,9 +27,9 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s
 log = logging.getLogger(__name__)
 
 #: A card whose callback has not run for so long is lost. PortAudio itself gives no sign when a card is unplugged.
-LOST_AFTER_S = 1.0
+LOST_AFTER_S = 0.5
 #: Closing a lost card can hang inside the driver for ever (PortAudio issue 1037); it is left behind after this.
-CLOSE_WITHIN_S = 2.0
+CLOSE_WITHIN_S = 0.5
 #: Asked for in each direction. "low" is 10 ms on some cards, one block: under load that lost samples, this did not.
 LATENCY_S = 0.02
 MAX_CHANNELS = 8
@@ -201,7 +201,7 @@ class PortAudioCard:
         return min(self._duplex.age_s(), time.monotonic() - self._started_s)
 
     def stop(self) -> None:
-        """End; what is queued is not played. Safe to call twice; back within two seconds, whatever the driver does."""
+        """End; what is queued is not played. Safe to call twice; back in CLOSE_WITHIN_S, whatever the driver does."""
         stream, self._stream = self._stream, None
         if stream is None:
             return

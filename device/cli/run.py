@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from device.cli.boundary import say
 from device.cli.options import ConfigOption, SetOption, print_text, settings_from
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def run(
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
 
+    A card that is unplugged is waited for. Exit status 75: it hangs in its driver, start me again.
+
     With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
     with "open" (the default) it listens all the time, and the space bar works too. Example:
 
@@ -37,29 +40,50 @@ def run(
     from device.appliance import Appliance  # noqa: PLC0415
     from device.assembly import load_models  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
+    from device.audio.devices import rescan  # noqa: PLC0415
+    from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
     from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
+    from device.audio.reopen import SameCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
+    from device.errors import AudioError  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
 
     settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
     audio = settings.audio
     who = load_persona(settings.persona)
+
+    def open_card(microphone: str, loudspeaker: str) -> PortAudioCard:
+        return PortAudioCard(microphone, loudspeaker, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
+
+    def listed_anew() -> PortAudioCard:
+        rescan()
+        return open_card(audio.input, audio.output)
+
     # the card first: without one there is nothing to load models for
-    card = PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
+    opened: PortAudioCard | None = None
+    try:
+        opened = open_card(audio.input, audio.output)
+    except AudioError as error:
+        if not audio.wait_for_card_s:
+            raise
+        say(f"waiting for the sound card: {error.message}", error.hint)
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(EventLog(events)) if events is not None else None
-        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
 
         def publish(event: Event) -> None:
             if log is not None:  # first: a terminal that is gone raises
                 log.write(event)
             captions.show(event)
 
-        models = load_models(settings)
+        models = load_models(settings)  # while a card is waited for, too: that time is not lost
         stack.enter_context(without_chatter())
-        appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish))
+        patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
+        first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
+        card = KeptCard(first, SameCard(audio.input, audio.output, first, open_card), patience)
+        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
+        appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish, resume=True))
         stack.enter_context(_ended_in_order(appliance.assistant.stop))
         stack.enter_context(talk_keys(settings, appliance.assistant))
         appliance.run()

@@ -102,15 +102,20 @@ class Assistant:
         *,
         on_event: Callable[[Event], None],
         on_block: Callable[[int], None] = lambda _sample: None,
+        on_mic: Callable[[Block], None] = lambda _block: None,
         greeting: str = "",
     ) -> None:
-        """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`."""
+        """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`.
+
+        `on_mic` gets every block before the echo is taken out of it, in the thread of the ear.
+        """
         self._conversation = conversation
         self._card = card
         self._ear = ear
         self._models = models
         self._on_event = on_event
         self._on_block = on_block
+        self._on_mic = on_mic
         self._greeting = greeting
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
@@ -154,6 +159,20 @@ class Assistant:
         """The talk button comes up, now or at `at_s` (time.monotonic). Any thread."""
         self._post(partial(self._conversation.release, self.now(at_s)))
 
+    def card_lost(self, sample: int, message: str) -> None:
+        """The card is gone since `sample`. From the thread that reads it."""
+        self._post(partial(self._conversation.card_lost, sample, message))
+
+    def card_back(self, sample: int, lost_ms: float) -> None:
+        """The card hears again from `sample` on. From the thread that reads it."""
+        self._post(partial(self._conversation.card_back, sample, lost_ms))
+
+    def mic_trouble(
+        self, sample: int, kind: Literal["silent", "stuck", "clipping", "swapped"], message: str, *, over: bool
+    ) -> None:
+        """Something is wrong with what the microphone delivers, or is no longer. Any thread."""
+        self._post(partial(self._conversation.mic_trouble, sample, kind, message, over=over))
+
     def now(self, at_s: float | None = None) -> int:
         """The capture clock now, or at `at_s`: the newest block, and at most two more that have not been read yet."""
         sample, read_s = self._heard
@@ -186,6 +205,7 @@ class Assistant:
                 block = self._card.read(_READ_TIMEOUT_S)
                 if block is None:
                     continue
+                self._on_mic(block)
                 clean = self._ear.process(block)
                 sample = block.sample - self._ear.delay_samples
                 self._heard = (block.sample + block.mic.size, time.monotonic())
