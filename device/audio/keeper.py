@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
-from device.audio.portaudio import abandoned_cards
+from device.audio.portaudio import abandoned_cards, exit_without_portaudio
 from device.card import BLOCK_SAMPLES, Block, Card, CardStats, Span
 from device.errors import AudioError, CardStuckError
 from models.protocols import SAMPLE_RATE_HZ, Int16s
@@ -34,6 +34,8 @@ class KeepPolicy:
     #: From one try to the next. A try lists the devices anew, which takes some 10 ms: short enough for two seconds from
     #: the plug to hearing, long enough to cost nothing while a card stays away for the night.
     retry_s: float = 0.3
+    #: Opening that takes longer hangs. Listing all devices of a desktop takes a second or two.
+    open_within_s: float = 10.0
     #: A card that cannot be started at first (busy, just gone) is waited for so long; 0: not at all.
     start_within_s: float = 0.0
 
@@ -211,11 +213,13 @@ class KeptCard:
         return None
 
     def _try(self) -> Card | None:
-        try:
-            card = _started(self._open())
-        except AudioError as error:
-            log.debug("not back yet: %s", error.message)
+        opened = self._opened()
+        if isinstance(opened, Exception):
+            if not isinstance(opened, AudioError | OSError):
+                raise opened
+            log.debug("not back yet: %s", opened)  # OSError: a full disk must not end the search either
             return None
+        card = opened
         assert self._lost_s is not None
         away_blocks = round((self._clock_s() - self._lost_s) * SAMPLE_RATE_HZ / BLOCK_SAMPLES)
         with self._lock:
@@ -227,6 +231,27 @@ class KeptCard:
                 return card
         card.stop()  # the end came while it was opened
         return None
+
+    def _opened(self) -> Card | Exception:
+        """A try in a thread of its own: opening can hang in a driver as closing can. Raises CardStuckError then."""
+        result: list[Card | Exception] = []
+
+        def work() -> None:
+            try:
+                result.append(_started(self._open()))
+            except Exception as error:  # noqa: BLE001 - handed over
+                result.append(error)
+
+        thread = threading.Thread(target=work, name="nearfield-open-card", daemon=True)
+        thread.start()
+        thread.join(self._policy.open_within_s)
+        if not result:
+            exit_without_portaudio()
+            raise CardStuckError(
+                f"{self.name} was lost, and opening it again hangs in its driver",
+                hint="only a new process can use it again: start nearfield again (a supervisor does at status 75)",
+            )
+        return result[0]
 
     def _placed(self, block: Block) -> Block:
         """A block of the present card on the one clock."""

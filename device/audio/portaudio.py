@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import logging
 import re
+import sys
 import threading
 import time
 from types import TracebackType
@@ -248,4 +249,10 @@ def _close(stream: Any) -> None:
 def _abandon(stream: Any, duplex: Duplex) -> None:
     """Keep what the callback points to for good, and do not let the end of the process wait for PortAudio."""
     _abandoned.append((stream, duplex))
-    atexit.unregister(portaudio()._exit_handler)
+    exit_without_portaudio()
+
+
+def exit_without_portaudio() -> None:
+    """Its own farewell would wait for a stream that hangs, for ever."""
+    if (sd := sys.modules.get("sounddevice")) is not None:  # not `portaudio()`: a thread that hangs may hold its lock
+        atexit.unregister(sd._exit_handler)

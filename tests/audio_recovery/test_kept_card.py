@@ -1,11 +1,12 @@
 """A card that is lost and found, on a fake clock: one clock, one line of ring positions, whatever happens."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
 from card_world import LOST_AFTER_S, World
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.audio.keeper import KeptCard, wait_for_card
@@ -132,6 +133,37 @@ def test_a_card_that_cannot_be_closed_asks_for_a_new_process() -> None:
     card.stop()
 
 
+def test_opening_that_hangs_asks_for_a_new_process_too() -> None:
+    world = World()
+    card = world.kept(open_within_s=0.05)
+    card.start()
+    blocks(card, 5)
+    hanging = threading.Event()
+    card._open = lambda: hanging.wait(20.0)  # type: ignore[assignment,return-value]
+    world.unplug()
+    with pytest.raises(CardStuckError, match="opening it again hangs"):
+        blocks(card, 1)
+    hanging.set()
+    card.stop()
+
+
+def test_what_nobody_foresaw_is_not_swallowed() -> None:
+    world = World()
+    card = world.kept()
+    card.start()
+    blocks(card, 5)
+    tries: list[Exception] = [OSError("disk full"), AudioError("busy"), ZeroDivisionError()]
+
+    def broken() -> Card:
+        raise tries.pop(0)
+
+    card._open = broken
+    world.unplug()
+    with pytest.raises(ZeroDivisionError):
+        blocks(card, 1)
+    assert tries == []
+
+
 def test_time_outs_are_kept_while_it_is_away() -> None:
     world = World()
     card = world.kept()
@@ -235,6 +267,7 @@ def test_waiting_has_an_end() -> None:
     assert world.now_s - begun_s == pytest.approx(3.0, abs=0.4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["unplug", "freeze", "play", "flush"]), st.floats(0.01, 4.0)), max_size=12))
 def test_the_clock_and_the_positions_never_go_back(script: list[tuple[str, float]]) -> None:
     world = World()
