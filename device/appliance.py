@@ -9,9 +9,11 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
-from device.audio.earcons import earcons
+from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
-from device.card import Card
+from device.audio.keeper import KeptCard
+from device.audio.mic_health import Cured, MicHealth
+from device.card import Block, Card
 from device.config import Settings
 from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
@@ -21,6 +23,7 @@ from device.dialogue.events import Event, Failure
 from device.dialogue.loop import Assistant, Models
 from device.persona import Persona
 from device.session.from_events import Scribe
+from device.session.resumption import unfinished
 from device.session.store import SessionStore
 
 
@@ -56,14 +59,19 @@ class Appliance:
         on_event: Callable[[Event], None],
         on_block: Callable[[int], None] = lambda _sample: None,
         with_earcons: bool = False,
+        resume: bool = False,
     ) -> None:
         """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`.
+
         `with_earcons`: as the configuration has it; else none, so that all that sounds is an answer.
+        `resume`: go on with a conversation that broke off a short while ago (session.continue_within_s).
         """
         self._on_event = on_event
         self._pending_errors: list[str] = []
         self._store = SessionStore.open(settings.session.database, on_error=self._pending_errors.append)
-        self._recorder = self._store.begin(persona.name)
+        within_s = settings.session.continue_within_s if resume else 0
+        broken = unfinished(self._store, persona.name, within_s)
+        self._recorder = self._store.begin(persona.name, broken.session_id if broken else None)
         self._scribe = Scribe(self._recorder)
         echo = settings.echo
         self._ear = (
@@ -76,16 +84,23 @@ class Appliance:
             else PassThrough()
         )
         self._card = card
+        self._earcon_level_db = settings.earcons.level_db
+        self._mic_health = MicHealth()
         self.assistant = Assistant(
-            Conversation(policy_of(settings), persona.prompt),
+            Conversation(policy_of(settings), persona.prompt, broken.messages if broken else ()),
             card,
             self._ear,
             models,
             on_event=self._publish,
             on_block=on_block,
-            greeting=persona.greeting,
+            # a virtual card may well be perfectly silent
+            on_mic=self._check_mic if isinstance(card, KeptCard) else lambda _block: None,
+            greeting="" if broken else persona.greeting,
             earcons=earcons(settings.earcons.level_db) if with_earcons and settings.earcons.enabled else None,
         )
+        self._say_back = broken is not None  # it was interrupted by more than a person: say that it is here again
+        if isinstance(card, KeptCard):
+            card.watch(self._on_lost, self._on_back)
 
     def _publish(self, event: Event) -> None:
         self._scribe.on_event(event)
@@ -93,18 +108,40 @@ class Appliance:
         while self._pending_errors:  # told by the thread that writes, published by this one
             self._on_event(Failure(event.sample, event.turn, "session", self._pending_errors.pop(0)))
 
+    # these are called from the thread that reads the card
+
+    def _check_mic(self, block: Block) -> None:
+        if block.muted:
+            return  # zeros, as was asked
+        for news in self._mic_health.feed(block.mic, block.sample):
+            self.assistant.mic_trouble(news.sample, news.kind, news.message, over=isinstance(news, Cured))
+
+    def _on_lost(self, sample: int, message: str) -> None:
+        self.assistant.card_lost(sample, message)
+
+    def _on_back(self, sample: int, lost_s: float) -> None:
+        self._chime_back()
+        self.assistant.card_back(sample, round(lost_s * 1000, 1))
+
+    def _chime_back(self) -> None:
+        """It is here again: told even to who wants no other signals, for nothing was heard meanwhile."""
+        self._card.play(earcon("card back", self._earcon_level_db))
+
     def run(self) -> None:
-        """Converse until `assistant.stop()`. Raises AudioError when the card is lost."""
+        """Converse until `assistant.stop()`. Raises AudioError when the card is lost (a `KeptCard`: CardStuckError)."""
         with self._card:
+            if self._say_back:
+                self._chime_back()
             self.assistant.run()
 
-    def close(self) -> None:
-        """Raises SessionError when something of the conversation could not be written."""
+    def close(self, *, failed: bool = False) -> None:
+        """`failed`: it did not end in order. Raises SessionError when something could not be written."""
         self._ear.close()
-        self._recorder.close()
+        self._recorder.close(failed=failed)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Ctrl-C is a person's wish
+        self.close(failed=kind is not None and issubclass(kind, Exception))

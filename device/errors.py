@@ -38,6 +38,12 @@ class NoCardError(AudioError):
     """There is no sound card that can do what was asked."""
 
 
+class CardStuckError(AudioError):
+    """A lost card hangs in its driver: only a new process can use it again. A supervisor should start one."""
+
+    exit_status = 75  # EX_TEMPFAIL of sysexits.h: "try again later"
+
+
 class AudioFileError(AudioError):
     """A file is not audio, is empty, or is cut short."""
 

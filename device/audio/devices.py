@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from device.audio.holders import no_permission, who_holds
 from device.audio.host import SEE_DEVICES, portaudio, translated
 from device.errors import NoCardError
 
@@ -167,9 +168,21 @@ def _any(devices: list[DeviceInfo], *, inputs: bool) -> DeviceInfo | None:
         return None
 
 
+def nearest(wanted: str, names: list[str]) -> str:
+    """The name that `wanted` is most likely a slip of, "" when none is near: whole names and the words in them."""
+    whole = {name.lower(): name for name in names}
+    words = {word: name for name in names for word in re.findall(r"\w+", name.lower()) if len(word) > 2}
+    for known in (whole, words):
+        if found := difflib.get_close_matches(wanted.lower(), known, n=1, cutoff=0.6):
+            return known[found[0]]
+    return ""
+
+
 def _choose(wanted: str, candidates: list[DeviceInfo], default: DeviceInfo | None, kind: str, key: str) -> DeviceInfo:
     wanted = wanted.strip()
     if not candidates:
+        if why := no_permission() or who_holds():  # PortAudio lists neither a forbidden device nor a busy one
+            raise NoCardError(f"no {kind}: {why.message}", hint=why.hint)
         raise NoCardError(f"no {kind}: there is no sound card that has one", hint=f"plug one in; {SEE_DEVICES}")
     if wanted.lower() in ("", "auto"):
         return default or next((d for d in candidates if not d.hollow), candidates[0])
@@ -191,10 +204,11 @@ def _choose(wanted: str, candidates: list[DeviceInfo], default: DeviceInfo | Non
         return found[0]
     names = "; ".join(_named(d) for d in (found or candidates))
     if not found:
-        words = {word.lower(): d for d in candidates for word in (d.name, *re.findall(r"\w{3,}", d.name))}
-        near = [words[word] for word in difflib.get_close_matches(wanted.lower(), words, n=1)]
-        hint = f"did you mean {near[0].name!r}? " if near else ""
-        raise NoCardError(f"no {kind} is called {wanted!r}; there is: {names}", hint=f"{hint}set {key} to one of these")
+        near = nearest(wanted, [d.name for d in candidates])
+        hint = f"did you mean {near!r}? Set {key} to it" if near else f"set {key} to one of these"
+        if why := no_permission() or who_holds():  # a busy card is not listed
+            hint = f"{hint}; or it is not listed because {why.message}: {why.hint}"
+        raise NoCardError(f"no {kind} is called {wanted!r}; there is: {names}", hint=hint)
     raise NoCardError(f"{len(found)} {kind}s are called {wanted!r}: {names}", hint=f"set {key} to the number of one")
 
 

@@ -25,6 +25,9 @@ FOLLOW_SAMPLES = SAMPLE_RATE_HZ * 2 // 1000
 #: Output latencies above this are a driver's fantasy.
 MAX_OFFSET_SAMPLES = SAMPLE_RATE_HZ
 
+#: After a longer gap in the capture clock the card was away: where it stands now nobody knows.
+FORGET_AFTER_SAMPLES = SAMPLE_RATE_HZ // 4
+
 
 class FarEndLine:
     """Far-end samples by the capture time at which they sound, pulled back by the guard."""
@@ -66,10 +69,14 @@ class FrontEnd:
         """
         self._canceller = EchoCanceller(tail_ms, residual_db=residual_db, residual_active_db=residual_active_db)
         self._far = FarEndLine()
+        self._next_sample = 0
         self.delay_samples: int = self._canceller.delay_samples
 
     def process(self, block: Block) -> Int16s:
         """(160,) int16: the microphone from capture sample `block.sample - delay_samples` on, without the echo."""
+        if block.sample - self._next_sample > FORGET_AFTER_SAMPLES and self._next_sample:
+            self.reset()
+        self._next_sample = block.sample + BLOCK_SAMPLES
         return self._canceller.process(block.mic, self._far.at_capture_time(block))
 
     @property

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from device.audio.holders import who_holds
 from device.errors import AudioError, NoCardError
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,8 @@ _EXPLANATIONS: dict[int, tuple[type[AudioError], str, str]] = {
 
 def _explain(code: int, text: str, device: str) -> AudioError:
     kind, message, hint = _EXPLANATIONS.get(code, (AudioError, "{device}: {text}", SEE_DEVICES))
+    if code == _DEVICE_UNAVAILABLE and (why := who_holds(device)):
+        message, hint = "{device} is busy: " + why.message.replace("{", "{{").replace("}", "}}"), why.hint
     return kind(message.format(device=device, text=text), hint=hint)
 
 

@@ -10,6 +10,7 @@ for longer than the card's buffer, as one garbage collection does.
 import atexit
 import contextlib
 import logging
+import sys
 import threading
 import time
 from types import TracebackType
@@ -29,9 +30,9 @@ from models.protocols import Int16s
 log = logging.getLogger(__name__)
 
 #: A card whose callback has not run for so long is lost. PortAudio itself gives no sign when a card is unplugged.
-LOST_AFTER_S = 1.0
+LOST_AFTER_S = 0.5
 #: Closing a lost card can hang inside the driver for ever (PortAudio issue 1037); it is left behind after this.
-CLOSE_WITHIN_S = 2.0
+CLOSE_WITHIN_S = 0.5
 #: Asked for in each direction. "low" is 10 ms on some cards, one block: under load that lost samples, this did not.
 LATENCY_S = 0.02
 
@@ -220,7 +221,7 @@ class PortAudioCard:
         return min(self._duplex.age_s(), time.monotonic() - self._started_s)
 
     def stop(self) -> None:
-        """End; what is queued is not played. Safe to call twice; back within two seconds, whatever the driver does."""
+        """End; what is queued is not played. Safe to call twice; back in CLOSE_WITHIN_S, whatever the driver does."""
         streams, self._streams = self._streams, []
         if streams:
             # a lost card can make the driver's thread spin: above everything else it would take a whole core for ever
@@ -311,4 +312,10 @@ def _close(stream: Any) -> None:
 def _abandon(stream: Any, duplex: Duplex | TwoCards) -> None:
     """Keep what the callback points to for good, and do not let the end of the process wait for PortAudio."""
     _abandoned.append((stream, duplex))
-    atexit.unregister(portaudio()._exit_handler)
+    exit_without_portaudio()
+
+
+def exit_without_portaudio() -> None:
+    """Its own farewell would wait for a stream that hangs, for ever."""
+    if (sd := sys.modules.get("sounddevice")) is not None:  # not `portaudio()`: a thread that hangs may hold its lock
+        atexit.unregister(sd._exit_handler)

@@ -33,5 +33,11 @@ class Captions:
                 print_text(f"Nearfield  {event.heard or '(nothing)'} [interrupted]")
             case ev.Mute():
                 print_text("           (microphone muted)" if event.muted else "           (microphone open)")
+            case ev.CardLost():
+                print_text(f"           The sound card is lost: {event.message}")
+            case ev.CardBack():
+                print_text(f"           The sound card is back after {event.lost_ms / 1000:.1f} s.")
+            case ev.MicTrouble():
+                print_text(f"           {event.message}")
             case ev.Failure():
                 print_text(f"           {event.stage} failed: {event.message}")

@@ -9,7 +9,12 @@ from typing import Annotated
 
 import typer
 
-from device.cli.options import ConfigOption, SetOption, settings_from
+from device.cli.boundary import say
+from device.cli.options import ConfigOption, SetOption, print_text, settings_from
+
+if TYPE_CHECKING:
+    from device.config import Settings
+    from device.dialogue.loop import Assistant
 
 
 def run(
@@ -25,6 +30,8 @@ def run(
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
 
+    A card that is unplugged is waited for. Exit status 75: it hangs in its driver, start me again.
+
     With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
     with "open" (the default) it listens all the time, and the space bar works too. The key m, or the button on
     gpio.mute_pin, mutes the microphone. Example:
@@ -34,32 +41,46 @@ def run(
     from device.appliance import Appliance  # noqa: PLC0415
     from device.assembly import load_models  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
+    from device.audio.devices import rescan  # noqa: PLC0415
+    from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
     from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
+    from device.audio.reopen import SameCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
     from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.cli.hands import Hands  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
+    from device.errors import AudioError  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
 
     settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
     audio = settings.audio
     who = load_persona(settings.persona)
+
+    def open_card(microphone: str, loudspeaker: str) -> PortAudioCard:
+        return PortAudioCard(
+            microphone,
+            loudspeaker,
+            rate_hz=audio.rate_hz,
+            mic_channel=audio.mic_channel,
+            sample_format=audio.format,
+            reference_channel=audio.reference_channel,
+        )
+
+    def listed_anew() -> PortAudioCard:
+        rescan()
+        return open_card(audio.input, audio.output)
+
     # the card first: without one there is nothing to load models for
-    card = PortAudioCard(
-        audio.input,
-        audio.output,
-        rate_hz=audio.rate_hz,
-        mic_channel=audio.mic_channel,
-        sample_format=audio.format,
-        reference_channel=audio.reference_channel,
-    )
-    if card.missing:
-        print_text(f"nearfield: {card.missing}")
+    opened: PortAudioCard | None = None
+    try:
+        opened = open_card(audio.input, audio.output)
+    except AudioError as error:
+        if not audio.wait_for_card_s:
+            raise
+        say(f"waiting for the sound card: {error.message}", error.hint)
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(EventLog(events)) if events is not None else None
-        hands = Hands(settings, card)
-        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
 
         def publish(event: Event) -> None:
             if log is not None:  # first: a terminal that is gone raises
@@ -67,10 +88,19 @@ def run(
             captions.show(event)
             hands.show(event)
 
-        stack.callback(lambda: print_trouble(trouble(card.stats())))
-        models = load_models(settings)
+        models = load_models(settings)  # while a card is waited for, too: that time is not lost
         stack.enter_context(without_chatter())
-        appliance = stack.enter_context(Appliance(settings, who, models, card, on_event=publish, with_earcons=True))
+        patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
+        first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
+        if first.missing:
+            print_text(f"nearfield: {first.missing}")
+        card = KeptCard(first, SameCard(audio.input, audio.output, first, open_card), patience)
+        stack.callback(lambda: print_trouble(trouble(card.stats())))
+        hands = Hands(settings, card)
+        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
+        appliance = stack.enter_context(
+            Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
+        )
         stack.enter_context(_ended_in_order(appliance.assistant.stop))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()

@@ -72,6 +72,9 @@ class AudioSettings(Section):
     format: Literal["auto", "int16", "int32", "float32"] = Field(
         default="auto", description="sample format to open the card with; auto = the first that it takes"
     )
+    wait_for_card_s: int = Field(
+        default=0, ge=0, le=86_400, description="wait so long for a card that is absent or busy at the start, in s"
+    )
 
 
 class EchoSettings(Section):
@@ -206,6 +209,12 @@ class SessionSettings(Section):
 
     database: UserPath = Field(
         default_factory=lambda: state_dir() / "sessions.db", description="SQLite file of the session record"
+    )
+    continue_within_s: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="go on with a conversation that broke off no longer ago than this, in s; 0 = never",
     )
 
 

@@ -181,6 +181,10 @@ class Answer:
         self.interrupted_at = now
         self.interrupt_onset = onset_sample
 
+    def cut(self, sample: int) -> None:
+        """The card died at `sample`: nothing sounded after that."""
+        self.ledger.cut(sample)
+
     def settled(self, played: Span) -> bool:
         """After an interruption: does this block show that nothing more of it can sound?"""
         if self.ledger.queued_to == 0:

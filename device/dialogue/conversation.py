@@ -25,7 +25,7 @@ from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.commands import Cancel, Chime, Decode, Flush, Output, Reply, Warm
 from device.dialogue.endpointer import Cap, End, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.history import History
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 
@@ -65,10 +65,11 @@ class _Turn:
 class Conversation:
     """One conversation. Not thread-safe: one thread feeds it."""
 
-    def __init__(self, policy: Policy, prompt: str) -> None:
+    def __init__(self, policy: Policy, prompt: str, earlier: Sequence[Message] = ()) -> None:
+        """`earlier`: what was said before this session, which goes on with it (`device.session.resumption`)."""
         self._policy = policy
         self._pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
-        self._history = History(prompt)
+        self._history = History(prompt, earlier)
         seconds = (policy.endpoint.max_utterance_ms + policy.endpoint.end_silence_ms + policy.pre_roll_ms) / 1000 + 2
         self._memory = AudioMemory(seconds)
         self._endpointer = Endpointer(policy.endpoint)
@@ -80,6 +81,7 @@ class Conversation:
         self._now = 0  # end of the newest microphone sample
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
+        self._card_lost = False
 
     @property
     def state(self) -> ev.State:
@@ -146,6 +148,8 @@ class Conversation:
 
         While the microphone is muted it only stops the answer.
         """
+        if self._card_lost:  # nobody hears
+            return []
         if self._muted:
             out = self._interrupt(self._now, sample) if self._answer is not None else []
             return self._after([*out, Chime("muted")])
@@ -169,6 +173,36 @@ class Conversation:
         if offset - turn.onset_sample < _TAP_SAMPLES:
             return self._after(self._drop())
         return self._after(self._end("release", offset, until=sample))
+
+    # --- the card ----------------------------------------------------------------------------------------------
+
+    def card_lost(self, sample: int, message: str) -> list[Output]:
+        """The card is gone; `sample` is the end of what it heard. Nothing is heard or said until `card_back`."""
+        self._card_lost = True
+        speaking = [*self._settling, *([self._answer] if self._answer is not None else [])]
+        number = self._turn.number if self._turn is not None else speaking[-1].turn if speaking else 0
+        out: list[Output] = [ev.CardLost(sample, number, message)]
+        if self._turn is not None:  # half a sentence: to be said again
+            out += self._drop()
+        self._endpointer.reset()
+        if self._answer is not None:
+            out += self._interrupt(sample, sample)
+        for answer in self._settling:
+            answer.cut(sample)
+            out += self._settle(answer)
+        self._settling.clear()
+        return self._after(out)
+
+    def card_back(self, sample: int, lost_ms: float) -> list[Output]:
+        """The card hears again from `sample` on."""
+        self._card_lost = False
+        return [ev.CardBack(sample, 0, lost_ms)]
+
+    def mic_trouble(
+        self, sample: int, kind: Literal["silent", "stuck", "clipping", "swapped"], message: str, *, over: bool
+    ) -> list[Output]:
+        """What the microphone delivers is not what a microphone hears; or is again."""
+        return [ev.MicTrouble(sample, self._turns if self._turn is None else self._turn.number, kind, over, message)]
 
     # --- what comes back from the models ----------------------------------------------------------------------
 

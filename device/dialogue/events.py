@@ -144,6 +144,32 @@ class Mute(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CardLost(Event):
+    """The sound card is gone; `sample` is the end of what it heard. What it was playing ends there."""
+
+    type: ClassVar[str] = "card_lost"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardBack(Event):
+    """The sound card hears again from `sample` on, `lost_ms` after it was lost."""
+
+    type: ClassVar[str] = "card_back"
+    lost_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class MicTrouble(Event):
+    """The microphone delivers what no microphone should; `over`: it does no longer."""
+
+    type: ClassVar[str] = "mic_trouble"
+    kind: Literal["silent", "stuck", "clipping", "swapped"]
+    over: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure(Event):
     """A stage failed; the conversation goes on."""
 

@@ -6,14 +6,22 @@ history.assistant("The capital of")       # it was interrupted there
 history.messages_with("And of Spain?")
 """
 
+from collections.abc import Sequence
+
 from models.protocols import Message
 
 
 class History:
     """The chat so far. Grows only at commits and at the end of a playout."""
 
-    def __init__(self, prompt: str) -> None:
+    def __init__(self, prompt: str, earlier: Sequence[Message] = ()) -> None:
+        """`earlier`: the user's and the assistant's messages of a conversation that this one goes on with."""
         self._messages: list[Message] = [Message("system", prompt)] if prompt else []
+        for message in earlier:
+            if message.role == "user":
+                self.user(message.text)
+            elif message.role == "assistant":
+                self.assistant(message.text)
 
     @property
     def messages(self) -> tuple[Message, ...]:

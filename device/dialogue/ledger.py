@@ -8,6 +8,7 @@ A word counts once the last of its samples has been handed to the converter: wha
 called back, so it will be heard. Sans-IO.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from models.protocols import Int16s, Speech
 
 # 0.5 % of full scale: the level from which playout counts as audible (docs/converse.md)
 _AUDIBLE = 0.005 * 32768
+#: Blocks that `cut` can take back: a second, more than a driver buffers.
+_RECENT_BLOCKS = 100
 
 
 def _voiced_end(pcm: Int16s) -> int:
@@ -47,6 +50,7 @@ class PlayoutLedger:
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
         self._played_to: int | None = None
+        self._recent: deque[tuple[int, int, int]] = deque(maxlen=_RECENT_BLOCKS)  # (dac sample, start, end)
         self.first_dac_sample: int | None = None  #: capture clock of the first sample of the answer
         self.last_dac_sample: int | None = None  #: ... and of the end of the newest one played
 
@@ -68,6 +72,18 @@ class PlayoutLedger:
             self.first_dac_sample = dac_sample + (start - played.start)
         self.last_dac_sample = dac_sample + (end - played.start)
         self._played_to = end
+        self._recent.append((dac_sample + (start - played.start), start, end))
+
+    def cut(self, sample: int) -> None:
+        """The card died at `sample`: what the converter held by then was not heard after all."""
+        while self._recent:
+            dac_sample, start, end = self._recent[-1]
+            if dac_sample + (end - start) <= sample:
+                return
+            self._played_to = max(start, min(end, start + sample - dac_sample))
+            if self._played_to > start:
+                return
+            self._recent.pop()
 
     @property
     def queued_to(self) -> int:

@@ -102,11 +102,13 @@ class Assistant:
         *,
         on_event: Callable[[Event], None],
         on_block: Callable[[int], None] = lambda _sample: None,
+        on_mic: Callable[[Block], None] = lambda _block: None,
         greeting: str = "",
         earcons: Mapping[str, Int16s] | None = None,
     ) -> None:
         """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`.
         `earcons`: (n,) int16 at 16 kHz by name; what is not there is not played.
+        `on_mic` gets every block before the echo is taken out of it, in the thread of the ear.
         """
         self._conversation = conversation
         self._card = card
@@ -114,6 +116,7 @@ class Assistant:
         self._models = models
         self._on_event = on_event
         self._on_block = on_block
+        self._on_mic = on_mic
         self._greeting = greeting
         self._earcons = earcons or {}
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
@@ -166,6 +169,20 @@ class Assistant:
         """Play an earcon, unless an answer sounds: behind that it would tell of what is past. Any thread."""
         self._post(lambda: [Chime(name)])
 
+    def card_lost(self, sample: int, message: str) -> None:
+        """The card is gone since `sample`. From the thread that reads it."""
+        self._post(partial(self._conversation.card_lost, sample, message))
+
+    def card_back(self, sample: int, lost_ms: float) -> None:
+        """The card hears again from `sample` on. From the thread that reads it."""
+        self._post(partial(self._conversation.card_back, sample, lost_ms))
+
+    def mic_trouble(
+        self, sample: int, kind: Literal["silent", "stuck", "clipping", "swapped"], message: str, *, over: bool
+    ) -> None:
+        """Something is wrong with what the microphone delivers, or is no longer. Any thread."""
+        self._post(partial(self._conversation.mic_trouble, sample, kind, message, over=over))
+
     def now(self, at_s: float | None = None) -> int:
         """The capture clock now, or at `at_s`: the newest block, and at most two more that have not been read yet."""
         sample, read_s = self._heard
@@ -198,6 +215,7 @@ class Assistant:
                 block = self._card.read(_READ_TIMEOUT_S)
                 if block is None:
                     continue
+                self._on_mic(block)
                 clean = self._ear.process(block)
                 sample = block.sample - self._ear.delay_samples
                 self._heard = (block.sample + block.mic.size, time.monotonic())

@@ -48,6 +48,7 @@ class VoiceMeter:
             self._start = sample
             self._vad.reset()
             self._second.reset()
+            self._quiet_samples = 0
         self._pending = np.concatenate((self._pending, pcm))
         out: list[Reading] = []
         size = self._vad.frame_samples

@@ -42,6 +42,7 @@ class SessionRecorder:
         self._tries_wanted = 0
         self._tries_made = 0
         self._closing = False
+        self._failed = False
         self._failure = ""  #: why the last try failed, "" when it did not
         self._lost: list[str] = []  #: what will never be written
         self._lost_count = 0
@@ -65,13 +66,14 @@ class SessionRecorder:
             self._changed.wait_for(lambda: self._tries_made >= wanted, timeout_s)
             return not self._pending
 
-    def close(self) -> None:
-        """Write what is left and the end of the session. Safe to call twice.
+    def close(self, *, failed: bool = False) -> None:
+        """Write what is left and the end of the session; `failed`: it did not end in order. Safe to call twice.
 
         Raises SessionError when something could not be written, naming it.
         """
         with self._changed:
             already = self._closing
+            self._failed = self._failed or failed
             self._closing = True
             self._want_try()
         self._thread.join(CLOSE_TIMEOUT_S)
@@ -156,7 +158,10 @@ class SessionRecorder:
                     rejected.append((record, str(error)))
             if last:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
-                self._connection.execute("UPDATE session SET ended_at = ? WHERE id = ?", (now, self.session_id))
+                self._connection.execute(
+                    "UPDATE session SET ended_at = ?, ending = ? WHERE id = ?",
+                    (now, "failed" if self._failed else "done", self.session_id),
+                )
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             try:

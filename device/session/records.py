@@ -51,6 +51,8 @@ class StoredSession:
     persona: str
     software_version: str
     sample_rate_hz: int
+    ending: str | None = None  #: "done", "failed"; None: running, no farewell, or older than this column
+    continues: int | None = None  #: the session that this one goes on with
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,12 @@ CREATE TABLE turn (
     PRIMARY KEY (session, number)
 ) STRICT, WITHOUT ROWID"""
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = ((_SESSION, _TURN),)
+# how it ended: 'done', 'failed'; NULL with ended_at NULL: without a farewell (power cut, kill)
+_ENDING = "ALTER TABLE session ADD COLUMN ending TEXT"
+# the session that this one goes on with, after a failure
+_CONTINUES = "ALTER TABLE session ADD COLUMN continues INTEGER REFERENCES session (id) ON DELETE SET NULL"
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = ((_SESSION, _TURN), (_ENDING, _CONTINUES))
 VERSION = len(_MIGRATIONS)
 
 

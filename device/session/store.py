@@ -43,14 +43,21 @@ class SessionStore:
             on_error(f"the session record {path} was damaged; it is kept as {set_aside} and a new one is begun")
         return cls(path, set_aside, on_error)
 
-    def begin(self, persona: str) -> SessionRecorder:
-        """Begin a session and start its writer. Raises SessionError."""
+    def begin(self, persona: str, continues: int | None = None) -> SessionRecorder:
+        """Begin a session and start its writer. `continues`: the session that it goes on with. Raises SessionError."""
         try:
             connection = connect(self.path)
             try:
                 cursor = connection.execute(
-                    "INSERT INTO session (started_at, persona, software_version, sample_rate_hz) VALUES (?, ?, ?, ?)",
-                    (datetime.now(UTC).isoformat(timespec="seconds"), persona, software_version(), SAMPLE_RATE_HZ),
+                    "INSERT INTO session (started_at, persona, software_version, sample_rate_hz, continues)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    (
+                        datetime.now(UTC).isoformat(timespec="seconds"),
+                        persona,
+                        software_version(),
+                        SAMPLE_RATE_HZ,
+                        continues,
+                    ),
                 )
             except sqlite3.Error:
                 connection.close()
@@ -61,8 +68,15 @@ class SessionStore:
 
     def latest(self) -> StoredSession | None:
         """The session that was begun last; None when there is none. Raises SessionError."""
-        columns = "id, started_at, ended_at, persona, software_version, sample_rate_hz"
-        rows = self._read(f"SELECT {columns} FROM session ORDER BY id DESC LIMIT 1", (), lambda r: StoredSession(*r))
+        return self._session("ORDER BY id DESC LIMIT 1")
+
+    def session(self, session_id: int) -> StoredSession | None:
+        """The session of that number; None when there is none. Raises SessionError."""
+        return self._session("WHERE id = ?", session_id)
+
+    def _session(self, which: str, *values: int) -> StoredSession | None:
+        columns = "id, started_at, ended_at, persona, software_version, sample_rate_hz, ending, continues"
+        rows = self._read(f"SELECT {columns} FROM session {which}", values, lambda r: StoredSession(*r))
         return rows[0] if rows else None
 
     def turns(self, session_id: int) -> list[StoredTurn]:

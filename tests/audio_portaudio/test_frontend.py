@@ -99,3 +99,19 @@ def test_pass_through_is_the_microphone() -> None:
     block = blocks(talk(0.01, 1), talk(0.01, 2), 0)[0]
     assert PassThrough().process(block) is block.mic
     assert PassThrough().delay_samples == 0
+
+
+def test_after_a_gap_the_room_is_not_known_any_more() -> None:
+    """The card was away: what was learned may be another room's."""
+    far = talk(7, 1)
+    with FrontEnd(tail_ms=100) as front_end:
+        for block in blocks(echo_of(far, 160), far, 160):
+            front_end.process(block)
+        assert front_end.knows_the_room
+        at = len(far) // 160 * 160
+        short, long = at + RATE // 8, at + RATE * 2
+        silence = np.zeros(160, np.int16)
+        front_end.process(Block(short, silence, silence, Span(0, 0), short + 160))
+        assert front_end.knows_the_room, "a hiccup of the driver changes no room"
+        front_end.process(Block(long, silence, silence, Span(0, 0), long + 160))
+        assert not front_end.knows_the_room

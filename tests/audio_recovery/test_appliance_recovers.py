@@ -1,0 +1,156 @@
+"""The appliance around a card that is lost: events, earcon, and a conversation that goes on in a new session."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from card_world import World
+
+from device.appliance import Appliance
+from device.audio.earcons import card_back
+from device.config import load_settings
+from device.dialogue import events as ev
+from device.dialogue.loop import Models
+from device.errors import CardStuckError
+from device.persona import Persona
+from device.session import SessionStore, TurnCommitted, TurnFinished
+from models.protocols import Cancelled, Floats, Int16s, Message, Speech, Transcript, never
+
+
+class Quiet:
+    """All four models: nobody speaks. What the language model was told is kept."""
+
+    frame_samples = 512
+    last_complete = True
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Message, ...]] = []
+        self.said: list[str] = []
+
+    def probability(self, frame: Floats) -> float:  # noqa: ARG002
+        return 0.0
+
+    def reset(self) -> None:
+        pass
+
+    def fresh(self) -> "Quiet":
+        return Quiet()
+
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+        return Transcript("", 0.0, 0.0, 0.0)
+
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
+        yield "Yes."
+
+    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:  # noqa: ARG002
+        self.told.append(tuple(messages))
+
+    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
+        self.said.append(text)
+        return None
+
+
+PERSONA = Persona("assistant", prompt="Be brief.", greeting="Good evening.")
+
+
+class Stage:
+    """An appliance on a card of the fake world, which ends itself when the story is over."""
+
+    def __init__(self, folder: Path, *, resume: bool = False) -> None:
+        self.world = World()
+        self.database = folder / "sessions.db"
+        self.ends = Quiet()
+        self.events: list[ev.Event] = []
+        self.played: list[Int16s] = []
+        self.resume = resume
+
+    def run(self, until: type[ev.Event] = ev.CardBack, seconds: float = 0.5) -> None:
+        settings = load_settings(None, [f"session.database={self.database}"])
+        world = self.world
+        card = world.kept()
+        original = card.play
+        card.play = lambda pcm: (self.played.append(pcm), original(pcm))[1]  # type: ignore[method-assign,func-returns-value]
+        end_at: list[int] = []
+
+        def on_event(event: ev.Event) -> None:
+            self.events.append(event)
+            if isinstance(event, until) and not end_at:
+                end_at.append(event.sample + round(seconds * 16_000))
+
+        def on_block(now: int) -> None:
+            time.sleep(0)  # others may run too
+            if end_at and now >= end_at[0]:
+                appliance.assistant.stop()
+
+        models = Models(self.ends, self.ends, self.ends, self.ends)
+        with Appliance(
+            settings, PERSONA, models, card, on_event=on_event, on_block=on_block, resume=self.resume
+        ) as appliance:
+            appliance.run()
+
+    def kinds(self) -> list[str]:
+        return [e.type for e in self.events]
+
+
+def test_the_trace_says_it_and_the_user_hears_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.world.later(1.0, "unplug")
+    stage.world.later(3.0, "plug")
+    stage.run()
+    assert [k for k in stage.kinds() if k.startswith("card")] == ["card_lost", "card_back"]
+    (lost,) = [e for e in stage.events if isinstance(e, ev.CardLost)]
+    (back,) = [e for e in stage.events if isinstance(e, ev.CardBack)]
+    assert "stopped" in lost.message
+    assert lost.sample == pytest.approx(16_000, abs=320)
+    assert back.lost_ms == pytest.approx(2000, abs=400)
+    assert back.sample - lost.sample == pytest.approx(back.lost_ms * 16, abs=640)
+    assert len(stage.played) == 1
+    assert np.array_equal(stage.played[0], card_back())
+    assert stage.ends.said == ["Good evening."]
+
+
+def test_a_dead_microphone_is_told(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)  # the fake card hears zeros
+    stage.run(until=ev.MicTrouble)
+    (trouble,) = [e for e in stage.events if isinstance(e, ev.MicTrouble)]
+    assert (trouble.kind, trouble.over) == ("silent", False)
+    assert "zeros" in trouble.message
+
+
+def test_a_card_that_hangs_ends_it_as_failed_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    first = Stage(tmp_path, resume=True)
+    store = SessionStore.open(first.database)
+    with store.begin("assistant") as recorder:
+        recorder.commit_turn(TurnCommitted(1, "My name is Ada.", 0.9, 0, 0, 0, "silence"))
+        recorder.finish_turn(TurnFinished(1, "Hello Ada.", "Hello", interrupted=True))
+        recorder.close(failed=True)
+    first.world.stuck = True
+    first.world.later(1.0, "unplug")
+    with pytest.raises(CardStuckError):
+        first.run()
+    assert "card_lost" in first.kinds()
+    second = Stage(tmp_path, resume=True)
+    second.run(until=ev.StateChange)
+    for stage in (first, second):
+        assert [m.text for m in stage.ends.told[0]] == ["Be brief.", "My name is Ada.", "Hello"]
+        assert stage.ends.said == [], "it does not greet somebody whom it was talking with"
+        assert np.array_equal(stage.played[0], card_back())
+    third = Stage(tmp_path, resume=True)
+    third.run(until=ev.StateChange)
+    assert [m.text for m in third.ends.told[0]] == ["Be brief."], "the second one ended in order"
+    continued = [store.session(number) for number in (1, 2, 3, 4)]
+    assert [(s.ending, s.continues) for s in continued if s is not None] == [
+        ("failed", None),
+        ("failed", 1),
+        ("done", 2),
+        ("done", None),
+    ]
+
+
+def test_a_rehearsal_does_not_go_on_with_anything(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    SessionStore.open(stage.database).begin("assistant").close(failed=True)
+    stage.run(until=ev.StateChange)
+    assert stage.ends.said == ["Good evening."]

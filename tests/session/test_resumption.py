@@ -1,0 +1,143 @@
+"""A conversation that broke off is gone on with; one that ended is over."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from device.dialogue.history import History
+from device.session import SessionStore, TurnCommitted, TurnFinished
+from device.session.recorder import SessionRecorder
+from device.session.resumption import MAX_TURNS, unfinished
+from device.session.schema import VERSION
+from models.protocols import Message
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SessionStore:
+    return SessionStore.open(tmp_path / "sessions.db")
+
+
+def say(recorder: SessionRecorder, number: int, text: str, heard: str | None, at_s: int = 0) -> None:
+    """A turn; `heard` None: the session broke off before its answer had ended."""
+    at = at_s * RATE_HZ
+    recorder.commit_turn(TurnCommitted(number, text, 0.9, at, at, at, "silence"))
+    if heard is not None:
+        recorder.finish_turn(TurnFinished(number, heard + " and more", heard, True, at, at))
+
+
+def killed(recorder: SessionRecorder) -> None:
+    """As after a power cut: all turns are there, no farewell is."""
+    recorder.close()
+    with sqlite3.connect(recorder._path) as db:
+        db.execute("UPDATE session SET ended_at = NULL, ending = NULL WHERE id = ?", (recorder.session_id,))
+
+
+def test_after_a_failure_it_goes_on_with_what_was_heard(store: SessionStore) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "My name is Ada.", "Hello Ada")
+    say(recorder, 2, "Tell me a story.", "")
+    say(recorder, 3, "And then?", None)
+    recorder.close(failed=True)
+    broken = unfinished(store, "assistant", 600)
+    assert broken is not None
+    assert broken.session_id == recorder.session_id
+    assert broken.messages == (
+        Message("user", "My name is Ada."),
+        Message("assistant", "Hello Ada"),
+        Message("user", "Tell me a story."),
+        Message("user", "And then?"),
+    )
+    history = History("Be brief.", broken.messages)
+    assert [m.role for m in history.messages] == ["system", "user", "assistant", "user"]
+    assert history.messages[-1].text == "Tell me a story. And then?"
+    assert store.latest().ending == "failed"  # type: ignore[union-attr]
+
+
+def test_a_power_cut_leaves_it_to_be_gone_on_with(store: SessionStore) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", "Hi.")
+    killed(recorder)
+    broken = unfinished(store, "assistant", 600)
+    assert broken is not None
+    assert len(broken.messages) == 2
+
+
+def test_what_ended_in_order_is_over(store: SessionStore) -> None:
+    assert unfinished(store, "assistant", 600) is None
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", "Hi.")
+    recorder.close(failed=True)
+    store.begin("assistant").close()
+    assert unfinished(store, "assistant", 600) is None
+    assert store.latest().ending == "done"  # type: ignore[union-attr]
+
+
+def test_another_persona_and_zero_seconds_begin_anew(store: SessionStore) -> None:
+    store.begin("assistant").close(failed=True)
+    assert unfinished(store, "butler", 600) is None
+    assert unfinished(store, "assistant", 0) is None
+    assert unfinished(store, "assistant", 600) is not None
+
+
+@pytest.mark.parametrize(("later_s", "goes_on"), [(-500, True), (0, True), (590, True), (700, False), (-700, False)])
+def test_only_for_so_long_after_its_end(store: SessionStore, later_s: int, goes_on: bool) -> None:
+    store.begin("assistant").close(failed=True)
+    now = datetime.now(UTC) + timedelta(seconds=later_s)
+    assert (unfinished(store, "assistant", 600, now) is not None) == goes_on
+
+
+def test_without_a_farewell_the_last_thing_said_counts(store: SessionStore) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", "Hi.", at_s=3600)
+    killed(recorder)
+    begun = datetime.now(UTC)
+    assert unfinished(store, "assistant", 600, begun + timedelta(seconds=3600 + 500)) is not None
+    assert unfinished(store, "assistant", 600, begun + timedelta(seconds=3600 + 700)) is None
+    assert unfinished(store, "assistant", 600, begun) is None
+
+
+def test_it_may_break_off_again_and_again(store: SessionStore) -> None:
+    before = None
+    for number in range(4):
+        recorder = store.begin("assistant", before.session_id if before else None)
+        if number != 2:  # this one broke off at once
+            say(recorder, 1, f"Number {number}.", f"Yes, {number}.")
+        recorder.close(failed=True)
+        before = unfinished(store, "assistant", 600)
+        assert before is not None
+    assert before is not None
+    assert [m.text for m in before.messages if m.role == "user"] == ["Number 0.", "Number 1.", "Number 3."]
+    assert store.latest().continues == 3  # type: ignore[union-attr]
+
+
+def test_it_does_not_grow_without_end(store: SessionStore) -> None:
+    recorder = store.begin("assistant")
+    for number in range(1, MAX_TURNS + 20):
+        say(recorder, number, f"Number {number}.", "Yes.")
+    recorder.close(failed=True)
+    broken = unfinished(store, "assistant", 600)
+    assert broken is not None
+    assert len(broken.messages) == 2 * MAX_TURNS
+    assert broken.messages[-2].text == f"Number {MAX_TURNS + 19}."
+
+
+def test_a_record_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    store = SessionStore.open(path)
+    say(recorder := store.begin("assistant"), 1, "Hello.", "Hi.")
+    recorder.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE session DROP COLUMN continues")
+        db.execute("ALTER TABLE session DROP COLUMN ending")
+        db.execute("PRAGMA user_version = 1")
+    again = SessionStore.open(path)
+    session = again.latest()
+    assert session is not None
+    assert (session.ending, session.continues) == (None, None)
+    assert unfinished(again, "assistant", 600) is None, "it has an end, and nothing says that it was a bad one"
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION
