@@ -41,7 +41,7 @@ class KeepPolicy:
 
 
 class KeptCard:
-    """`device.card.Card` around the card of the moment. `play`, `flush`, `mute`, `set_volume` and `stats` from any thread."""
+    """`device.card.Card` around the card of the moment. All but `start`, `read` and `stop` from any thread."""
 
     def __init__(
         self,

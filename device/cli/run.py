@@ -12,10 +12,6 @@ import typer
 from device.cli.boundary import say
 from device.cli.options import ConfigOption, SetOption, print_text, settings_from
 
-if TYPE_CHECKING:
-    from device.config import Settings
-    from device.dialogue.loop import Assistant
-
 
 def run(
     events: Annotated[

@@ -234,7 +234,7 @@ def test_a_card_that_hangs_in_its_driver_ends_it_in_one_line(session: Session, s
     session.say(story)
     session.wait_for("playout_start")
     time.sleep(1.0)
-    session.card.unplug(Loss.XRUN)
+    session.card.unplug(Loss.STUCK_IN_XRUN)
     assert session.end(None) == 75, session.told()
     line, *more = session.told().splitlines()
     assert not more, more[:5]
