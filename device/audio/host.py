@@ -30,7 +30,7 @@ _SAMPLE_FORMAT_NOT_SUPPORTED = -9994
 _BAD_IO_DEVICE_COMBINATION = -9993
 _DEVICE_UNAVAILABLE = -9985
 
-_fd_2 = threading.Lock()
+_fd_2 = threading.RLock()  # one thread may nest: opening a card asks for PortAudio again
 
 
 @contextlib.contextmanager
