@@ -62,11 +62,20 @@ class FrontEnd:
         """
         self._canceller = EchoCanceller(tail_ms, residual_db=residual_db, residual_active_db=residual_active_db)
         self._far = FarEndLine()
+        self._muted = False
         self.delay_samples: int = self._canceller.delay_samples
 
     def process(self, block: Block) -> Int16s:
         """(160,) int16: the microphone from capture sample `block.sample - delay_samples` on, without the echo."""
-        return self._canceller.process(block.mic, self._far.at_capture_time(block))
+        far = self._far.at_capture_time(block)
+        if block.muted:  # zeros beside a far end would teach the filter a room without an echo: it waits instead
+            self._muted = True
+            return np.zeros(BLOCK_SAMPLES, np.int16)
+        clean = self._canceller.process(block.mic, far)
+        if self._muted:  # the canceller lags by a block: this is the one from before the mute
+            self._muted = False
+            return np.zeros(BLOCK_SAMPLES, np.int16)
+        return clean
 
     @property
     def knows_the_room(self) -> bool:
