@@ -43,6 +43,7 @@ class Appliance:
 
     def __init__(self, environment: dict[str, str], folder: Path, *keys: str, stdin: int = subprocess.DEVNULL) -> None:
         self.log, self.database, self._err = folder / "events.jsonl", folder / "sessions.db", folder / "err.txt"
+        self.log.unlink(missing_ok=True)  # of a run before this one
         self._control, theirs = socket.socketpair()
         command = [
             sys.executable, str(PROGRAM), str(theirs.fileno()), str(self.log),
