@@ -70,6 +70,7 @@ class FrontEnd:
         self._canceller = EchoCanceller(tail_ms, residual_db=residual_db, residual_active_db=residual_active_db)
         self._far = FarEndLine()
         self._next_sample = 0
+        self._muted = False
         self.delay_samples: int = self._canceller.delay_samples
 
     def process(self, block: Block) -> Int16s:
@@ -77,7 +78,15 @@ class FrontEnd:
         if block.sample - self._next_sample > FORGET_AFTER_SAMPLES and self._next_sample:
             self.reset()
         self._next_sample = block.sample + BLOCK_SAMPLES
-        return self._canceller.process(block.mic, self._far.at_capture_time(block))
+        far = self._far.at_capture_time(block)
+        if block.muted:  # zeros beside a far end would teach the filter a room without an echo: it waits instead
+            self._muted = True
+            return np.zeros(BLOCK_SAMPLES, np.int16)
+        clean = self._canceller.process(block.mic, far)
+        if self._muted:  # the canceller lags by a block: this is the one from before the mute
+            self._muted = False
+            return np.zeros(BLOCK_SAMPLES, np.int16)
+        return clean
 
     @property
     def knows_the_room(self) -> bool:

@@ -1,9 +1,12 @@
 """Earcons: what they are made of."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from device.audio.earcons import LEVEL_DB, NAMES, earcon, earcons
+from device.dialogue.voice_meter import VoiceMeter
 from models.protocols import Int16s
 
 
@@ -52,6 +55,18 @@ def test_what_there_is_not() -> None:
         earcon("fanfare")
     with pytest.raises(ValueError, match="full scale"):
         earcon("muted", 3.0)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", NAMES)
+def test_no_speech_to_the_voice_detector_even_without_a_canceller(vad: Any, name: str) -> None:
+    vad.reset()
+    silence = np.zeros(8000, np.int16)
+    heard = np.concatenate((silence, earcon(name), silence))
+    heard = heard + np.random.default_rng(0).normal(0, 5, heard.size).astype(np.int16)
+    readings = VoiceMeter(vad).feed(heard.astype(np.int16), 0)
+    assert len(readings) > 30
+    assert max(reading.probability for reading in readings) < 0.5
 
 
 def test_shared_sounds_cannot_be_changed() -> None:

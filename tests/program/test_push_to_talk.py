@@ -43,6 +43,7 @@ class Appliance:
 
     def __init__(self, environment: dict[str, str], folder: Path, *keys: str, stdin: int = subprocess.DEVNULL) -> None:
         self.log, self.database, self._err = folder / "events.jsonl", folder / "sessions.db", folder / "err.txt"
+        self.log.unlink(missing_ok=True)  # of a run before this one
         self._control, theirs = socket.socketpair()
         command = [
             sys.executable, str(PROGRAM), str(theirs.fileno()), str(self.log),
@@ -124,7 +125,7 @@ def on_pins(environment: dict[str, str], folder: Path, *keys: str) -> Appliance:
     """With the pretended GPIO chip."""
     if importlib.util.find_spec("RPi") is None or importlib.util.find_spec("RPi.GPIO") is None:
         pytest.skip("rpi-lgpio is not installed")
-    pins = {"PYTHONPATH": str(FAKE_PINS), "RPI_LGPIO_REVISION": "c03115", "RPI_LGPIO_CHIP": "0"}
+    pins = {"PYTHONPATH": f"{FAKE_PINS}{os.pathsep}{ROOT}", "RPI_LGPIO_REVISION": "c03115", "RPI_LGPIO_CHIP": "0"}
     # rpi-lgpio leaves pipes in the working folder unless told otherwise
     state = f"controls.file={folder / 'controls.json'}"
     return Appliance(
