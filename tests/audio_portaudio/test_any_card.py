@@ -75,6 +75,7 @@ def environment(plugin: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     shm = f"/dev/shm/nearfield_any_{os.getpid()}"
     lines = [f'pcm_type.vcard {{ lib "{plugin}" }}']
     lines += [f'pcm.{name} {{ type vcard shm "{shm}{name}" channels 1 }}' for name in ("vone", "vtwo")]
+    lines += ['pcm.default { type plug slave.pcm "vone" }']
     (tmp_path / "asoundrc").write_text("\n".join(lines) + "\n")
     yield {
         **{key: value for key, value in os.environ.items() if key not in ("PULSE_SERVER", "JACK_DEFAULT_SERVER")},
