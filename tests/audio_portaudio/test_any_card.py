@@ -133,7 +133,7 @@ report(rate=card.rate_hz, lag=lag_of(mic, far), offset=int(np.median([b.dac_samp
 
 
 def test_two_cards_with_two_clocks(environment: dict[str, str]) -> None:
-    """The loudspeaker's card is 800 ppm off, four times what cards are, so that four seconds show which is the faster."""
+    """The loudspeaker's card is 800 ppm fast, four times what cards are: four seconds show it."""
     found = run(
         environment,
         """
