@@ -90,8 +90,8 @@ _EXPLANATIONS: dict[int, tuple[type[AudioError], str, str]] = {
     _BAD_IO_DEVICE_COMBINATION: (NoCardError, *_GONE),
     _SAMPLE_FORMAT_NOT_SUPPORTED: (
         NoCardError,
-        "{device} does not take 16-bit samples ({text})",
-        "choose the 'default' or 'plughw' device, which converts",
+        "{device} does not take samples of this format ({text})",
+        "set audio.format to auto, or choose the 'default' or 'plughw' device, which converts",
     ),
     _UNANTICIPATED_HOST_ERROR: (
         AudioError,

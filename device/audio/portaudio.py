@@ -146,11 +146,12 @@ class PortAudioCard:
             wanted = [(None, self._speaker, both.loudspeaker), (self._mic, None, both.microphone)]
         else:
             wanted = [(self._mic, self._speaker, both)]
+        sd = portaudio()
         opened: list[Any] = []
         try:
             for mic, speaker, duplex in wanted:
                 with translated(_name(mic.device if mic else None, speaker.device if speaker else None)):
-                    stream = _open(mic, speaker, duplex)
+                    stream = _open(sd, mic, speaker, duplex)
                     opened.append(stream)
                     stream.start()
         except BaseException:
@@ -269,9 +270,9 @@ def _missing(microphone: DeviceInfo | None, loudspeaker: DeviceInfo | None, *, m
     return ""
 
 
-def _open(mic: Side | None, speaker: Side | None, duplex: Duplex) -> Any:
+def _open(sd: Any, mic: Side | None, speaker: Side | None, duplex: Duplex) -> Any:
     """A sounddevice stream whose callback is the C function: its base class passes a pointer on as it is."""
-    sd, core = portaudio(), duplex.core
+    core = duplex.core
     sides = [side for side in (mic, speaker) if side is not None]
     each = [(side.device.index, side.channels, side.sample_format) for side in sides]
     device, channels, dtype = zip(*each, strict=True) if len(each) > 1 else each[0]

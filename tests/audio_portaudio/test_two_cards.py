@@ -74,7 +74,7 @@ def test_late_blocks_do_not_shake_the_far_end(out_ppm: float) -> None:
     assert aligner.meter.ppm == pytest.approx(out_ppm, abs=5)
     lags = [lag_samples(block, 0) for block in blocks[1000::100]]
     assert max(map(abs, lags)) < 3
-    assert max(abs(a - b) for a, b in pairwise(lags)) <= 0.3
+    assert max(abs(a - b) for a, b in pairwise(lags)) <= 0.35
     assert np.ptp(lags[20:]) < 1.0
 
 
