@@ -77,6 +77,25 @@ report(nothing=while_frozen is None, still=still, age_s=age_s, xruns=len(v.event
     assert found["same"], "not a sample was lost over it"
 
 
+def test_an_xrun_is_counted_and_survived(alsa_stage: AlsaStage) -> None:
+    card = alsa_stage.add("vcard", rate_hz=RATE_HZ)
+    found = probe(
+        alsa_stage,
+        """
+v = staged()
+with PortAudioCard("vcard", "vcard") as card:
+    for _ in range(20): card.read(5.0)
+    v.skip(0.5)
+    for _ in range(40): block = card.read(5.0)
+    stats = card.stats()
+report(overflows=stats.capture_overflows, underflows=stats.playback_underflows, sample=block.sample)
+""",
+    )
+    assert card.events("xrun")
+    assert found["overflows"] + found["underflows"] >= 1
+    assert found["sample"] >= 59 * 160, "it went on"
+
+
 def test_absent_and_busy_at_the_start(alsa_stage: AlsaStage) -> None:
     alsa_stage.add("vcard", rate_hz=RATE_HZ, present=False)
     found = probe(
