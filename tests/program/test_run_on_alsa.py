@@ -211,6 +211,21 @@ def test_a_terminal_that_hangs_up_is_an_orderly_end(session: Session) -> None:
 
 
 @pytest.mark.models
+def test_sound_that_was_lost_is_said_at_the_end(session: Session) -> None:
+    session.start()
+    session.wait_for("state")
+    session.card.skip(0.5)
+    deadline = time.monotonic() + WAIT_S
+    while len(session.card.events("start")) < 4:  # both directions, once more: PortAudio has recovered
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)
+    assert session.end(signal.SIGTERM) == 0, session.told()
+    assert "The sound was not whole: " in session.out()
+    assert "flows of the " in session.out()
+
+
+@pytest.mark.models
 def test_a_card_that_is_busy_by_now_is_said_in_one_line(session: Session) -> None:
     """Another program took it while the models were loaded."""
     session.start()

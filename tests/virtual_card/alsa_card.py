@@ -212,6 +212,10 @@ class AlsaCard:
         self._header.zero_ns = time.monotonic_ns() - int(self._header.frozen_at * 1e9 / self.true_rate_hz)
         self._header.frozen = 0
 
+    def skip(self, seconds: float = 1.0) -> None:
+        """The card runs ahead of its program, as if that had not been scheduled: longer than a buffer is an xrun."""
+        self._header.zero_ns -= int(seconds * 1e9)
+
     def set_busy(self, directions: int = PLAYBACK | CAPTURE) -> None:
         """Another program seems to hold these directions from now on; 0: none."""
         self._header.busy = directions
