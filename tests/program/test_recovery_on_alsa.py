@@ -195,11 +195,13 @@ def test_a_card_that_is_plugged_in_again_hears_again(session: Session, spoken: C
     back = session.wait_for("card_back")
     assert back["t_ms"] == pytest.approx((session.started_at() - zero) * 1000 / RATE_HZ, abs=100), "one clock"
     # the count of its own frozen clock does not tell the time from here on
+    time.sleep(0.5)  # the signal that it is back sounds to its end
 
     session.card.freeze()
     session.wait_for("card_lost", 2)
     session.card.thaw()
     session.wait_for("card_back", 2)
+    time.sleep(0.5)
 
     session.card.unplug(2)
     session.wait_for("card_lost", 3)
