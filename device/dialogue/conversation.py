@@ -7,9 +7,12 @@ Sans-IO: every method takes what happened, with its time on the capture clock, a
 commands (to carry out). The life of a turn:
 
     onset -> [pause -> hypothesis: transcript, answer, first clauses as audio] -> end -> commit -> playout -> end
-              ^ more speech discards the hypothesis without a trace                         ^ speech interrupts it
+              ^ more speech discards the hypothesis without a trace                         ^ words interrupt it
 
 The commit is the boundary. Before it nothing is spoken and nothing enters the history; it happens in `_commit` alone.
+
+At an onset over it the answer falls silent at once and waits (`interruption`); it is given up when words were
+understood, and goes on when it was nothing.
 """
 
 from collections.abc import Sequence
@@ -20,9 +23,10 @@ from device.card import Span
 from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
-from device.dialogue.commands import Cancel, Decode, Flush, Output, Reply, Warm
+from device.dialogue.commands import Cancel, Decode, Output, Reply, Warm
 from device.dialogue.endpointer import Cap, End, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.history import History
+from device.dialogue.interruption import Interruptions, Reason, ResumePolicy
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Speech, Transcript
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
@@ -37,6 +41,7 @@ class Policy:
     pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
     open_microphone: bool = True  #: False: only push-to-talk opens a turn
     barge_in: bool = True  #: may speech (not the button) interrupt the answer?
+    resume: ResumePolicy = ResumePolicy()  #: does an answer go on that was interrupted by nothing?
 
 
 @dataclass(slots=True)
@@ -72,7 +77,7 @@ class Conversation:
         self._endpointer = Endpointer(policy.endpoint)
         self._turn: _Turn | None = None
         self._answer: Answer | None = None  # committed, being made or played
-        self._settling: list[Answer] = []  # interrupted; what was heard is not certain yet
+        self._silenced = Interruptions(policy.resume, self._history)
         self._turns = 0  # committed so far
         self._jobs = 0
         self._now = 0  # end of the newest microphone sample
@@ -100,15 +105,10 @@ class Conversation:
         """
         self._memory.append(sample, pcm)
         self._now = max(self._now, sample + pcm.size if now is None else now)
-        out: list[Output] = []
-        for answer in list(self._settling):
-            out += answer.played(played, dac_sample)
-            if answer.settled(played):
-                self._settling.remove(answer)
-                out += self._settle(answer)
+        out = self._silenced.hear(self._now, played, dac_sample)
         if self._answer is not None:
             out += self._answer.played(played, dac_sample)
-        return self._after(out)
+        return self._after(out + self._go_on())
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False
@@ -147,7 +147,7 @@ class Conversation:
         offset = self._endpointer.offset_sample if self._endpointer.heard_voice else sample
         self._endpointer.reset()
         if offset - turn.onset_sample < _TAP_SAMPLES:
-            return self._after(self._drop())
+            return self._after(self._nothing("no_words"))
         return self._after(self._end("release", offset, until=sample))
 
     # --- what comes back from the models ----------------------------------------------------------------------
@@ -159,13 +159,11 @@ class Conversation:
         if hypothesis is None or turn is None or not transcript.complete:
             return []
         hypothesis.transcript = transcript
-        if not transcript.text:
-            return self._after(self._drop() if turn.ended else [])
-        out: list[Output] = [ev.Partial(now, turn.number, transcript.text)]
-        hypothesis.answer = Answer(job, turn.number, self._policy.answer)
-        out.append(Reply(job, self._history.messages_with(transcript.text)))
+        out: list[Output] = [ev.Partial(now, turn.number, transcript.text)] if transcript.text else []
         if turn.ended:
-            out += self._commit(turn, hypothesis, now)
+            out += self._conclude(turn, hypothesis, now)
+        elif self._silenced.excuse(transcript.text, by_button=turn.held) is None:
+            out += self._prepare(turn, hypothesis)
         return self._after(out)
 
     def token(self, job: int, piece: str, now: int) -> list[Output]:
@@ -201,7 +199,8 @@ class Conversation:
             ended = self._turn is not None and self._turn.ended
             out += self._discard()  # while the user still talks the next pause tries again
             if ended:
-                out += [*self._drop(), *self._announce(self._policy.answer.unheard_text, now)]
+                out += [*self._drop(), *self._silenced.settle_all()]
+                out += self._announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
         return self._after(out)
@@ -211,10 +210,7 @@ class Conversation:
         out = self._drop() if self._turn is not None else []
         if self._answer is not None:
             out += self._interrupt(now, now)
-        for answer in self._settling:
-            out += self._settle(answer)
-        self._settling.clear()
-        return self._after(out)
+        return self._after(out + self._silenced.settle_all())
 
     # --- the turn ---------------------------------------------------------------------------------------------
 
@@ -222,7 +218,9 @@ class Conversation:
         """The user speaks: the turn is theirs."""
         out: list[Output] = []
         if self._answer is not None:
-            out += self._interrupt(self._now, onset_sample)
+            answer, self._answer = self._answer, None
+            out += self._silenced.begin(answer, self._now, onset_sample)
+        self._silenced.nothing(None)  # it may have been about to go on
         if self._turn is not None:  # its transcript is still awaited: what follows belongs to it
             turn = self._turn
             out += self._discard()
@@ -266,7 +264,23 @@ class Conversation:
         if not hypothesis.transcript.text:
             # cut off close behind the voice nothing could be made out: once more, with the silence that has come since
             return out + self._suppose(offset_sample)
-        return out + self._commit(turn, hypothesis, self._now)
+        return out + self._conclude(turn, hypothesis, self._now)
+
+    def _prepare(self, turn: _Turn, hypothesis: _Hypothesis) -> list[Output]:
+        """There are words: what was being said before them is over, and an answer to them is begun."""
+        assert hypothesis.transcript is not None
+        out = self._silenced.settle_all()
+        hypothesis.answer = Answer(hypothesis.job, turn.number, self._policy.answer)
+        return [*out, Reply(hypothesis.job, self._history.messages_with(hypothesis.transcript.text))]
+
+    def _conclude(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:
+        """The user has finished and the transcript is there: a turn, or nothing."""
+        assert hypothesis.transcript is not None
+        why = self._silenced.excuse(hypothesis.transcript.text, by_button=turn.held)
+        if why is not None:
+            return self._nothing(why)
+        out = self._prepare(turn, hypothesis) if hypothesis.answer is None else []
+        return out + self._commit(turn, hypothesis, now)
 
     def _commit(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:
         """The one place where a turn becomes the assistant's."""
@@ -291,6 +305,19 @@ class Conversation:
         self._endpointer.reset()
         return out
 
+    def _nothing(self, why: Reason) -> list[Output]:
+        """It was nothing: an answer that fell silent for it goes on."""
+        out = self._drop()
+        self._silenced.nothing(why)
+        return out + self._go_on()
+
+    def _go_on(self) -> list[Output]:
+        """An answer that was silenced for nothing, as soon as it can."""
+        answer, out = self._silenced.go_on(self._now)
+        if answer is not None:
+            self._answer = answer
+        return out
+
     def _announce(self, text: str, now: int) -> list[Output]:
         """Say something that answers no turn: its events carry the number 0."""
         self._jobs += 1
@@ -300,20 +327,10 @@ class Conversation:
     # --- the answer -------------------------------------------------------------------------------------------
 
     def _interrupt(self, now: int, onset_sample: int) -> list[Output]:
-        """The answer is not wanted any more: silence first, then the rest."""
+        """The answer is not wanted any more, whatever was said."""
         answer, self._answer = self._answer, None
         assert answer is not None
-        answer.interrupt(now, onset_sample)
-        self._settling.append(answer)
-        return [Flush(), Cancel(answer.job)]
-
-    def _settle(self, answer: Answer) -> list[Output]:
-        """What was heard of an interrupted answer is certain now."""
-        assert answer.interrupted_at is not None
-        self._history.assistant(answer.heard)
-        return [
-            ev.Interrupted(answer.interrupted_at, answer.turn, answer.interrupt_onset, answer.generated, answer.heard)
-        ]
+        return self._silenced.final(answer, now, onset_sample)
 
     def _hypothesis(self, job: int) -> _Hypothesis | None:
         hypothesis = self._turn.hypothesis if self._turn is not None else None
@@ -321,8 +338,9 @@ class Conversation:
 
     def _working(self, job: int) -> Answer | None:
         """The answer that `job` works for, if it is still wanted."""
-        if self._answer is not None and self._answer.job == job:
-            return self._answer
+        for answer in (self._answer, self._silenced.waiting):
+            if answer is not None and answer.job == job:
+                return answer
         hypothesis = self._hypothesis(job)
         return hypothesis.answer if hypothesis is not None else None
 
@@ -344,6 +362,7 @@ class Conversation:
     def _derive_state(self) -> ev.State:
         if self._turn is not None:
             return "thinking" if self._turn.ended else "listening"
-        if self._answer is not None:
-            return "speaking" if self._answer.started else "thinking"
+        answer = self._answer or self._silenced.waiting
+        if answer is not None:
+            return "speaking" if answer.started else "thinking"
         return "idle"

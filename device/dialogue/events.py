@@ -130,6 +130,16 @@ class Interrupted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """What silenced the answer at `interrupted_sample` was nothing: it goes on behind `heard`."""
+
+    type: ClassVar[str] = "resumed"
+    interrupted_sample: int
+    heard: str
+    reason: Literal["no_words", "backchannel"]
+
+
+@dataclass(frozen=True, slots=True)
 class StateChange(Event):
     type: ClassVar[str] = "state"
     state: State

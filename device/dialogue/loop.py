@@ -19,7 +19,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
-from device.dialogue.commands import Cancel, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import Command, Decode, Flush, LiveJobs, Output, Play, Reply, Speak, Warm
 from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.voice_meter import Reading, VoiceMeter
@@ -114,7 +114,7 @@ class Assistant:
         self._greeting = greeting
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
-        self._job: int | None = None  # the one live cancel scope
+        self._jobs = LiveJobs()
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
 
     def run(self) -> None:
@@ -133,7 +133,7 @@ class Assistant:
                 self._carry_out(message())
         finally:
             self._stopping.set()
-            self._job = None
+            self._jobs.clear()
             self._drain()
             self._carry_out(self._conversation.close(self.now()))
             self._drain()
@@ -217,19 +217,15 @@ class Assistant:
                 self._do(output)
 
     def _do(self, command: Command) -> None:
+        self._jobs.apply(command)
         match command:
             case Flush():
                 self._card.flush()
-            case Cancel(job):
-                if self._job == job:
-                    self._job = None
-            case Decode(job):
-                self._job = job
+            case Decode():
                 self._stt.give(partial(self._decode, command))
             case Reply():
                 self._llm.give(partial(self._reply, command))
-            case Speak(job):
-                self._job = job
+            case Speak():
                 self._tts.give(partial(self._speak, command))
             case Play(job, _, speech):
                 span = self._card.play(speech.pcm)
@@ -238,7 +234,7 @@ class Assistant:
                 self._llm.give(partial(self._warm, command))
 
     def _cancelled(self, job: int) -> Callable[[], bool]:
-        return lambda: self._job != job
+        return lambda: not self._jobs.alive(job)
 
     def _decode(self, command: Decode) -> None:
         cancelled = self._cancelled(command.job)
