@@ -8,13 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_rim import MS, VirtualRim, fake_speech
 
+from device.appliance import policy_of
 from device.card import Span
+from device.config.schema import BargeInSettings, Settings
 from device.dialogue import events as ev
 from device.dialogue.commands import Cancel, Continue, Decode, Flush, LiveJobs, Play, Reply, Speak, Suspend
 from device.dialogue.conversation import Policy
 from device.dialogue.history import History
 from device.dialogue.interruption import Backchannels, ResumePolicy
 from device.dialogue.ledger import PlayoutLedger
+from device.session.from_events import Scribe
+from device.session.records import TurnCommitted, TurnFinished
 from models.protocols import Mark, Message, Speech
 
 QUESTION = "What is the capital of France?"
@@ -256,3 +260,34 @@ def test_whatever_is_taken_back_the_words_add_up(texts: list[str], played_chars:
         assert all(c.marks[-1] == Mark(len(c.text), len(c.pcm)) for c in clauses)
         position += 7
     assert clauses == []
+
+
+def test_a_resumed_answer_is_one_turn_in_the_record() -> None:
+    class Recorder:
+        def __init__(self) -> None:
+            self.records: list[TurnCommitted | TurnFinished] = []
+
+        def commit_turn(self, record: TurnCommitted) -> None:
+            self.records.append(record)
+
+        def finish_turn(self, record: TurnFinished) -> None:
+            self.records.append(record)
+
+    recorder = Recorder()
+    scribe = Scribe(recorder)
+    rim = interrupted_by(lambda rim: rim.noise(5000, 5400))
+    for event in rim.events:
+        scribe.on_event(event)
+    committed, finished = recorder.records
+    assert isinstance(finished, TurnFinished)
+    assert (committed.number, finished.number) == (1, 1)
+    assert (finished.reply_heard, finished.interrupted, finished.error) == (ANSWER, False, None)
+    assert finished.playout_start_sample == rim.of(ev.PlayoutStart)[0].sample
+    assert finished.playout_end_sample == rim.of(ev.PlayoutEnd)[0].sample
+    assert len(rim.of(ev.PlayoutStart)) == 1
+
+
+def test_the_configuration_says_whether_and_how() -> None:
+    settings = Settings(barge_in=BargeInSettings(resume=False, resume_within_ms=1500, backchannels="sure"))
+    assert policy_of(settings).resume == ResumePolicy(enabled=False, within_ms=1500, backchannels="sure")
+    assert policy_of(Settings()).resume == ResumePolicy(), "one default, in two places"

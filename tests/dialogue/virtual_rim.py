@@ -101,12 +101,18 @@ class VirtualRim:
 
     def truly_heard(self) -> str:
         """From the loudspeaker's own record: every word of which all samples were played."""
+        runs: list[tuple[int, int]] = []
+        for start, end, _ in self.sounded:
+            if runs and runs[-1][1] == start:
+                runs[-1] = (runs[-1][0], end)
+            else:
+                runs.append((start, end))
         words = []
         for span, speech in self.spans:
             start, first = 0, span.start
             for mark in speech.marks:
                 last = span.start + mark.samples
-                if sum(max(0, min(e, last) - max(s, first)) for s, e, _ in self.sounded) == last - first:
+                if any(s <= first and last <= e for s, e in runs):
                     words.append(speech.text[start : mark.chars].strip())
                 start, first = mark.chars, last
         return " ".join(words)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.models
 QUESTION = "What is the capital of France?"
 EVENTS = {
     "speech_start", "speech_end", "partial", "final", "commit", "llm_first_token", "clause", "tts_first_audio",
-    "playout_start", "playout_end", "interrupted", "tool_call", "tool_result", "state", "error",
+    "playout_start", "playout_end", "interrupted", "resumed", "tool_call", "tool_result", "state", "error",
 }  # fmt: skip
 
 
