@@ -208,9 +208,7 @@ class Conversation:
     def close(self, now: int) -> list[Output]:
         """The session ends at `now`: what was heard so far is all that will be."""
         out = self._drop() if self._turn is not None else []
-        if self._answer is not None:
-            out += self._interrupt(now, now)
-        return self._after(out + self._silenced.settle_all())
+        return self._after(out + self._stop_speaking(now))
 
     # --- the turn ---------------------------------------------------------------------------------------------
 
@@ -326,11 +324,11 @@ class Conversation:
 
     # --- the answer -------------------------------------------------------------------------------------------
 
-    def _interrupt(self, now: int, onset_sample: int) -> list[Output]:
-        """The answer is not wanted any more, whatever was said."""
+    def _stop_speaking(self, now: int) -> list[Output]:
+        """The answer, also one that waits to go on, is over: what was heard of it is what is known now."""
         answer, self._answer = self._answer, None
-        assert answer is not None
-        return self._silenced.final(answer, now, onset_sample)
+        out = self._silenced.final(answer, now, now) if answer is not None else []
+        return out + self._silenced.settle_all()
 
     def _hypothesis(self, job: int) -> _Hypothesis | None:
         hypothesis = self._turn.hypothesis if self._turn is not None else None

@@ -121,7 +121,7 @@ class PlayoutEnd(Event):
 
 @dataclass(frozen=True, slots=True)
 class Interrupted(Event):
-    """The user spoke over the answer (or over its making): it was dropped at `sample`."""
+    """The user spoke over the answer (or over its making): it fell silent at `sample`, for good."""
 
     type: ClassVar[str] = "interrupted"
     onset_sample: int
