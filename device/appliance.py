@@ -20,6 +20,7 @@ from device.dialogue.clauses import ClausePolicy
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
+from device.dialogue.interruption import ResumePolicy
 from device.dialogue.loop import Assistant, Models
 from device.persona import Persona
 from device.session.from_events import Scribe
@@ -43,6 +44,7 @@ def policy_of(settings: Settings) -> Policy:
         pre_roll_ms=vad.pre_roll_ms,
         open_microphone=turn.listen == "open",
         barge_in=barge_in.enabled,
+        resume=ResumePolicy(barge_in.resume, barge_in.resume_within_ms, backchannels=barge_in.backchannels),
     )
 
 

@@ -145,6 +145,17 @@ class BargeInSettings(Section):
     enabled: bool = Field(default=True, description="stop the answer when the user speaks over it")
     probability: Probability = Field(default=0.6, description="speech probability that counts while the answer sounds")
     min_speech_ms: int = Field(default=192, ge=0, le=5_000, description="speech over the answer that stops it, in ms")
+    resume: bool = Field(default=True, description="go on with the answer when nothing intelligible was said over it")
+    resume_within_ms: int = Field(
+        default=4_000,
+        ge=0,
+        le=60_000,
+        description="... if that is known so soon after it fell silent, in ms; turn.end_silence_ms is part of it",
+    )
+    backchannels: str = Field(
+        default="mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see",
+        description="what does not interrupt either when nothing else is said, divided by commas; empty = nothing",
+    )
 
 
 class SttSettings(Section):

@@ -4,6 +4,7 @@
     answer.token("The capital", now); ...; answer.written(now)
     answer.release(now)         # the turn is committed: what is ready may sound
     answer.played(span, dac)    # -> PlayoutStart, at last PlayoutEnd
+    answer.suspend(); answer.resume(now)        # somebody coughed: it goes on from the first word that was not heard
 
 Before the release everything is preparation: clauses are made and a few of them synthesised, none is queued.
 Each method returns what happened and what is wanted next. Sans-IO.
@@ -42,7 +43,9 @@ class Answer:
         self._ready: dict[int, Speech | None] = {}  # synthesised, not yet handed to the loudspeaker
         self._asked = 0  # clauses given to the voice
         self._placed = 0  # clauses handed to the loudspeaker, or found to have no sound
-        self._queuing = 0  # handed over, ring position not known yet
+        self._queuing: list[int] = []  # handed over, ring position not known yet
+        self._in_ring: list[int] = []  # clauses in the ledger, in its order
+        self._suspended = False
         self._first_token = False
         self._written = False
         self._released = False
@@ -50,6 +53,7 @@ class Answer:
         self._first_audio = False
         self.interrupted_at: int | None = None
         self.interrupt_onset = 0
+        self.resumed = 0  #: how often it went on
         self.ledger = PlayoutLedger()
 
     @property
@@ -64,7 +68,7 @@ class Answer:
     @property
     def sounding(self) -> bool:
         """Is there anything of it in the ring or on its way there?"""
-        return self._queuing > 0 or self.ledger.waiting_samples > 0
+        return bool(self._queuing) or self.ledger.waiting_samples > 0
 
     @property
     def started(self) -> bool:
@@ -115,7 +119,7 @@ class Answer:
         """Give the voice its next clauses, as far ahead as is sensible."""
         policy = self._policy
         limit = self._placed + policy.ahead_clauses if self._released else policy.prepared_clauses
-        if self.ledger.waiting_samples > policy.ahead_samples:
+        if self._suspended or self.ledger.waiting_samples > policy.ahead_samples:
             return []
         out: list[Output] = []
         while self._asked < min(len(self._clauses), limit):
@@ -139,20 +143,20 @@ class Answer:
 
     def _place(self, now: int) -> list[Output]:
         """Hand over what is ready, in order."""
-        if not self._released:
+        if not self._released or self._suspended:
             return []
         out: list[Output] = []
         while self._placed in self._ready:
             speech = self._ready.pop(self._placed)
             if speech is not None:
                 out.append(Play(self.job, self._placed, speech))
-                self._queuing += 1
+                self._queuing.append(self._placed)
             self._placed += 1
         return out + self._ask() + self._end(now)
 
     def queued(self, span: Span, speech: Speech) -> None:
         """A clause lies in the ring at `span`."""
-        self._queuing -= 1
+        self._in_ring.append(self._queuing.pop(0))
         self.ledger.add(span, speech)
 
     def played(self, span: Span, dac_sample: int) -> list[Output]:
@@ -170,11 +174,31 @@ class Answer:
     def _end(self, now: int) -> list[Output]:
         if self._finished or not (self._released and self._written) or self.interrupted_at is not None:
             return []
+        if self._suspended:
+            return []
         if self._placed < len(self._clauses) or self.sounding:
             return []
         self._finished = True
         last = self.ledger.last_dac_sample
         return [PlayoutEnd(now if last is None else last, self.turn, self.generated, self.heard)]
+
+    def suspend(self) -> None:
+        """Silence for now, and no more work; what is in work is kept. `settled` says when what was heard is certain."""
+        self._suspended = True
+
+    def resume(self, now: int) -> list[Output]:
+        """Go on from the first word that was not heard; only once `settled`."""
+        self._suspended = False
+        self.resumed += 1
+        rest = zip(self._in_ring, self.ledger.take_back(), strict=True)
+        left = [(i, speech) for i, speech in rest if speech is not None]
+        self._in_ring.clear()
+        if left:
+            first = left[0][0]
+            self._ready.update(dict.fromkeys(range(first, self._placed)))  # those between that have no sound
+            self._ready.update(left)
+            self._placed = first
+        return self._place(now)
 
     def interrupt(self, now: int, onset_sample: int) -> None:
         """The user took the turn at `now`; `settled` says when what was heard is certain."""
@@ -188,7 +212,7 @@ class Answer:
     def settled(self, played: Span) -> bool:
         """After an interruption: does this block show that nothing more of it can sound?"""
         if self.ledger.queued_to == 0:
-            return self._queuing == 0
+            return not self._queuing
         return (
             played.end <= played.start or played.start >= self.ledger.queued_to or played.end >= self.ledger.queued_to
         )

@@ -7,9 +7,12 @@ Sans-IO: every method takes what happened, with its time on the capture clock, a
 commands (to carry out). The life of a turn:
 
     onset -> [pause -> hypothesis: transcript, answer, first clauses as audio] -> end -> commit -> playout -> end
-              ^ more speech discards the hypothesis without a trace                         ^ speech interrupts it
+              ^ more speech discards the hypothesis without a trace                         ^ words interrupt it
 
 The commit is the boundary. Before it nothing is spoken and nothing enters the history; it happens in `_commit` alone.
+
+At an onset over it the answer falls silent at once and waits (`interruption`); it is given up when words were
+understood, and goes on when it was nothing.
 """
 
 from collections.abc import Sequence
@@ -22,9 +25,10 @@ from device.card import Span
 from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
-from device.dialogue.commands import Cancel, Chime, Decode, Flush, Output, Reply, Warm
+from device.dialogue.commands import Cancel, Chime, Decode, Output, Reply, Warm
 from device.dialogue.endpointer import Cap, End, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.history import History
+from device.dialogue.interruption import Interruptions, Reason, ResumePolicy
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
@@ -39,6 +43,7 @@ class Policy:
     pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
     open_microphone: bool = True  #: False: only push-to-talk opens a turn
     barge_in: bool = True  #: may speech (not the button) interrupt the answer?
+    resume: ResumePolicy = ResumePolicy()  #: does an answer go on that was interrupted by nothing?
 
 
 @dataclass(slots=True)
@@ -75,7 +80,7 @@ class Conversation:
         self._endpointer = Endpointer(policy.endpoint)
         self._turn: _Turn | None = None
         self._answer: Answer | None = None  # committed, being made or played
-        self._settling: list[Answer] = []  # interrupted; what was heard is not certain yet
+        self._silenced = Interruptions(policy.resume, self._history)
         self._turns = 0  # committed so far
         self._jobs = 0
         self._now = 0  # end of the newest microphone sample
@@ -109,14 +114,10 @@ class Conversation:
         self._memory.append(sample, np.zeros_like(pcm) if muted else pcm)
         self._now = max(self._now, sample + pcm.size if now is None else now)
         out: list[Output] = self._mute(muted) if muted != self._muted else []
-        for answer in list(self._settling):
-            out += answer.played(played, dac_sample)
-            if answer.settled(played):
-                self._settling.remove(answer)
-                out += self._settle(answer)
+        out += self._silenced.hear(self._now, played, dac_sample)
         if self._answer is not None:
             out += self._answer.played(played, dac_sample)
-        return self._after(out)
+        return self._after(out + self._go_on())
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False
@@ -151,7 +152,8 @@ class Conversation:
         if self._card_lost:  # nobody hears
             return []
         if self._muted:
-            out = self._interrupt(self._now, sample) if self._answer is not None else []
+            answer, self._answer = self._answer, None
+            out = self._silenced.final(answer, self._now, sample) if answer is not None else []
             return self._after([*out, Chime("muted")])
         self._endpointer.hold(sample)
         fresh = self._turn is None
@@ -171,7 +173,7 @@ class Conversation:
         offset = self._endpointer.offset_sample if self._endpointer.heard_voice else sample
         self._endpointer.reset()
         if offset - turn.onset_sample < _TAP_SAMPLES:
-            return self._after(self._drop())
+            return self._after(self._nothing("no_words"))
         return self._after(self._end("release", offset, until=sample))
 
     # --- the card ----------------------------------------------------------------------------------------------
@@ -179,19 +181,18 @@ class Conversation:
     def card_lost(self, sample: int, message: str) -> list[Output]:
         """The card is gone; `sample` is the end of what it heard. Nothing is heard or said until `card_back`."""
         self._card_lost = True
-        speaking = [*self._settling, *([self._answer] if self._answer is not None else [])]
+        answer, self._answer = self._answer, None
+        speaking = [*self._silenced.answers, *([answer] if answer is not None else [])]
         number = self._turn.number if self._turn is not None else speaking[-1].turn if speaking else 0
         out: list[Output] = [ev.CardLost(sample, number, message)]
         if self._turn is not None:  # half a sentence: to be said again
             out += self._drop()
         self._endpointer.reset()
-        if self._answer is not None:
-            out += self._interrupt(sample, sample)
-        for answer in self._settling:
-            answer.cut(sample)
-            out += self._settle(answer)
-        self._settling.clear()
-        return self._after(out)
+        if answer is not None:
+            out += self._silenced.final(answer, sample, sample)
+        for each in speaking:
+            each.cut(sample)
+        return self._after(out + self._silenced.settle_all())
 
     def card_back(self, sample: int, lost_ms: float) -> list[Output]:
         """The card hears again from `sample` on."""
@@ -213,13 +214,11 @@ class Conversation:
         if hypothesis is None or turn is None or not transcript.complete:
             return []
         hypothesis.transcript = transcript
-        if not transcript.text:
-            return self._after(self._drop() if turn.ended else [])
-        out: list[Output] = [ev.Partial(now, turn.number, transcript.text)]
-        hypothesis.answer = Answer(job, turn.number, self._policy.answer)
-        out.append(Reply(job, self._history.messages_with(transcript.text)))
+        out: list[Output] = [ev.Partial(now, turn.number, transcript.text)] if transcript.text else []
         if turn.ended:
-            out += self._commit(turn, hypothesis, now)
+            out += self._conclude(turn, hypothesis, now)
+        elif self._silenced.excuse(transcript.text, by_button=turn.held) is None:
+            out += self._prepare(turn, hypothesis)
         return self._after(out)
 
     def token(self, job: int, piece: str, now: int) -> list[Output]:
@@ -255,7 +254,8 @@ class Conversation:
             ended = self._turn is not None and self._turn.ended
             out += self._discard()  # while the user still talks the next pause tries again
             if ended:
-                out += [*self._drop(), *self._announce(self._policy.answer.unheard_text, now)]
+                out += [*self._drop(), *self._silenced.settle_all()]
+                out += self._announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
         else:  # what cannot be spoken can still be sounded
@@ -265,12 +265,7 @@ class Conversation:
     def close(self, now: int) -> list[Output]:
         """The session ends at `now`: what was heard so far is all that will be."""
         out = self._drop() if self._turn is not None else []
-        if self._answer is not None:
-            out += self._interrupt(now, now)
-        for answer in self._settling:
-            out += self._settle(answer)
-        self._settling.clear()
-        return self._after(out)
+        return self._after(out + self._stop_speaking(now))
 
     def _mute(self, muted: bool) -> list[Output]:
         """The microphone was muted or opened. What the user was saying is dropped; a finished turn is answered."""
@@ -278,7 +273,7 @@ class Conversation:
         out: list[Output] = [ev.Mute(self._now, self._turns, muted)]
         if muted:
             if self._turn is not None and not self._turn.ended:
-                out += self._drop()
+                out += self._nothing("no_words")
             self._memory.forget()
         self._endpointer.reset()
         return [*out, Chime("muted" if muted else "unmuted")]
@@ -289,7 +284,9 @@ class Conversation:
         """The user speaks: the turn is theirs."""
         out: list[Output] = []
         if self._answer is not None:
-            out += self._interrupt(self._now, onset_sample)
+            answer, self._answer = self._answer, None
+            out += self._silenced.begin(answer, self._now, onset_sample)
+        self._silenced.nothing(None)  # it may have been about to go on
         if self._turn is not None:  # its transcript is still awaited: what follows belongs to it
             turn = self._turn
             out += self._discard()
@@ -333,7 +330,23 @@ class Conversation:
         if not hypothesis.transcript.text:
             # cut off close behind the voice nothing could be made out: once more, with the silence that has come since
             return out + self._suppose(offset_sample)
-        return out + self._commit(turn, hypothesis, self._now)
+        return out + self._conclude(turn, hypothesis, self._now)
+
+    def _prepare(self, turn: _Turn, hypothesis: _Hypothesis) -> list[Output]:
+        """There are words: what was being said before them is over, and an answer to them is begun."""
+        assert hypothesis.transcript is not None
+        out = self._silenced.settle_all()
+        hypothesis.answer = Answer(hypothesis.job, turn.number, self._policy.answer)
+        return [*out, Reply(hypothesis.job, self._history.messages_with(hypothesis.transcript.text))]
+
+    def _conclude(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:
+        """The user has finished and the transcript is there: a turn, or nothing."""
+        assert hypothesis.transcript is not None
+        why = self._silenced.excuse(hypothesis.transcript.text, by_button=turn.held)
+        if why is not None:
+            return self._nothing(why)
+        out = self._prepare(turn, hypothesis) if hypothesis.answer is None else []
+        return out + self._commit(turn, hypothesis, now)
 
     def _commit(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:
         """The one place where a turn becomes the assistant's."""
@@ -358,6 +371,22 @@ class Conversation:
         self._endpointer.reset()
         return out
 
+    def _nothing(self, why: Reason) -> list[Output]:
+        """It was nothing: an answer that fell silent for it goes on, but not if it was silenced by the button."""
+        by_button = self._turn is not None and self._turn.held
+        out = self._drop()
+        if by_button:  # who pushes it means it, though nothing be said
+            return out + self._silenced.give_up()
+        self._silenced.nothing(why)
+        return out + self._go_on()
+
+    def _go_on(self) -> list[Output]:
+        """An answer that was silenced for nothing, as soon as it can."""
+        answer, out = self._silenced.go_on(self._now)
+        if answer is not None:
+            self._answer = answer
+        return out
+
     def _announce(self, text: str, now: int) -> list[Output]:
         """Say something that answers no turn: its events carry the number 0."""
         self._jobs += 1
@@ -366,21 +395,11 @@ class Conversation:
 
     # --- the answer -------------------------------------------------------------------------------------------
 
-    def _interrupt(self, now: int, onset_sample: int) -> list[Output]:
-        """The answer is not wanted any more: silence first, then the rest."""
+    def _stop_speaking(self, now: int) -> list[Output]:
+        """The answer, also one that waits to go on, is over: what was heard of it is what is known now."""
         answer, self._answer = self._answer, None
-        assert answer is not None
-        answer.interrupt(now, onset_sample)
-        self._settling.append(answer)
-        return [Flush(), Cancel(answer.job)]
-
-    def _settle(self, answer: Answer) -> list[Output]:
-        """What was heard of an interrupted answer is certain now."""
-        assert answer.interrupted_at is not None
-        self._history.assistant(answer.heard)
-        return [
-            ev.Interrupted(answer.interrupted_at, answer.turn, answer.interrupt_onset, answer.generated, answer.heard)
-        ]
+        out = self._silenced.final(answer, now, now) if answer is not None else []
+        return out + self._silenced.settle_all()
 
     def _hypothesis(self, job: int) -> _Hypothesis | None:
         hypothesis = self._turn.hypothesis if self._turn is not None else None
@@ -388,8 +407,9 @@ class Conversation:
 
     def _working(self, job: int) -> Answer | None:
         """The answer that `job` works for, if it is still wanted."""
-        if self._answer is not None and self._answer.job == job:
-            return self._answer
+        for answer in (self._answer, self._silenced.waiting):
+            if answer is not None and answer.job == job:
+                return answer
         hypothesis = self._hypothesis(job)
         return hypothesis.answer if hypothesis is not None else None
 
@@ -411,6 +431,7 @@ class Conversation:
     def _derive_state(self) -> ev.State:
         if self._turn is not None:
             return "thinking" if self._turn.ended else "listening"
-        if self._answer is not None:
-            return "speaking" if self._answer.started else "thinking"
+        answer = self._answer or self._silenced.waiting
+        if answer is not None:
+            return "speaking" if answer.started else "thinking"
         return "idle"

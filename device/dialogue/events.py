@@ -121,12 +121,22 @@ class PlayoutEnd(Event):
 
 @dataclass(frozen=True, slots=True)
 class Interrupted(Event):
-    """The user spoke over the answer (or over its making): it was dropped at `sample`."""
+    """The user spoke over the answer (or over its making): it fell silent at `sample`, for good."""
 
     type: ClassVar[str] = "interrupted"
     onset_sample: int
     generated: str
     heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """What silenced the answer at `interrupted_sample` was nothing: it goes on behind `heard`."""
+
+    type: ClassVar[str] = "resumed"
+    interrupted_sample: int
+    heard: str
+    reason: Literal["no_words", "backchannel"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,10 @@
 
 A word counts once the last of its samples has been handed to the converter: what the converter holds cannot be
 called back, so it will be heard. Sans-IO.
+
+An answer that was silenced and goes on is taken back from the first word that was not heard:
+
+    for speech in ledger.take_back(): ...   # what is left of each clause; queue it and `add` it again
 """
 
 from collections import deque
@@ -14,12 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from device.card import Span
-from models.protocols import Int16s, Speech
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Mark, Speech
 
 # 0.5 % of full scale: the level from which playout counts as audible (docs/converse.md)
 _AUDIBLE = 0.005 * 32768
 #: Blocks that `cut` can take back: a second, more than a driver buffers.
 _RECENT_BLOCKS = 100
+_FADE_IN_SAMPLES = SAMPLE_RATE_HZ // 200  # 5 ms: a wave that begins in its middle would click
 
 
 def _voiced_end(pcm: Int16s) -> int:
@@ -43,12 +48,35 @@ class _Entry:
             chars = mark.chars
         return self.speech.text[:chars].strip()
 
+    def split(self, played_to: int) -> tuple[str, Speech | None]:
+        """The words that were wholly played, and the rest from the next word on, faded in (None: no word is left)."""
+        text, samples = self.speech.text, played_to - self.span.start
+        done = Mark(0, 0)
+        for mark in self.speech.marks:
+            if min(mark.samples, self.voiced_end) > samples:
+                break
+            if not text[mark.chars : mark.chars + 1].strip():  # within a word nobody goes on
+                done = mark
+        rest = text[done.chars :].lstrip()
+        if not rest:
+            return text.strip(), None
+        if done.chars == 0:
+            return "", self.speech
+        skipped = len(text) - len(rest)
+        marks = tuple(Mark(m.chars - skipped, m.samples - done.samples) for m in self.speech.marks if m.chars > skipped)
+        pcm = self.speech.pcm[done.samples :].copy()
+        fade = min(_FADE_IN_SAMPLES, pcm.size)
+        pcm[:fade] = (pcm[:fade] * np.linspace(0.0, 1.0, fade, endpoint=False)).astype(np.int16)
+        return text[: done.chars].strip(), Speech(rest, pcm, marks)
+
 
 class PlayoutLedger:
     """What one answer queued, and how much of it has been played."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
+        self._past: list[str] = []  # heard of clauses that were taken back
+        self._free_from = 0  # ring position after all that was ever queued
         self._played_to: int | None = None
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=_RECENT_BLOCKS)  # (dac sample, start, end)
         self.first_dac_sample: int | None = None  #: capture clock of the first sample of the answer
@@ -56,8 +84,9 @@ class PlayoutLedger:
 
     def add(self, span: Span, speech: Speech) -> None:
         """`speech` was queued at `span`; spans come in rising order."""
-        if self._entries and span.start < self._entries[-1].span.end:
-            raise ValueError(f"span {span} begins before the end of {self._entries[-1].span}")
+        if span.start < self._free_from:
+            raise ValueError(f"span {span} begins before {self._free_from}, the end of the one before it")
+        self._free_from = span.end
         self._entries.append(_Entry(span, speech, _voiced_end(speech.pcm)))
 
     def advance(self, played: Span, dac_sample: int) -> None:
@@ -100,7 +129,24 @@ class PlayoutLedger:
     @property
     def heard(self) -> str:
         """The words that left the loudspeaker, clauses joined by a space."""
-        if self._played_to is None:
-            return ""
-        parts = [e.heard(self._played_to) for e in self._entries if e.span.start < self._played_to]
-        return " ".join(p for p in parts if p)
+        to = self._played_to
+        parts = [] if to is None else [e.heard(to) for e in self._entries if e.span.start < to]
+        return " ".join(p for p in [*self._past, *parts] if p)
+
+    def take_back(self) -> list[Speech | None]:
+        """The ring was flushed and the answer goes on: what was not heard of each queued clause (None: nothing).
+
+        From here on they are as if they had never been queued, but for their words that were heard. To be called when
+        nothing of them can sound any more.
+        """
+        rest: list[Speech | None] = []
+        for entry in self._entries:
+            if self._played_to is None or entry.span.start >= self._played_to:
+                rest.append(entry.speech)
+                continue
+            heard, left = entry.split(self._played_to)
+            self._past.append(heard)
+            rest.append(left)
+        self._entries.clear()
+        self._played_to = None
+        return rest

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
-from device.dialogue.commands import Cancel, Chime, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import Chime, Command, Decode, Flush, LiveJobs, Output, Play, Reply, Speak, Warm
 from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.voice_meter import Reading, VoiceMeter
@@ -121,7 +121,7 @@ class Assistant:
         self._earcons = earcons or {}
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
-        self._job: int | None = None  # the one live cancel scope
+        self._jobs = LiveJobs()
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
 
     def run(self) -> None:
@@ -140,7 +140,7 @@ class Assistant:
                 self._carry_out(message())
         finally:
             self._stopping.set()
-            self._job = None
+            self._jobs.clear()
             self._drain()
             self._carry_out(self._conversation.close(self.now()))
             self._drain()
@@ -247,22 +247,18 @@ class Assistant:
                 self._do(output)
 
     def _do(self, command: Command) -> None:
+        self._jobs.apply(command)
         match command:
             case Flush():
                 self._card.flush()
             case Chime(name):
                 if name in self._earcons and self._conversation.state != "speaking":
                     self._card.play(self._earcons[name])
-            case Cancel(job):
-                if self._job == job:
-                    self._job = None
-            case Decode(job):
-                self._job = job
+            case Decode():
                 self._stt.give(partial(self._decode, command))
             case Reply():
                 self._llm.give(partial(self._reply, command))
-            case Speak(job):
-                self._job = job
+            case Speak():
                 self._tts.give(partial(self._speak, command))
             case Play(job, _, speech):
                 span = self._card.play(speech.pcm)
@@ -271,7 +267,7 @@ class Assistant:
                 self._llm.give(partial(self._warm, command))
 
     def _cancelled(self, job: int) -> Callable[[], bool]:
-        return lambda: self._job != job
+        return lambda: not self._jobs.alive(job)
 
     def _decode(self, command: Decode) -> None:
         cancelled = self._cancelled(command.job)

@@ -324,14 +324,20 @@ def test_a_long_answer_is_synthesised_as_it_is_played() -> None:
     first_token_ms=st.integers(5, 1200),
     tts_ms=st.integers(5, 800),
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=2),
+    said=st.lists(st.sampled_from(["Words", "Words", "", "Mm-hm.", "Yeah."]), min_size=7, max_size=7),
 )
 def test_whatever_people_do(
-    stretches: list[tuple[int, int]], stt_ms: int, first_token_ms: int, tts_ms: int, button: list[tuple[int, int]]
+    stretches: list[tuple[int, int]],
+    stt_ms: int,
+    first_token_ms: int,
+    tts_ms: int,
+    button: list[tuple[int, int]],
+    said: list[str],
 ) -> None:
     rim = VirtualRim(answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms)
     at = 500
     for n, (gap, length) in enumerate(stretches):
-        rim.say(at + gap, at + gap + length, f"Words {n}.")
+        rim.say(at + gap, at + gap + length, f"Words {n}." if said[n] == "Words" else said[n])
         at += gap + length
     down = 0
     for start, length in sorted(button):
@@ -339,7 +345,13 @@ def test_whatever_people_do(
             rim.press(start)
             rim.release(start + length)
             down = start + length
-    rim.run(max(at, down) + 25_000)
+    while rim.clock < (max(at, down) + 25_000) * MS:
+        rim.run(rim.clock // MS + 250)
+        told = " ".join(m.text for m in rim.talk.history.messages if m.role == "assistant")
+        assert rim.truly_heard().startswith(told), "history never tells more than was heard"
+        flushed = max((t for t, c in rim.commands if isinstance(c, Flush)), default=-1)
+        if rim.talk.state in ("idle", "listening") and flushed < rim.clock:
+            assert rim.truly_heard() == told, "... nor less, while the assistant is silent"
     assert rim.talk.state == "idle"
     # turn numbers are contiguous, and every committed turn ends exactly once
     commits = [e.turn for e in rim.of(ev.Commit)]
@@ -353,6 +365,10 @@ def test_whatever_people_do(
             committed_jobs.add(command.job)
     assert committed_jobs <= set(jobs)
     assert len(committed_jobs) <= len(commits)
+    # an answer ends whole, or where it was interrupted for good: after three false alarms at the most
+    assert all(e.heard == e.generated for e in rim.of(ev.PlayoutEnd))
+    assert all(ANSWER.startswith(e.heard) for e in rim.events if isinstance(e, ev.PlayoutEnd | ev.Interrupted))
+    assert all(sum(e.turn == turn for e in rim.of(ev.Resumed)) <= 3 for turn in commits)
     # the ledger agrees with the loudspeaker, and history with both
     heard = [e.heard for e in rim.events if isinstance(e, ev.PlayoutEnd | ev.Interrupted)]
     assert " ".join(h for h in heard if h) == rim.truly_heard()

@@ -1,6 +1,7 @@
 """The rim with real threads: what fails in a worker is told, and ends nothing."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from device.audio.frontend import PassThrough
 from device.audio.virtual import VirtualCard
 from device.dialogue import events as ev
 from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.interruption import ResumePolicy
 from device.dialogue.loop import Assistant, Models
 from models.errors import ModelRunError
 from models.protocols import Cancelled, Floats, Mark, Message, Speech, Transcript, never
@@ -95,6 +97,73 @@ def test_a_model_that_raises_is_told_and_ends_nothing(
     assert [e.heard for e in events if isinstance(e, ev.PlayoutEnd)] == [heard]
     assert [e.state for e in events if isinstance(e, ev.StateChange)][-1] == "idle"
     assert not any(r.exc_info for r in caplog.records if r.levelname != "DEBUG"), "no traceback for a person to read"
+
+
+class Disturbed(Ends):
+    """Somebody makes a noise while the answer is being written; its second half comes only after that is decoded."""
+
+    def __init__(self, over_the_answer: str) -> None:
+        super().__init__()
+        self._over_the_answer = over_the_answer
+        self.committed = False
+        self.decoded = threading.Event()
+        self.cut = 0  # replies that were cancelled in the middle
+
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+        text = self._over_the_answer if self.committed else "Hello?"
+        if self.committed:
+            self.decoded.set()
+        return Transcript(text, 0.9, len(audio) / 16, 1.0)
+
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
+        if messages[-1].text == "Stop.":
+            yield "Fine."
+            return
+        yield "Hello there, my friend. "
+        self.decoded.wait(20)
+        until = time.monotonic() + (20 if self._over_the_answer else 0.2)
+        while time.monotonic() < until:
+            if cancelled():
+                self.cut += 1
+                return
+            time.sleep(0.005)
+        yield "It is good to hear you."
+
+
+@pytest.mark.parametrize("said", ["", "Stop."])
+def test_an_answer_in_the_making_outlives_a_cough_but_not_words(said: str) -> None:
+    card = VirtualCard(speed=4)
+    ends = Disturbed(said)
+    events: list[ev.Event] = []
+
+    def on_event(event: ev.Event) -> None:
+        events.append(event)
+        if isinstance(event, ev.Commit) and not ends.committed:
+            ends.committed = True
+            card.say(np.full(6400, 9000, np.int16), event.sample + 6400)
+        if isinstance(event, ev.PlayoutEnd):
+            assistant.stop()
+
+    assistant = Assistant(
+        Conversation(Policy(resume=ResumePolicy(within_ms=60_000)), "Be brief."),
+        card,
+        PassThrough(),
+        Models(Loud(), ends, ends, ends),
+        on_event=on_event,
+        on_block=lambda now: assistant.stop() if now > 60 * 16_000 else None,
+    )
+    card.say(np.full(16_000, 9000, np.int16), 8000)
+    with card:
+        assistant.run()
+    over = [(e.type, e.heard) for e in events if isinstance(e, ev.PlayoutEnd | ev.Interrupted)]
+    if said:
+        assert [kind for kind, _ in over] == ["interrupted", "playout_end"]
+        assert over[1][1] == "Fine."
+        assert ends.cut == 1
+    else:
+        assert over == [("playout_end", "Hello there, my friend. It is good to hear you.")]
+        assert [e.reason for e in events if isinstance(e, ev.Resumed)] == ["no_words"]
+        assert ends.cut == 0
 
 
 def test_stop_from_another_thread_ends_the_run() -> None:

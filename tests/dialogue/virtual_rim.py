@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from device.card import BLOCK_SAMPLES, Span
-from device.dialogue.commands import Cancel, Command, Decode, Flush, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import Command, Decode, Flush, LiveJobs, Output, Play, Reply, Speak
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.events import Event
 from models.protocols import Mark, Message, Speech, Transcript
@@ -57,7 +57,7 @@ class VirtualRim:
         self.commands: list[tuple[int, Command]] = []
         self.asked: list[tuple[Message, ...]] = []  # what the language model was asked, per Reply
         self.clock = 0
-        self._live: int | None = None
+        self._live = LiveJobs()
         self._due: list[tuple[int, int, Callable[[], list[Output]]]] = []
         self._seq = 0
         self._ring: list[tuple[int, int, int]] = []  # (start position, end position, next position to play)
@@ -72,6 +72,10 @@ class VirtualRim:
 
     def say(self, start_ms: int, end_ms: int, text: str) -> None:
         self.said.append(Said(start_ms * MS, end_ms * MS, text))
+
+    def noise(self, start_ms: int, end_ms: int) -> None:
+        """The VAD takes it for a voice; there is not a word in it."""
+        self.say(start_ms, end_ms, "")
 
     def at(self, ms: int, action: Callable[[], list[Output]]) -> None:
         self._later(ms * MS - self.clock, action)
@@ -97,14 +101,20 @@ class VirtualRim:
 
     def truly_heard(self) -> str:
         """From the loudspeaker's own record: every word of which all samples were played."""
+        runs: list[tuple[int, int]] = []
+        for start, end, _ in self.sounded:
+            if runs and runs[-1][1] == start:
+                runs[-1] = (runs[-1][0], end)
+            else:
+                runs.append((start, end))
         words = []
         for span, speech in self.spans:
-            start = 0
+            start, first = 0, span.start
             for mark in speech.marks:
-                first, last = span.start + (start * SAMPLES_PER_CHAR), span.start + mark.samples
-                if sum(max(0, min(e, last) - max(s, first)) for s, e, _ in self.sounded) == last - first:
+                last = span.start + mark.samples
+                if any(s <= first and last <= e for s, e in runs):
                     words.append(speech.text[start : mark.chars].strip())
-                start = mark.chars
+                start, first = mark.chars, last
         return " ".join(words)
 
     # --- the world ----------------------------------------------------------------------------------------------
@@ -152,12 +162,12 @@ class VirtualRim:
                 self._do(output)
 
     def _do(self, command: Command) -> None:
+        self._live.apply(command)
         match command:
             case Decode(job, audio):
-                self._live = job
                 end = self.clock
                 start = end - len(audio) - 1
-                text = " ".join(s.text for s in self.said if s.start_sample < end and s.end_sample > start)
+                text = " ".join(s.text for s in self.said if s.text and s.start_sample < end and s.end_sample > start)
                 self._later(self.stt_ms * MS, lambda: self._transcribed(job, self.hears(text), len(audio)))
             case Reply(job, messages):
                 self.asked.append(messages)
@@ -168,13 +178,12 @@ class VirtualRim:
                     return
                 delay = self.first_token_ms
                 for piece in (answer[i : i + 4] for i in range(0, len(answer), 4)):
-                    self._later(delay * MS, lambda p=piece: self.talk.token(job, p, self.clock))  # type: ignore[misc]
+                    self._later(delay * MS, lambda p=piece: self._token(job, p))  # type: ignore[misc]
                     delay += self.token_ms
                 self._later(delay * MS, lambda: self.talk.written(job, self.clock, complete=not self.cut_off))
             case Speak(job, index, text):
-                self._live = job
                 speech = fake_speech(text) if self.voice_works else None
-                self._later(self.tts_ms * MS, lambda: self.talk.spoken(job, index, speech, self.clock))
+                self._later(self.tts_ms * MS, lambda: self._spoken(job, index, speech))
             case Play(job, _, speech):
                 span = Span(self._written, self._written + len(speech.pcm))
                 self._written = span.end
@@ -183,11 +192,12 @@ class VirtualRim:
                 self._take(self.talk.queued(job, span, speech))
             case Flush():
                 self._flush = True
-            case Cancel(job):
-                if self._live == job:
-                    self._live = None
-            case Warm():
-                pass
+
+    def _token(self, job: int, piece: str) -> list[Output]:
+        return self.talk.token(job, piece, self.clock) if self._live.alive(job) else []
+
+    def _spoken(self, job: int, index: int, speech: Speech | None) -> list[Output]:
+        return self.talk.spoken(job, index, speech if self._live.alive(job) else None, self.clock)
 
     def _transcribed(self, job: int, heard: str | Exception, samples: int) -> list[Output]:
         if isinstance(heard, Exception):

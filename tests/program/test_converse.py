@@ -22,7 +22,7 @@ pytestmark = pytest.mark.models
 QUESTION = "What is the capital of France?"
 EVENTS = {
     "speech_start", "speech_end", "partial", "final", "commit", "llm_first_token", "clause", "tts_first_audio",
-    "playout_start", "playout_end", "interrupted", "tool_call", "tool_result", "state", "error",
+    "playout_start", "playout_end", "interrupted", "resumed", "tool_call", "tool_result", "state", "error",
 }  # fmt: skip
 
 
@@ -149,6 +149,36 @@ def test_it_can_be_interrupted_and_remembers_what_was_heard(
     # a word that was cut in the middle may or may not be understood
     assert abs(len(said) - len(heard)) <= 2, (said, heard)
     assert jiwer.wer(" ".join(heard), " ".join(said[: len(heard)])) <= 0.34, (said, heard)
+
+
+def test_it_goes_on_when_nobody_meant_to_interrupt(
+    nearfield: Command, spoken: Callable[[str], Path], recogniser: Any, tmp_path: Path
+) -> None:
+    """A grunt without words, then "Yeah." of somebody who listens: the answer is heard in full."""
+    done = nearfield(
+        "converse", spoken("Tell me a long story about a dog."), spoken("Huh?"), spoken("Yeah."),
+        "--at", "0.5", "5", "9.5", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
+        "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=40",
+        "--set", "barge_in.resume_within_ms=20000", "--json",
+    )  # fmt: skip
+    (turn,) = done.json()["turns"]
+    assert not turn["interrupted"]
+    assert turn["reply_heard"] == turn["reply_generated"] != ""
+    events = read_events(tmp_path / "e.jsonl")
+    assert not [e for e in events if e["type"] == "interrupted"]
+    resumed = [e for e in events if e["type"] == "resumed"]
+    assert [e["reason"] for e in resumed] == ["no_words", "backchannel"]
+    recording, _ = soundfile.read(tmp_path / "o.wav", dtype="int16")
+    speaker = recording[:, 1]
+    for event in resumed:
+        silence = speaker[round(event["interrupted_ms"] * 16) + 480 : round(event["t_ms"] * 16)]
+        assert np.abs(silence.astype(int)).max(initial=0) == 0, "nothing is said until it is known"
+    gapless = np.concatenate([part for part in np.array_split(speaker, len(speaker) // 160) if part.any()])
+    heard = words(turn["reply_heard"])
+    # the beginning of a word that was cut may be there twice, as people do
+    assert jiwer.wer(heard, words(recognised(recogniser, gapless))) <= 0.34
+    with sqlite3.connect(tmp_path / "s.db") as db:
+        assert db.execute("SELECT interrupted, reply_heard FROM turn").fetchall() == [(0, turn["reply_heard"])]
 
 
 def test_it_never_hears_itself(nearfield: Command, spoken: Callable[[str], Path], tmp_path: Path) -> None:
