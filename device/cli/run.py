@@ -71,6 +71,7 @@ def run(
     opened: PortAudioCard | None = None
     try:
         opened = open_card(audio.input, audio.output)
+        _say_missing(opened.missing)
     except AudioError as error:
         if not audio.wait_for_card_s:
             raise
@@ -88,8 +89,8 @@ def run(
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
         first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
-        if first.missing:
-            print_text(f"nearfield: {first.missing}")
+        if first is not opened:
+            _say_missing(first.missing)
         card = KeptCard(first, SameCard(audio.input, audio.output, first, open_card), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
@@ -100,6 +101,11 @@ def run(
         stack.enter_context(_ended_in_order(appliance.assistant.stop))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
+
+
+def _say_missing(what: str) -> None:
+    if what:
+        print_text(f"nearfield: {what}")
 
 
 def print_trouble(text: str) -> None:
