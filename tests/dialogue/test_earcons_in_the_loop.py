@@ -1,4 +1,4 @@
-"""Earcons and mute through real threads, on the virtual card: what is asked of the card comes out as sound and events."""
+"""Earcons and mute through real threads, on the virtual card: what is asked of it comes out as sound and events."""
 
 import threading
 import time
