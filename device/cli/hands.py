@@ -49,7 +49,7 @@ class Hands:
             self._take_panel(stack, assistant)
             keys = TerminalKeys(assistant.press, assistant.release, self.controls.toggle_mute)
             if stack.enter_context(keys).active:
-                print_text("Hold the space bar to talk; m mutes the microphone.")
+                print_text("Hold the space bar to talk. The key m mutes the microphone.")
             if self.controls.muted:
                 print_text(
                     "The microphone is muted, as it was left. (Without a key or button: --set controls.keep=false)"
