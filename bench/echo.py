@@ -4,8 +4,8 @@
     python bench/echo.py --only own_voice --minutes 10        # or: interruptions, words, recorded, cpu
     python bench/echo.py --json
 
-own_voice       the answer alone, 10 rooms x 3 voices, echo -12 to +6 dB against a near end of -26 dBFS, with and without
-                a clipping loudspeaker: false interruptions
+own_voice       the answer alone, 10 rooms x 3 voices, echo -12 to +6 dB against a near end of -26 dBFS, with and
+                without a clipping loudspeaker: false interruptions
 interruptions   utterances of turns.tsv over the answer, at 0, -6 and -10 dB against its echo: share noticed, and the
                 time from the first speech to the decision and to the silence at the loudspeaker
 words           what the recogniser makes of those at 0 dB, beside the same utterance with nothing playing
@@ -54,8 +54,8 @@ Result = dict[str, object]
 class Bench:
     """What the parts share: models, voices, settings."""
 
-    def __init__(self, data: Path, minutes: float, utterances: int) -> None:
-        self.data, self.minutes = data, minutes
+    def __init__(self, data: Path, minutes: float, utterances: int, seed: int = 0) -> None:
+        self.data, self.minutes, self.seed = data, minutes, seed
         settings = load_settings(None, [])
         self.policy = policy_of(settings).endpoint
         self.settings = settings
@@ -81,19 +81,18 @@ class Bench:
         runs = [(r, v) for r in range(len(ROOMS)) for v in self.voices]
         seconds = self.minutes * 60 / len(runs) / 2
         false: list[str] = []
-        after = 0
         for n, (number, name) in enumerate(runs):
             for half in range(2):
-                echo_db = ECHO_DB[(n + n // 4 + 2 * half) % 4]
-                clipped = (n + half) % 2 == 0
-                far = answers(self.voices[name], seconds, seed=2 * n + half)
+                echo_db = ECHO_DB[(n + n // 4 + 2 * half + self.seed) % 4]
+                clipped = (n + half + self.seed // 4) % 2 == 0
+                far = answers(self.voices[name], seconds, seed=1000 * self.seed + 2 * n + half)
                 scene = Scene(room(number), far, NEAR_RMS * 10 ** (echo_db / 20), clipped)
                 for decided, _ in scene.run(self.vad, self.policy).onsets:
                     where = f"room {number} (RT60 {ROOMS[number][0]} ms) {name} {echo_db:+.0f} dB clipped={clipped}"
                     false.append(f"{where} at {decided / SAMPLE_RATE_HZ:.2f} s")
         return {"minutes": round(seconds * 2 * len(runs) / 60, 1), "false_interruptions": len(false), "where": false}
 
-    def interruptions(self, words: bool = False) -> Result:
+    def interruptions(self) -> Result:
         out: Result = {}
         names = list(self.voices)
         for over_db in OVER_DB:
@@ -197,9 +196,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--minutes", type=float, default=60.0, help="of echo in own_voice")
     parser.add_argument("--utterances", type=int, default=30, help="of turns.tsv to interrupt with")
+    parser.add_argument("--seed", type=int, default=0, help="of own_voice: other words, other levels")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
-    bench = Bench(args.data, args.minutes, args.utterances)
+    bench = Bench(args.data, args.minutes, args.utterances, args.seed)
     parts: dict[str, Callable[[], Result]] = {name: getattr(bench, name) for name in PARTS}
     results = {}
     for name in args.only:

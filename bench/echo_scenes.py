@@ -100,7 +100,7 @@ def _pieces(clip: Int16s) -> Iterator[Int16s]:
 
 
 def _at_level(clip: Int16s, rms: float) -> Int16s:
-    scaled = clip * (rms / max(1.0, speech_rms(clip) * 32768 if speech_rms(clip) <= 1.0 else speech_rms(clip)))
+    scaled = clip * (rms / max(1.0, speech_rms(clip)))
     return np.clip(scaled, -32000, 32000).astype(np.int16)
 
 
@@ -110,7 +110,6 @@ class Heard:
 
     onsets: list[tuple[int, int]] = field(default_factory=list)  # (decided at, block in which the voice began)
     clean: Int16s = field(default_factory=lambda: np.zeros(0, np.int16))
-    moves: int = 0
 
 
 @dataclass
@@ -135,13 +134,13 @@ class Scene:
         speaker = _Speaker(self.taps, limit, gain)
         meter, pointer, heard = VoiceMeter(vad.fresh()), Endpointer(policy), Heard()
         clean: list[Int16s] = []
-        silent_until = 0
+        silent_until = stopped_at = 0
         answer_ends = _answer_ends(self.far)
         with FrontEnd() as ear:
             for at in range(0, self.far.size - BLOCK_SAMPLES + 1, BLOCK_SAMPLES):
                 far = self.far[at : at + BLOCK_SAMPLES]
                 if at < silent_until:
-                    far = _cut(far) if at == stopped else np.zeros_like(far)
+                    far = _cut(far) if at == stopped_at else np.zeros_like(far)
                 mic = near[at : at + BLOCK_SAMPLES] + speaker.at_microphone(far)
                 heard_mic = np.clip(np.rint(mic), -32768, 32767).astype(np.int16)
                 block = Block(at, heard_mic, far, Span(0, 0), at + LATENCY_SAMPLES)
@@ -160,13 +159,12 @@ class Scene:
                             now = at + BLOCK_SAMPLES
                             heard.onsets.append((now, decision.onset_sample))
                             until = next((end for begin, end in ends if begin <= now < end), now)
-                            silent_until, stopped = max(silent_until, until), at + BLOCK_SAMPLES
+                            silent_until, stopped_at = max(silent_until, until), at + BLOCK_SAMPLES
                             if until == now:  # a false one: counted, and the answer goes on
                                 pointer.reset()
                 if any(end <= at < end + BLOCK_SAMPLES for _, end in ends):
                     pointer.reset()
-            heard.moves = ear.extra_delay_samples
-        heard.clean = np.concatenate(clean)[FrontEnd_DELAY:]
+        heard.clean = np.concatenate(clean)[ear.delay_samples :]
         return heard
 
     def _gain(self, limit: float) -> float:
@@ -176,9 +174,6 @@ class Scene:
         blocks = np.sqrt(np.mean(echo[: echo.size // 160 * 160].reshape(-1, 160) ** 2, axis=1))
         loud = blocks[blocks > 0.1 * blocks.max()]
         return self.echo_rms / float(np.sqrt(np.mean(loud**2)))
-
-
-FrontEnd_DELAY = BLOCK_SAMPLES
 
 
 class _Speaker:

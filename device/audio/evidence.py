@@ -5,8 +5,8 @@
 
 A voice detector cannot tell: the leftover of a spoken answer is speech. But the filter knows how loud the echo is that
 it takes away, and how much of it stays is a property of the room and the loudspeaker (the *leak*, minus the echo return
-loss enhancement): learnt while the loudspeaker sounds, it says how loud a leftover may be. What is louder by
-`MARGIN_DB` is somebody else. Sans-IO.
+loss enhancement): learnt while the loudspeaker sounds, it says how loud a leftover may be. What is louder
+for some blocks is somebody else. Sans-IO.
 
 The leak is followed as a high quantile, so that peaks of the leftover (a loudspeaker that clips, the reverberation
 beyond the filter) belong to it. A person who talks over the answer raises it slowly, at most by
@@ -17,8 +17,14 @@ import math
 
 from dsp.echo import EchoPowers
 
-#: By how much more than the expected leftover is a near end.
-MARGIN_DB = 3.0
+#: A block speaks for a near end by its dB above the expected leftover, less so many,
+DRIFT_DB = 3.0
+#: within these bounds;
+STEP_DB = 10.0
+#: the sum, never below 0 (a CUSUM test, Page 1954), is evidence above this
+ENOUGH_DB = 5.0
+#: and is kept below this, so that it ends soon after the voice.
+MOST_DB = 15.0
 #: The leak is the level, relative to the echo, that this share of the leftover stays below.
 QUANTILE = 0.9
 #: dB a second of the follower: falls by (1 - QUANTILE) of it, rises by QUANTILE of it.
@@ -36,6 +42,7 @@ _DECAY = 10 ** (-6.0 / 100)
 _NOISE_RISE = 10 ** (0.1 / 100)
 _NOISE_MARGIN = 4.0  # 6 dB
 _LEAST_POWER = 4.0  # mean square of the difference: some -84 dBFS
+_TINY = 1e-3
 #: Evidence holds for so many blocks: the frames of the detector are as long, and syllables have gaps.
 HOLD_BLOCKS = 10
 
@@ -43,8 +50,7 @@ HOLD_BLOCKS = 10
 class NearEndEvidence:
     """Feed it every block in order. One thread."""
 
-    def __init__(self, margin_db: float = MARGIN_DB) -> None:
-        self._margin = 10 ** (margin_db / 10)
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -54,6 +60,7 @@ class NearEndEvidence:
         self._echo = 0.0
         self._noise = math.inf
         self._learnt_blocks = 0
+        self._sum_db = 0.0
         self._held = 0
 
     @property
@@ -71,14 +78,16 @@ class NearEndEvidence:
         self._echo = max(now, _DECAY * self._echo)
         if not sounding:
             self._noise = max(_LEAST_POWER, min(self._left, self._noise * _NOISE_RISE))
-            self._held = 0
+            self._sum_db, self._held = 0.0, 0
             return True
         noise = self._noise if math.isfinite(self._noise) else _LEAST_POWER
-        allowed = self._echo * 10 ** (self.leak_db / 10) * self._margin + noise * _NOISE_MARGIN
-        if adapted and self._left > allowed:
-            self._held = HOLD_BLOCKS
+        expected = self._echo * 10 ** (self.leak_db / 10) + noise * _NOISE_MARGIN
+        over_db = 10 * math.log10(max(self._left, _TINY) / expected) - DRIFT_DB
+        if adapted:
+            self._sum_db = min(max(self._sum_db + min(max(over_db, -STEP_DB), STEP_DB), 0.0), MOST_DB)
         else:
-            self._held = max(0, self._held - 1)
+            self._sum_db = 0.0
+        self._held = HOLD_BLOCKS if self._sum_db > ENOUGH_DB else max(0, self._held - 1)
         if self._echo > noise * _NOISE_MARGIN:
             self._learn()
         return self._held > 0
@@ -86,6 +95,6 @@ class NearEndEvidence:
     def _learn(self) -> None:
         self._learnt_blocks += 1
         rate = (FIRST_RATE_DB if self._learnt_blocks < FIRST_BLOCKS else RATE_DB) / 100
-        ratio_db = 10 * math.log10(max(self._left, 1e-3) / self._echo)
+        ratio_db = 10 * math.log10(max(self._left, _TINY) / self._echo)
         self.leak_db += rate * QUANTILE if ratio_db > self.leak_db else -rate * (1 - QUANTILE)
         self.leak_db = min(max(self.leak_db, -50.0), 10.0)
