@@ -38,8 +38,8 @@ UNKNOWN_LEAK_DB = 0.0
 _MEMORY = 0.8
 #: Echo that the filter does not reach any more falls by 60 dB in 1 s at the slowest.
 _DECAY = 10 ** (-6.0 / 100)
-#: The room's own noise, followed while nothing sounds: down at once, up by 1 dB a second.
-_NOISE_RISE = 10 ** (0.1 / 100)
+#: The room's own noise: the least in the last one to two seconds (Martin's minimum statistics, 2001, in short).
+NOISE_BLOCKS = 100
 _NOISE_MARGIN = 4.0  # 6 dB
 _LEAST_POWER = 4.0  # mean square of the difference: some -84 dBFS
 _TINY = 1e-3
@@ -58,7 +58,8 @@ class NearEndEvidence:
         self.leak_db = UNKNOWN_LEAK_DB  #: level of the leftover to that of the echo; minus this: the ERLE
         self._left = 0.0
         self._echo = 0.0
-        self._noise = math.inf
+        self._noise = self._least = self._least_before = math.inf
+        self._noise_blocks = 0
         self._learnt_blocks = 0
         self._sum_db = 0.0
         self._held = 0
@@ -73,24 +74,32 @@ class NearEndEvidence:
 
         `adapted`: the filter knows the room; before that nothing is evidence.
         """
-        self._left = _MEMORY * self._left + (1 - _MEMORY) * powers.linear
+        self._left = _MEMORY * self._left + (1 - _MEMORY) * powers.linear if self._left else powers.linear
         now = _MEMORY * self._echo + (1 - _MEMORY) * powers.estimate
         self._echo = max(now, _DECAY * self._echo)
+        self._follow_noise()
         if not sounding:
-            self._noise = max(_LEAST_POWER, min(self._left, self._noise * _NOISE_RISE))
             self._sum_db, self._held = 0.0, 0
             return True
-        noise = self._noise if math.isfinite(self._noise) else _LEAST_POWER
-        expected = self._echo * 10 ** (self.leak_db / 10) + noise * _NOISE_MARGIN
+        noise = self._noise * _NOISE_MARGIN
+        expected = self._echo * 10 ** (self.leak_db / 10) + noise
         over_db = 10 * math.log10(max(self._left, _TINY) / expected) - DRIFT_DB
         if adapted:
             self._sum_db = min(max(self._sum_db + min(max(over_db, -STEP_DB), STEP_DB), 0.0), MOST_DB)
         else:
             self._sum_db = 0.0
         self._held = HOLD_BLOCKS if self._sum_db > ENOUGH_DB else max(0, self._held - 1)
-        if self._echo > noise * _NOISE_MARGIN:
+        if self._echo > noise:
             self._learn()
         return self._held > 0
+
+    def _follow_noise(self) -> None:
+        self._least = min(self._least, self._left)
+        self._noise = max(_LEAST_POWER, min(self._least, self._least_before))
+        self._noise_blocks += 1
+        if self._noise_blocks == NOISE_BLOCKS:
+            self._noise_blocks = 0
+            self._least_before, self._least = self._least, math.inf
 
     def _learn(self) -> None:
         self._learnt_blocks += 1

@@ -30,6 +30,9 @@ GUARD_SAMPLES = SAMPLE_RATE_HZ * 4 // 1000
 FOLLOW_SAMPLES = SAMPLE_RATE_HZ * 2 // 1000
 #: Output latencies above this are a driver's fantasy.
 MAX_OFFSET_SAMPLES = SAMPLE_RATE_HZ
+#: The loudspeaker counts as silent after so many blocks. Its reverberation is gone sooner, but a voice detector that has
+#: heard it believes in a voice for a quarter of a second more, and what it hears then is the room's noise.
+QUIET_AFTER_BLOCKS = 100
 
 
 class FarEndLine:
@@ -77,8 +80,7 @@ class FrontEnd:
         self._far = FarEndLine()
         self._alignment = DelayAlignment(reach_samples=self._canceller.tail_samples // 4)
         self._evidence = NearEndEvidence()
-        self._quiet_after = self._canceller.tail_samples // BLOCK_SAMPLES + 2
-        self._quiet_for = self._quiet_after
+        self._quiet_for = QUIET_AFTER_BLOCKS
         self._near_end_likely = True
         self.delay_samples: int = self._canceller.delay_samples
 
@@ -92,10 +94,10 @@ class FrontEnd:
             far = self._far.delayed(self._alignment.delay_samples)
         clean = self._canceller.process(block.mic, far)
         sounds = int(np.abs(far).max()) > QUIET_PEAK
-        self._quiet_for = 0 if sounds else min(self._quiet_for + 1, self._quiet_after)
+        self._quiet_for = 0 if sounds else min(self._quiet_for + 1, QUIET_AFTER_BLOCKS)
         self._near_end_likely = self._evidence.feed(
             self._canceller.powers(),
-            sounding=self._quiet_for < self._quiet_after,
+            sounding=self._quiet_for < QUIET_AFTER_BLOCKS,
             adapted=self._canceller.adapted,
         )
         return clean
@@ -126,7 +128,7 @@ class FrontEnd:
         self._far = FarEndLine()
         self._alignment.reset()
         self._evidence.reset()
-        self._quiet_for = self._quiet_after
+        self._quiet_for = QUIET_AFTER_BLOCKS
 
     def close(self) -> None:
         """Free the canceller; safe to call twice."""
