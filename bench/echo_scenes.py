@@ -149,7 +149,7 @@ class Scene:
                 likely = ear.near_end_likely
                 playing = at >= silent_until and bool(answer_ends[max(0, at - LATENCY_SAMPLES) // BLOCK_SAMPLES])
                 for reading in meter.feed(out, at - ear.delay_samples):
-                    if playing and not pointer.talking and (not likely or reading.second):
+                    if not pointer.talking and (not likely or (playing and reading.second)):
                         continue
                     decisions = pointer.feed(
                         reading.probability, reading.start_sample, reading.end_sample, over_playout=playing

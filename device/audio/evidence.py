@@ -32,6 +32,8 @@ RATE_DB = 20.0
 #: While the filter learns a room the leak falls fast.
 FIRST_RATE_DB = 80.0
 FIRST_BLOCKS = 300
+#: While somebody seems to speak over it the leak follows slowly; it does not stand still, for a room may have changed.
+HELD_RATE = 0.3
 #: Nothing is known: as loud as the echo itself.
 UNKNOWN_LEAK_DB = 0.0
 #: Means over blocks: 50 ms for what is compared.
@@ -104,6 +106,8 @@ class NearEndEvidence:
     def _learn(self) -> None:
         self._learnt_blocks += 1
         rate = (FIRST_RATE_DB if self._learnt_blocks < FIRST_BLOCKS else RATE_DB) / 100
-        ratio_db = 10 * math.log10(max(self._left, _TINY) / self._echo)
+        if self._held:
+            rate *= HELD_RATE
+        ratio_db = 10 * math.log10(max(self._left - self._noise * 2, _TINY) / self._echo)
         self.leak_db += rate * QUANTILE if ratio_db > self.leak_db else -rate * (1 - QUANTILE)
         self.leak_db = min(max(self.leak_db, -50.0), 10.0)

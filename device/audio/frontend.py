@@ -30,8 +30,8 @@ GUARD_SAMPLES = SAMPLE_RATE_HZ * 4 // 1000
 FOLLOW_SAMPLES = SAMPLE_RATE_HZ * 2 // 1000
 #: Output latencies above this are a driver's fantasy.
 MAX_OFFSET_SAMPLES = SAMPLE_RATE_HZ
-#: The loudspeaker counts as silent after so many blocks. Its reverberation is gone sooner, but a voice detector that has
-#: heard it believes in a voice for a quarter of a second more, and what it hears then is the room's noise.
+#: The loudspeaker counts as silent after so many blocks. Its reverberation is gone sooner, but a voice detector that
+#: has heard it believes in a voice for a quarter of a second more, and what it hears then is the room's noise.
 QUIET_AFTER_BLOCKS = 100
 
 
@@ -80,6 +80,7 @@ class FrontEnd:
         self._far = FarEndLine()
         self._alignment = DelayAlignment(reach_samples=self._canceller.tail_samples // 4)
         self._evidence = NearEndEvidence()
+        self._tail_blocks = self._canceller.tail_samples // BLOCK_SAMPLES
         self._quiet_for = QUIET_AFTER_BLOCKS
         self._near_end_likely = True
         self.delay_samples: int = self._canceller.delay_samples
@@ -98,7 +99,7 @@ class FrontEnd:
         self._near_end_likely = self._evidence.feed(
             self._canceller.powers(),
             sounding=self._quiet_for < QUIET_AFTER_BLOCKS,
-            adapted=self._canceller.adapted,
+            adapted=self._canceller.adapted or self._quiet_for > self._tail_blocks,
         )
         return clean
 

@@ -198,7 +198,7 @@ class Assistant:
 
     def _heard_voice(self, reading: Reading, unsure: bool) -> list[Output]:
         return self._conversation.voice(
-            reading.probability, reading.start_sample, reading.end_sample, may_be_echo=unsure or reading.second
+            reading.probability, reading.start_sample, reading.end_sample, may_be_echo=unsure, second=reading.second
         )
 
     def _heard_block(self, block: Block, clean: Int16s, sample: int) -> list[Output]:

@@ -76,21 +76,26 @@ def test_a_pause_forgets_nothing() -> None:
     assert likely[10 * SECOND + 2 :].mean() < 0.01
 
 
-def test_the_leak_is_the_erle_in_bad_moments() -> None:
+def learnt() -> NearEndEvidence:
+    """20 dB of echo taken away, in syllables of 0.4 s."""
     evidence = NearEndEvidence()
-    for _ in range(10 * SECOND):
-        evidence.feed(EchoPowers(1.0e6, 1.0e4, 1.0e6), sounding=True, adapted=True)
-    assert evidence.erle_db == pytest.approx(20.0, abs=1.5)
+    for n in range(15 * SECOND):
+        loud = 1.0 if n % 60 < 40 else 1e-5
+        evidence.feed(EchoPowers(1.0e6 * loud, 1.0e4 * loud, 1.0e6 * loud), sounding=True, adapted=True)
+    return evidence
+
+
+def test_the_leak_is_the_erle_in_bad_moments() -> None:
+    evidence = learnt()
+    assert evidence.erle_db == pytest.approx(20.0, abs=4.0)
     assert not evidence.feed(EchoPowers(1.0e6, 1.0e4, 1.0e6), sounding=True, adapted=True)
     evidence.reset()
     assert evidence.erle_db == 0.0
 
 
 def test_one_click_is_not_enough_to_be_a_person() -> None:
-    """A block as loud as it may be passes for 100 ms and no longer: no voice detector calls that speech."""
-    evidence = NearEndEvidence()
-    for _ in range(10 * SECOND):
-        evidence.feed(EchoPowers(1.0e6, 1.0e4, 1.0e6), sounding=True, adapted=True)
+    """A block as loud as it may be passes for a moment and no longer: no voice detector calls that speech."""
+    evidence = learnt()
     evidence.feed(EchoPowers(1.0e8, 1.0e8, 1.0e6), sounding=True, adapted=True)
     after = [evidence.feed(EchoPowers(1.0e6, 1.0e4, 1.0e6), sounding=True, adapted=True) for _ in range(60)]
     assert not any(after[45:])
