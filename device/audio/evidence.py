@@ -18,7 +18,7 @@ import math
 from dsp.echo import EchoPowers
 
 #: A block speaks for a near end by its dB above the expected leftover, less so many,
-DRIFT_DB = 3.0
+DRIFT_DB = 6.0
 #: within these bounds;
 STEP_DB = 10.0
 #: the sum, never below 0 (a CUSUM test, Page 1954), is evidence above this
