@@ -13,6 +13,7 @@ How the suppression defaults were chosen is told in docs/audio.md.
 """
 
 import math
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,15 @@ _lib = _native.lib
 
 #: A far-end block whose samples all stay within this is silence (-72 dBFS): it makes no echo that a microphone hears.
 QUIET_PEAK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class EchoPowers:
+    """Of one block: mean squares of the first difference, in int16 units squared. `near` is not delayed."""
+
+    near: float  #: the microphone
+    linear: float  #: what the filter left: the near end, and the echo that it cannot model
+    estimate: float  #: what it took away
 
 
 class EchoCanceller:
@@ -74,6 +84,7 @@ class EchoCanceller:
             raise MemoryError("no memory for an echo canceller")
         self.tail_samples = tail_samples
         self._state = _native.ffi.gc(state, _lib.nf_echo_free)
+        self._powers = _native.ffi.new("nf_echo_powers *")
         self._open = True
 
     def process(self, near: Int16s, far: Int16s) -> Int16s:
@@ -92,6 +103,11 @@ class EchoCanceller:
     def adapted(self) -> bool:
         """False while the filter still learns the room: whatever it lets through then may be the loudspeaker."""
         return bool(_lib.nf_echo_adapted(self._live()))
+
+    def powers(self) -> EchoPowers:
+        """Of the block that was processed last."""
+        _lib.nf_echo_last_powers(self._live(), self._powers)
+        return EchoPowers(self._powers.near, self._powers.linear, self._powers.estimate)
 
     def reset(self) -> None:
         """Forget the room: after a change of card or of its latency."""

@@ -5,17 +5,23 @@
 
 The far end is laid on the time line where it leaves the loudspeaker (`Block.dac_sample`), so the canceller's tail
 models the room alone and none of it is spent on the card's output buffer; and when that buffer's length changes after
-an underflow, the learned room stays valid.
+an underflow, the learned room stays valid. What the loudspeaker adds to that, as those on Bluetooth do, is found from
+the sound (`alignment.py`). Whether a voice in the clean audio can be a person's is told by `evidence.py`.
 """
 
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
+from device.audio.alignment import DelayAlignment
+from device.audio.evidence import NearEndEvidence
 from device.card import BLOCK_SAMPLES, Block
-from dsp.echo import EchoCanceller
+from dsp.echo import QUIET_PEAK, EchoCanceller
 from models.protocols import SAMPLE_RATE_HZ, Int16s
+
+Indices = npt.NDArray[np.intp]
 
 #: The far end is put this much earlier than its DAC time: the driver's times may be wrong by so much, and the filter
 #: is causal, it can use a far end that comes too early and not one that comes too late.
@@ -24,6 +30,9 @@ GUARD_SAMPLES = SAMPLE_RATE_HZ * 4 // 1000
 FOLLOW_SAMPLES = SAMPLE_RATE_HZ * 2 // 1000
 #: Output latencies above this are a driver's fantasy.
 MAX_OFFSET_SAMPLES = SAMPLE_RATE_HZ
+#: The loudspeaker counts as silent after so many blocks. Its reverberation is gone sooner, but a voice detector that
+#: has heard it believes in a voice for a quarter of a second more, and what it hears then is the room's noise.
+QUIET_AFTER_BLOCKS = 100
 
 #: After a longer gap in the capture clock the card was away: where it stands now nobody knows.
 FORGET_AFTER_SAMPLES = SAMPLE_RATE_HZ // 4
@@ -33,8 +42,9 @@ class FarEndLine:
     """Far-end samples by the capture time at which they sound, pulled back by the guard."""
 
     def __init__(self) -> None:
-        self._line = np.zeros(2 * MAX_OFFSET_SAMPLES + 2 * BLOCK_SAMPLES, np.int16)  # circular, by capture sample
+        self._line = np.zeros(3 * MAX_OFFSET_SAMPLES + 2 * BLOCK_SAMPLES, np.int16)  # circular, by capture sample
         self._offset = -1
+        self._now = 0
         self._next_sample = 0
         self.moves = 0  #: how often the offset changed after the first block: each is an xrun or a driver's jump
 
@@ -51,12 +61,18 @@ class FarEndLine:
         if abs(offset - self._offset) > FOLLOW_SAMPLES or self._offset < 0:
             self.moves += self._offset >= 0
             self._offset = offset
-        size = len(self._line)
-        ahead = (block.sample + self._offset + np.arange(BLOCK_SAMPLES)) % size
-        now = (block.sample + np.arange(BLOCK_SAMPLES)) % size
-        self._line[ahead] = block.far
-        out: Int16s = self._line[now]
-        self._line[now] = 0  # the place is used again two seconds on
+        self._now = block.sample
+        self._line[self._places(-MAX_OFFSET_SAMPLES)] = 0  # the place is used again two seconds on
+        self._line[self._places(self._offset)] = block.far
+        return self.delayed(0)
+
+    def delayed(self, samples: int) -> Int16s:
+        """(160,): what sounded `samples` before the newest block's microphone, at most a second; negative: after it."""
+        out: Int16s = self._line[self._places(-samples)]
+        return out
+
+    def _places(self, shift: int) -> Indices:
+        out: Indices = (self._now + shift + np.arange(BLOCK_SAMPLES)) % len(self._line)
         return out
 
 
@@ -71,6 +87,11 @@ class FrontEnd:
         self._far = FarEndLine()
         self._next_sample = 0
         self._muted = False
+        self._alignment = DelayAlignment(reach_samples=self._canceller.tail_samples // 4)
+        self._evidence = NearEndEvidence()
+        self._tail_blocks = self._canceller.tail_samples // BLOCK_SAMPLES
+        self._quiet_for = QUIET_AFTER_BLOCKS
+        self._near_end_likely = True
         self.delay_samples: int = self._canceller.delay_samples
 
     def process(self, block: Block) -> Int16s:
@@ -82,21 +103,51 @@ class FrontEnd:
         if block.muted:  # zeros beside a far end would teach the filter a room without an echo: it waits instead
             self._muted = True
             return np.zeros(BLOCK_SAMPLES, np.int16)
+        if self._alignment.feed(far, block.mic):  # the filter learnt nothing of use where the far end lay before
+            self._canceller.reset()
+            self._evidence.reset()
+        if self._alignment.delay_samples:
+            far = self._far.delayed(self._alignment.delay_samples)
         clean = self._canceller.process(block.mic, far)
         if self._muted:  # the canceller lags by a block: this is the one from before the mute
             self._muted = False
-            return np.zeros(BLOCK_SAMPLES, np.int16)
+            clean = np.zeros(BLOCK_SAMPLES, np.int16)
+        sounds = int(np.abs(far).max()) > QUIET_PEAK
+        self._quiet_for = 0 if sounds else min(self._quiet_for + 1, QUIET_AFTER_BLOCKS)
+        self._near_end_likely = self._evidence.feed(
+            self._canceller.powers(),
+            sounding=self._quiet_for < QUIET_AFTER_BLOCKS,
+            adapted=self._canceller.adapted or self._quiet_for > self._tail_blocks,
+        )
         return clean
+
+    @property
+    def near_end_likely(self) -> bool:
+        """False: what is in the clean audio just now may be the loudspeaker's own voice, music or click."""
+        return self._near_end_likely
 
     @property
     def knows_the_room(self) -> bool:
         """False in the first second or two that the loudspeaker ever sounds: a voice heard then may be its own."""
         return self._canceller.adapted
 
+    @property
+    def erle_db(self) -> float:
+        """How far the echo is turned down by the filter alone, in its worse moments; 0 while nothing is known."""
+        return self._evidence.erle_db
+
+    @property
+    def extra_delay_samples(self) -> int:
+        """By how much the loudspeaker is later than the card says, as found from the sound."""
+        return self._alignment.delay_samples
+
     def reset(self) -> None:
         """Forget the room and what was played: after a change of card."""
         self._canceller.reset()
         self._far = FarEndLine()
+        self._alignment.reset()
+        self._evidence.reset()
+        self._quiet_for = QUIET_AFTER_BLOCKS
 
     def close(self) -> None:
         """Free the canceller; safe to call twice."""
@@ -113,6 +164,7 @@ class PassThrough:
     """The microphone as it is, for a card that cancels echo by itself or a headset. No delay."""
 
     delay_samples = 0
+    near_end_likely = True
     knows_the_room = True
 
     def process(self, block: Block) -> Int16s:

@@ -144,7 +144,7 @@ class BargeInSettings(Section):
 
     enabled: bool = Field(default=True, description="stop the answer when the user speaks over it")
     probability: Probability = Field(default=0.6, description="speech probability that counts while the answer sounds")
-    min_speech_ms: int = Field(default=192, ge=0, le=5_000, description="speech over the answer that stops it, in ms")
+    min_speech_ms: int = Field(default=64, ge=0, le=5_000, description="speech over the answer that stops it, in ms")
     resume: bool = Field(default=True, description="go on with the answer when nothing intelligible was said over it")
     resume_within_ms: int = Field(
         default=4_000,

@@ -120,13 +120,16 @@ class Conversation:
         return self._after(out + self._go_on())
 
     def voice(
-        self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False
+        self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
     ) -> list[Output]:
-        """The speech probability of [start, end). `may_be_echo`: while the loudspeaker sounds it proves nothing."""
+        """The speech probability of [start, end). `may_be_echo`: the ear says that it proves nothing.
+
+        `second`: a burst heard again (`second_hearing.py`), which proves nothing while the loudspeaker sounds.
+        """
         if self._muted:
             return []
         playing = self._answer is not None and self._answer.started
-        deaf = playing and (may_be_echo or not self._policy.barge_in)
+        deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
         if self._turn is None and (deaf or not self._policy.open_microphone):
             return []
         out: list[Output] = []

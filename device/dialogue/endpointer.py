@@ -61,7 +61,7 @@ class EndpointPolicy:
     """Thresholds, with units. Defaults as in the configuration."""
 
     onset: OnsetRule = OnsetRule()
-    barge_in: OnsetRule = OnsetRule(probability=0.6, min_speech_ms=192.0)  #: used while the loudspeaker speaks
+    barge_in: OnsetRule = OnsetRule(probability=0.6, min_speech_ms=64.0)  #: used while the loudspeaker speaks
     stop_probability: float = 0.35
     pause_ms: float = 128.0
     end_silence_ms: float = 600.0

@@ -38,8 +38,8 @@ class Ear(Protocol):
     delay_samples: int  #: the clean block belongs to block.sample - delay_samples
 
     @property
-    def knows_the_room(self) -> bool:
-        """False: while the loudspeaker sounds, a voice in the clean audio may be the assistant's own."""
+    def near_end_likely(self) -> bool:
+        """False: a voice in the newest clean audio may be the assistant's own, or what it plays."""
         ...
 
     def process(self, block: Block) -> Int16s: ...
@@ -220,7 +220,7 @@ class Assistant:
                 sample = block.sample - self._ear.delay_samples
                 self._heard = (block.sample + block.mic.size, time.monotonic())
                 self._post(partial(self._heard_block, block, clean, sample))
-                unsure = not self._ear.knows_the_room
+                unsure = not self._ear.near_end_likely
                 for reading in meter.feed(clean, sample):
                     self._post(partial(self._heard_voice, reading, unsure))
         except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
@@ -228,7 +228,7 @@ class Assistant:
 
     def _heard_voice(self, reading: Reading, unsure: bool) -> list[Output]:
         return self._conversation.voice(
-            reading.probability, reading.start_sample, reading.end_sample, may_be_echo=unsure or reading.second
+            reading.probability, reading.start_sample, reading.end_sample, may_be_echo=unsure, second=reading.second
         )
 
     def _heard_block(self, block: Block, clean: Int16s, sample: int) -> list[Output]:

@@ -86,6 +86,12 @@ CDEF = """
     void nf_echo_free(nf_echo *echo);
     void nf_echo_reset(nf_echo *echo);
     int32_t nf_echo_adapted(const nf_echo *echo);
+    typedef struct nf_echo_powers {
+        float near;
+        float linear;
+        float estimate;
+    } nf_echo_powers;
+    void nf_echo_last_powers(const nf_echo *echo, nf_echo_powers *powers);
     void nf_echo_process(nf_echo *echo, const int16_t *near, const int16_t *far, int16_t *clean);
 
     typedef struct nf_resampler nf_resampler;

@@ -34,6 +34,7 @@ struct nf_echo {
     int32_t learnt_for;  /* far-end blocks heard while learning; LEARN_MAX_BLOCKS: adapted */
     float near_power, linear_power, far_power;
     float gain; /* of the last sample */
+    nf_echo_powers powers;
 };
 
 static void set_up(nf_echo *echo)
@@ -95,6 +96,7 @@ void nf_echo_reset(nf_echo *echo)
     echo->learnt_for = 0;
     echo->near_power = echo->linear_power = echo->far_power = 0;
     echo->gain = 1;
+    echo->powers = (nf_echo_powers){0, 0, 0};
 }
 
 int32_t nf_echo_adapted(const nf_echo *echo)
@@ -132,6 +134,25 @@ static void learn(nf_echo *echo, const int16_t *near, const int16_t *far)
         echo->learnt_for = LEARN_MAX_BLOCKS;
 }
 
+static void measure(nf_echo *echo, const int16_t *near)
+{
+    const int32_t n = echo->options.block;
+    float sums[3] = {0, 0, 0};
+    for (int32_t i = 1; i < n; i++) {
+        const float heard = (float)near[i] - near[i - 1];
+        const float left = (float)echo->linear[i] - echo->linear[i - 1];
+        sums[0] += heard * heard;
+        sums[1] += left * left;
+        sums[2] += (heard - left) * (heard - left);
+    }
+    echo->powers = (nf_echo_powers){sums[0] / (n - 1), sums[1] / (n - 1), sums[2] / (n - 1)};
+}
+
+void nf_echo_last_powers(const nf_echo *echo, nf_echo_powers *powers)
+{
+    *powers = echo->powers;
+}
+
 static void ramp(int16_t *block, int32_t n, float from, float to)
 {
     for (int32_t i = 0; i < n; i++)
@@ -144,6 +165,7 @@ void nf_echo_process(nf_echo *echo, const int16_t *near, const int16_t *far, int
     speex_echo_cancellation(echo->filter, near, far, echo->linear);
     memcpy(echo->work, echo->linear, (size_t)n * sizeof(int16_t));
     speex_preprocess_run(echo->suppressor, echo->work);
+    measure(echo, near);
 
     if (!is_quiet(far, n, echo->options.quiet_peak)) {
         echo->quiet_for = 0;

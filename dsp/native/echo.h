@@ -32,4 +32,12 @@ void nf_echo_process(nf_echo *echo, const int16_t *near, const int16_t *far, int
 /* 1 once the filter has adapted (or there is no echo to adapt to), 0 before. */
 int32_t nf_echo_adapted(const nf_echo *echo);
 
+/* Mean squares of the first difference (so that rumble does not count) of the last block that was processed. */
+typedef struct nf_echo_powers {
+    float near;     /* the microphone */
+    float linear;   /* what the filter left of it: the near end and the echo that it cannot model */
+    float estimate; /* what the filter took away: its idea of the echo */
+} nf_echo_powers;
+void nf_echo_last_powers(const nf_echo *echo, nf_echo_powers *powers);
+
 #endif

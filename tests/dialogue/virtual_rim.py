@@ -16,7 +16,7 @@ from device.card import BLOCK_SAMPLES, Span
 from device.dialogue.commands import Command, Decode, Flush, LiveJobs, Output, Play, Reply, Speak
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.events import Event
-from models.protocols import Mark, Message, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Mark, Message, Speech, Transcript
 
 MS = 16  # samples
 FRAME = 512
@@ -132,7 +132,9 @@ class VirtualRim:
             self._next_frame += FRAME
 
     def _voice(self, probability: float, start: int) -> list[Output]:
-        return self.talk.voice(probability, start, start + FRAME, may_be_echo=not self.room_known)
+        # the ear doubts a voice only where something has been played of late
+        sounding = bool(self.sounded) and self.clock - self.sounded[-1][2] < SAMPLE_RATE_HZ
+        return self.talk.voice(probability, start, start + FRAME, may_be_echo=sounding and not self.room_known)
 
     def _play_block(self, sample: int) -> Span:
         if self._flush:
