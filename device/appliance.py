@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Self
 
 from device.audio.frontend import FrontEnd, PassThrough
+from device.audio.playback_gain import with_playback_gain
 from device.card import Card
 from device.config import Settings
+from device.diagnostics.calibration_store import CalibrationStore
 from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
 from device.dialogue.conversation import Conversation, Policy
@@ -40,6 +42,14 @@ def policy_of(settings: Settings) -> Policy:
         open_microphone=turn.listen == "open",
         barge_in=barge_in.enabled,
     )
+
+
+def playback_gain_db(settings: Settings, card_name: str) -> float:
+    """How far what is played on this card is turned down: as configured, else as it was calibrated, else 0 dB."""
+    configured = settings.audio.playback_gain_db
+    if configured == "auto":
+        return CalibrationStore().playback_gain_db(card_name) or 0.0
+    return configured
 
 
 class Appliance:
@@ -71,6 +81,7 @@ class Appliance:
             if echo.enabled
             else PassThrough()
         )
+        card = with_playback_gain(card, playback_gain_db(settings, card.name))
         self._card = card
         self.assistant = Assistant(
             Conversation(policy_of(settings), persona.prompt),

@@ -103,7 +103,7 @@ def deconvolve(played: Int16s, recorded: Int16s, max_delay_samples: int) -> Resp
     whole = np.fft.irfft(y * np.conj(x) / (power + floor), size)
     # what a path of gain 1 gives: less than 1, because not every frequency was played
     unit = float(np.sum(np.fft.irfft(power / (power + floor), size) ** 2))
-    early = np.abs(whole[-max_delay_samples : -_EARLY_GUARD])
+    early = np.abs(whole[-max_delay_samples:-_EARLY_GUARD])
     noise = float(np.median(early)) / 0.6745 if early.size else 0.0
     taps = whole[:max_delay_samples]
     delay = int(np.argmax(np.abs(taps)))
@@ -153,7 +153,9 @@ def suppression_db(before: Int16s, after: Int16s) -> float:
     Below the noise of one quantisation step there is nothing to measure: both count as at least that.
     """
     step = 1 / 12
-    powers = [max(step, float(np.mean(np.square(pcm, dtype=np.float64))) if pcm.size else 0.0) for pcm in (before, after)]
+    powers = [
+        max(step, float(np.mean(np.square(pcm, dtype=np.float64))) if pcm.size else 0.0) for pcm in (before, after)
+    ]
     return float(10 * np.log10(powers[0] / powers[1]))
 
 

@@ -4,8 +4,8 @@
     heard = clock.process(speaker_block)        # (160,) float64, 128 samples late at first, then later and later
 
 At `ppm` above 0 the microphone's clock is the faster one: it counts more samples in the same time, and the echo arrives
-ever later. Below 0 the echo arrives ever earlier; it cannot arrive before it was played, so there the drift ends once it
-has used up the delay.
+ever later. Below 0 the echo arrives ever earlier; it cannot arrive before it was played, so there the drift ends once
+it has used up the delay.
 """
 
 import numpy as np

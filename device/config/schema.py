@@ -62,6 +62,10 @@ class AudioSettings(Section):
     mic_channel: int = Field(
         default=0, ge=0, le=7, description="channel of the input that is the microphone, counted from 0"
     )
+    playback_gain_db: Annotated[float, Field(ge=-40.0, le=0.0)] | Literal["auto"] = Field(
+        default="auto",
+        description="how far what is played is turned down, in dB; \"auto\" = as 'nearfield calibrate' found",
+    )
 
 
 class EchoSettings(Section):

@@ -71,7 +71,10 @@ class Calibration:
     """One measurement on one card."""
 
     def __init__(self, card_name: str, front_end: Canceller, *, sentence: Int16s | None = None) -> None:
-        """`front_end`: new, used for nothing else. `sentence`: (n,) int16 at 16 kHz, played in place of sweep and noise."""
+        """`front_end`: new, used for nothing else. `sentence`: (n,) int16 at 16 kHz, in place of sweep and noise.
+
+        Of a sentence the first 6 s are played. Raises ValueError for a silent one.
+        """
         self._card_name = card_name
         self._front_end = front_end
         self._said = None if sentence is None else _normalised(sentence[: int(_MAX_SAID_S * SAMPLE_RATE_HZ)])

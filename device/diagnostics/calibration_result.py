@@ -27,6 +27,8 @@ ONE_CLOCK_PPM = 10.0
 FAINT_ECHO_DB = -50.0
 #: What a front end that works reaches at least; under it, it will answer itself now and then.
 GOOD_ERLE_DB = 15.0
+#: Measured on the virtual card: from 9 dB (one reflection) or 15 dB (a small room) on the canceller finds no filter.
+LOUD_PATH_DB = 6.0
 _TAIL_MS = 200.0  # of the canceller, as configured by default
 _GUARD_SAMPLES = 64  # the front end copes with a driver whose times are late by so much
 
@@ -107,7 +109,9 @@ class CalibrationResult:
                 )
             ]
         if self.playback_gain_db < 0:
-            text = f"the loudspeaker is loud at the microphone: playback is turned down by {-self.playback_gain_db:.1f} dB"
+            text = (
+                f"the loudspeaker is loud at the microphone: playback is turned down by {-self.playback_gain_db:.1f} dB"
+            )
             return [Advice("mic-near-clipping", text)]
         if self.echo_db < FAINT_ECHO_DB:
             return [Advice("echo-faint", "the loudspeaker is hardly heard: turn it up, if this is no headset")]
@@ -152,9 +156,13 @@ class CalibrationResult:
         # what noise leaves of the echo cannot be judged
         audible = self.played_peak_dbfs is not None and self.played_peak_dbfs > self.noise_floor_dbfs + 40
         if self.erle_db is not None and self.erle_db < GOOD_ERLE_DB and audible:
-            text = (
-                f"only {self.erle_db:.0f} dB of the echo are taken away: the loudspeaker may distort (turn it down), "
-                "or something moved meanwhile (measure again)"
+            # playing softer does not change this ratio; only the knobs of the card and the distance do
+            loud = self.echo_db is not None and self.echo_db > LOUD_PATH_DB
+            text = f"only {self.erle_db:.0f} dB of the echo are taken away: " + (
+                f"it is recorded {self.echo_db:.0f} dB louder than it is played, turn down the volume of the loudspeaker "
+                "or the gain of the microphone themselves"
+                if loud
+                else "the loudspeaker may distort (turn it down), or something moved meanwhile (measure again)"
             )
             found.append(Advice("echo-stays", text))
         return found
