@@ -10,6 +10,7 @@ import typer
 from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, print_text, settings_from
 
 if TYPE_CHECKING:  # --help needs none of these
+    from device.audio.frontend import FrontEnd
     from device.card import Card
     from device.config import Settings
     from device.diagnostics.calibration import Calibration
@@ -95,7 +96,6 @@ def calibrate(
       nearfield calibrate --virtual --echo-db -6 --echo-delay-ms 12 --json
     """
     from device.audio.chatter import without_chatter  # noqa: PLC0415
-    from device.audio.frontend import FrontEnd  # noqa: PLC0415
     from device.diagnostics.calibration import Calibration  # noqa: PLC0415
     from device.diagnostics.calibration_store import CalibrationStore  # noqa: PLC0415
     from device.errors import AudioError, UsageError  # noqa: PLC0415
@@ -106,15 +106,8 @@ def calibrate(
     settings = settings_from(config, overrides)
     card = world.card() if virtual else _sound_card(settings)
     sentence = None if say is None else _spoken(settings, say)
-    echo = settings.echo
     with contextlib.ExitStack() as stack:
-        ear = stack.enter_context(
-            FrontEnd(
-                echo.tail_ms,
-                residual_db=echo.residual_suppression_db,
-                residual_active_db=echo.residual_suppression_active_db,
-            )
-        )
+        ear = stack.enter_context(front_end(settings))
         calibration = Calibration(card.name, ear, sentence=sentence)
         if not virtual:
             stack.enter_context(without_chatter())
@@ -152,6 +145,18 @@ def measure(card: "Card", calibration: "Calibration") -> None:
             sound = calibration.feed(block)
             if sound is not None:
                 card.play(sound)
+
+
+def front_end(settings: "Settings") -> "FrontEnd":
+    """A new one, as the assistant has it."""
+    from device.audio.frontend import FrontEnd  # noqa: PLC0415
+
+    echo = settings.echo
+    return FrontEnd(
+        echo.tail_ms,
+        residual_db=echo.residual_suppression_db,
+        residual_active_db=echo.residual_suppression_active_db,
+    )
 
 
 def _sound_card(settings: "Settings") -> "Card":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # --help needs none of these
 
     from device.card import Card
     from device.config import Settings
-    from device.diagnostics.live_meter import LiveMeter, MeterFrame, MeterSummary
+    from device.diagnostics.live_meter import MeterFrame, MeterSummary
     from models.protocols import Int16s
 
 _FRAMES_PER_S = 10
@@ -86,13 +86,13 @@ def run_meter(
 
     Raises AudioError when the card is lost.
     """
-    from device.audio.frontend import FrontEnd  # noqa: PLC0415
+    from device.cli.calibrate_command import front_end  # noqa: PLC0415
     from device.diagnostics.live_meter import LiveMeter  # noqa: PLC0415
 
     live = LiveMeter()
     probability = _detector(settings)
     blocks = queued = 0
-    with card, FrontEnd(settings.echo.tail_ms) as ear:
+    with card, front_end(settings) as ear:
         while not stop.is_set() and (seconds is None or blocks < seconds * 100):
             # two seconds ahead: the ring holds 60
             while sound is not None and queued < blocks * 160 + 2 * _PIECE_SAMPLES:

@@ -159,8 +159,8 @@ class CalibrationResult:
             # playing softer does not change this ratio; only the knobs of the card and the distance do
             loud = self.echo_db is not None and self.echo_db > LOUD_PATH_DB
             text = f"only {self.erle_db:.0f} dB of the echo are taken away: " + (
-                f"it is recorded {self.echo_db:.0f} dB louder than it is played, turn down the volume of the loudspeaker "
-                "or the gain of the microphone themselves"
+                f"it is recorded {self.echo_db:.0f} dB louder than played, turn down the loudspeaker's own volume "
+                "or the microphone's gain"
                 if loud
                 else "the loudspeaker may distort (turn it down), or something moved meanwhile (measure again)"
             )

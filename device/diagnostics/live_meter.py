@@ -80,7 +80,7 @@ class LiveMeter:
         self._t_s = 0.0
 
     def feed(self, block: Block, clean: Int16s, delay_samples: int, speech: float | None = None) -> None:
-        """`clean`: (160,) int16, `delay_samples` later than `block.mic`. `speech`: newest probability, if there is one."""
+        """`clean`: (160,) int16, `delay_samples` later than `block.mic`. `speech`: newest probability, if any."""
         self._t_s = (block.sample + BLOCK_SAMPLES) / SAMPLE_RATE_HZ
         self._mic_now, self._speaker_now = self._mic.update(block.mic), self._speaker.update(block.far)
         self._mic_peak = max(self._mic_peak, self._mic_now.peak_dbfs)
