@@ -82,6 +82,12 @@ class Response:
         taps[window] = np.where(np.abs(self.taps[window]) > 3 * self.noise, self.taps[window], 0.0)
         return taps
 
+    def peak_of(self, sound: Int16s) -> float:
+        """The largest sample, in int16 units and not clipped, that the microphone records of (n,) int16 played."""
+        size = 1 << (len(sound) + len(self.taps)).bit_length()
+        echo = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(self.clean_taps(), size), size)
+        return float(np.abs(echo).max())
+
 
 def deconvolve(played: Int16s, recorded: Int16s, max_delay_samples: int) -> Response:
     """`played`, `recorded`: (n,) int16 from the same moment on, the sound whole in `played` and its echo in `recorded`.

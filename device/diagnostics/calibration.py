@@ -165,7 +165,7 @@ class Calibration:
             self.done = True
             return None
         voice = voice_like(VOICE_S) if self._said is None else self._said
-        self._mic_peak = float(np.abs(np.convolve(voice.astype(np.float64), self._response.clean_taps())).max())
+        self._mic_peak = self._response.peak_of(voice)
         self._gain_db = self._playback_gain_db()
         sound = self._play(_scaled(voice, self._gain_db))
         self._voice = self._take
