@@ -108,7 +108,7 @@ def calibrate(
     sentence = None if say is None else _spoken(settings, say)
     with contextlib.ExitStack() as stack:
         ear = stack.enter_context(front_end(settings))
-        calibration = Calibration(card.name, ear, sentence=sentence)
+        calibration = Calibration(card.name, ear, sentence=sentence, tail_ms=settings.echo.tail_ms)
         if not virtual:
             stack.enter_context(without_chatter())
         if not as_json:

@@ -70,12 +70,15 @@ class _Take:
 class Calibration:
     """One measurement on one card."""
 
-    def __init__(self, card_name: str, front_end: Canceller, *, sentence: Int16s | None = None) -> None:
+    def __init__(
+        self, card_name: str, front_end: Canceller, *, sentence: Int16s | None = None, tail_ms: float = 200.0
+    ) -> None:
         """`front_end`: new, used for nothing else. `sentence`: (n,) int16 at 16 kHz, in place of sweep and noise.
 
-        Of a sentence the first 6 s are played. Raises ValueError for a silent one.
+        `tail_ms` of that front end: for the advice. Of a sentence the first 6 s are played; ValueError for a silent one.
         """
         self._card_name = card_name
+        self._tail_ms = tail_ms
         self._front_end = front_end
         self._said = None if sentence is None else _normalised(sentence[: int(_MAX_SAID_S * SAMPLE_RATE_HZ)])
         self._mic: list[Int16s] = []
@@ -215,6 +218,7 @@ class Calibration:
             drift_ppm=self._drift_ppm(),
             erle_db=self._erle_db(),
             lost_samples=self._lost,
+            tail_ms=self._tail_ms,
         )
 
     def _silence(self) -> Int16s:

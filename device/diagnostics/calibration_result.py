@@ -29,7 +29,6 @@ FAINT_ECHO_DB = -50.0
 GOOD_ERLE_DB = 15.0
 #: Measured on the virtual card: from 9 dB (one reflection) or 15 dB (a small room) on the canceller finds no filter.
 LOUD_PATH_DB = 6.0
-_TAIL_MS = 200.0  # of the canceller, as configured by default
 _GUARD_SAMPLES = 64  # the front end copes with a driver whose times are late by so much
 
 
@@ -58,6 +57,7 @@ class CalibrationResult:
     drift_ppm: float | None
     erle_db: float | None
     lost_samples: int
+    tail_ms: float = 200.0  #: of the canceller, as configured: the longest echo that it can follow
 
     @property
     def heard(self) -> bool:
@@ -131,7 +131,7 @@ class CalibrationResult:
             found.append(Advice("two-clocks", text))
         if self.echo_delay_samples is not None:
             delay_ms = self.echo_delay_samples * 1000 / SAMPLE_RATE_HZ
-            if delay_ms > _TAIL_MS / 2:
+            if delay_ms > self.tail_ms / 2:  # the room goes on after the direct sound
                 text = (
                     f"the echo comes {delay_ms:.0f} ms after the driver says it sounds (Bluetooth?): use a loudspeaker "
                     f"on a wire, or set echo.tail_ms to {min(500, round(delay_ms + 150))}"
