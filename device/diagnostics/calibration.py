@@ -75,7 +75,8 @@ class Calibration:
     ) -> None:
         """`front_end`: new, used for nothing else. `sentence`: (n,) int16 at 16 kHz, in place of sweep and noise.
 
-        `tail_ms` of that front end: for the advice. Of a sentence the first 6 s are played; ValueError for a silent one.
+        `tail_ms` of that front end: for the advice. Of a sentence the first 6 s are played. Raises
+        ValueError for a silent one.
         """
         self._card_name = card_name
         self._tail_ms = tail_ms
