@@ -31,7 +31,7 @@ def test_the_virtual_card_is_measured_as_it_is(nearfield: Command, tmp_path: Pat
     assert 7 * rate < len(recording) < 9 * rate
 
 
-def test_a_calibration_is_kept_and_applied(nearfield: Command, environment: dict[str, str]) -> None:
+def test_a_calibration_is_kept_where_it_says(nearfield: Command, environment: dict[str, str]) -> None:
     done = nearfield("calibrate", "--virtual", "--echo-db", "6", "--store")
     assert done.status == 0, done.err
     assert "microphone clips" in done.out
