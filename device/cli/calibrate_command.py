@@ -112,7 +112,7 @@ def calibrate(
         if not virtual:
             stack.enter_context(without_chatter())
         if not as_json:
-            print_text(f"Measuring {card.name}: please be quiet for 8 s.")
+            print_text(f"Measuring {card.name}: please be quiet for some 8 s.")
         try:
             measure(card, calibration)
         finally:  # also what was heard until the card went, or Ctrl-C

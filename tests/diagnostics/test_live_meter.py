@@ -1,14 +1,21 @@
 """What the meter shows of blocks that are known, and how."""
 
 import io
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from device.audio.rooms import synthetic_room
+from device.audio.virtual import VirtualCard
 from device.card import Block, CardStats, Span
-from device.cli.meter_command import bars, frame_line, summary_line
-from device.diagnostics.live_meter import LiveMeter
+from device.cli.meter_command import bars, frame_line, run_meter, summary_line
+from device.config import Settings
+from device.config.schema import ModelsSettings
+from device.diagnostics.live_meter import LiveMeter, MeterFrame
+from dsp.measurement import voice_like
 
 STATS = CardStats(blocks=100, capture_lost_samples=480, capture_overflows=2, playback_underflows=3, starved_samples=0)
 
@@ -69,3 +76,23 @@ def test_it_fits_in_80_columns(mic: int) -> None:
     assert "dBFS" in lines[1]
     assert len(frame_line(frame)) <= 80
     assert "xruns" in summary_line(meter.summary(STATS))
+
+
+def test_a_run_on_a_card_shows_ten_frames_a_second_and_measures_the_echo(tmp_path: Path) -> None:
+    settings = Settings(models=ModelsSettings(dir=tmp_path))  # no detector there
+    card = VirtualCard(impulse_response=synthetic_room(-10), speed=8)
+    frames: list[MeterFrame] = []
+    summary = run_meter(card, settings, frames.append, sound=voice_like(1.3), seconds=5, stop=threading.Event())
+    assert [round(frame.t_s, 1) for frame in frames] == [round(n / 10, 1) for n in range(1, 51)]
+    assert frames[-1].erle_db is not None
+    assert frames[-1].erle_db > 20
+    assert frames[-1].speech is None
+    assert summary.seconds == 5
+    assert summary.speaker_peak_dbfs == pytest.approx(0, abs=0.1)
+
+
+def test_a_run_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    stop = threading.Event()
+    settings = Settings(models=ModelsSettings(dir=tmp_path))
+    summary = run_meter(VirtualCard(speed=8), settings, lambda _frame: stop.set(), stop=stop)
+    assert summary.seconds == pytest.approx(0.1)
