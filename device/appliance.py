@@ -13,8 +13,10 @@ from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
 from device.audio.mic_health import Cured, MicHealth
+from device.audio.playback_gain import with_playback_gain
 from device.card import Block, Card
 from device.config import Settings
+from device.diagnostics.calibration_store import CalibrationStore
 from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
 from device.dialogue.conversation import Conversation, Policy
@@ -46,6 +48,14 @@ def policy_of(settings: Settings) -> Policy:
         barge_in=barge_in.enabled,
         resume=ResumePolicy(barge_in.resume, barge_in.resume_within_ms, backchannels=barge_in.backchannels),
     )
+
+
+def playback_gain_db(settings: Settings, card_name: str) -> float:
+    """How far what is played on this card is turned down: as configured, else as it was calibrated, else 0 dB."""
+    configured = settings.audio.playback_gain_db
+    if configured == "auto":
+        return CalibrationStore().playback_gain_db(card_name) or 0.0
+    return configured
 
 
 class Appliance:
@@ -85,6 +95,8 @@ class Appliance:
             if echo.enabled
             else PassThrough()
         )
+        kept = card if isinstance(card, KeptCard) else None
+        card = with_playback_gain(card, playback_gain_db(settings, card.name))
         self._card = card
         self._earcon_level_db = settings.earcons.level_db
         self._mic_health = MicHealth()
@@ -96,13 +108,13 @@ class Appliance:
             on_event=self._publish,
             on_block=on_block,
             # a virtual card may well be perfectly silent
-            on_mic=self._check_mic if isinstance(card, KeptCard) else lambda _block: None,
+            on_mic=self._check_mic if kept is not None else lambda _block: None,
             greeting="" if broken else persona.greeting,
             earcons=earcons(settings.earcons.level_db) if with_earcons and settings.earcons.enabled else None,
         )
         self._say_back = broken is not None  # it was interrupted by more than a person: say that it is here again
-        if isinstance(card, KeptCard):
-            card.watch(self._on_lost, self._on_back)
+        if kept is not None:
+            kept.watch(self._on_lost, self._on_back)
 
     def _publish(self, event: Event) -> None:
         self._scribe.on_event(event)

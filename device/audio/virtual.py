@@ -27,12 +27,13 @@ from typing import Self
 
 import numpy as np
 
+from device.audio.drifting_echo import HALF_WIDTH, ClockDrift
 from device.audio.duplex import Duplex
 from device.audio.near_end import NearEnd
 from device.audio.recording import MemoryRecorder, Recorder
 from device.audio.rooms import BlockConvolver
 from device.card import BLOCK_MS, BLOCK_SAMPLES, Block, CardStats, Span
-from device.errors import AudioError
+from device.errors import AudioError, UsageError
 from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s
 
 _log = logging.getLogger(__name__)
@@ -48,17 +49,23 @@ class VirtualCard:
         noise: Floats | None = None,
         recorder: Recorder | None = None,
         speed: float = 1.0,
+        drift_ppm: float = 0.0,
     ) -> None:
         """`impulse_response`: (n,) float32 from loudspeaker to microphone (`device.audio.rooms`); None: no echo.
         `noise`: (n,) float32 in int16 units, repeated (`device.audio.near_end.scaled_noise`).
         `recorder`: both sides go there; None: 20 minutes in memory. The card closes it.
         `speed`: how many times real time the clock runs; for tests of what is fast itself.
+        `drift_ppm`: how much faster the microphone's clock runs than the loudspeaker's (`device.audio.drift`).
+        Raises UsageError for a drift beyond 1000 ppm, or of an echo that is less than 1 ms late.
         """
         if not speed > 0:
             raise ValueError(f"a clock cannot run at {speed} times real time")
         self.name = "virtual card"
         self.rate_hz = SAMPLE_RATE_HZ
         self._near_end = NearEnd(noise)
+        self._drift: ClockDrift | None = None
+        if impulse_response is not None and drift_ppm != 0.0:
+            impulse_response, self._drift = _drifting(impulse_response, drift_ppm)
         self._room = None if impulse_response is None else BlockConvolver(impulse_response, BLOCK_SAMPLES)
         self._recorder: Recorder = recorder if recorder is not None else MemoryRecorder()
         self._period_s = BLOCK_MS / 1000 / speed
@@ -206,7 +213,18 @@ class VirtualCard:
         """10 ms of the world: what the microphone heard goes in, what will sound next comes out."""
         heard = self._near_end.take()
         if self._room is not None:
-            heard += self._room.process(self._speaker)
+            heard += self._room.process(self._speaker if self._drift is None else self._drift.process(self._speaker))
         mic = np.clip(np.rint(heard), -32768, 32767).astype(np.int16)
         self._recorder.write(mic, self._speaker)
         self._speaker = self._duplex.tick(mic, BLOCK_SAMPLES)
+
+
+def _drifting(impulse_response: Floats, ppm: float) -> tuple[Floats, ClockDrift]:
+    """The response without the silence it begins with, and the drift, which takes over that delay."""
+    sounding = np.flatnonzero(impulse_response)
+    delay = int(sounding[0]) if len(sounding) else HALF_WIDTH
+    try:
+        drift = ClockDrift(ppm, delay)
+    except ValueError as error:
+        raise UsageError(str(error), hint="take another drift, or an echo that comes later") from error
+    return impulse_response[delay:] if len(sounding) else impulse_response, drift

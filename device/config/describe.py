@@ -9,7 +9,7 @@ import types
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel
@@ -37,7 +37,12 @@ def allowed(field: FieldInfo) -> str:
     if get_origin(annotation) in (Union, types.UnionType):
         members = [member for member in get_args(annotation) if member is not type(None)]
         none = ', or "none"' if len(members) < len(get_args(annotation)) else ""
+        # a number or a word: the word comes last
+        none += "".join(f', or "{word}"' for member in members[1:] for word in get_args(member))
         annotation = members[0]
+    if get_origin(annotation) is Annotated:  # a member of a union has bounds of its own
+        annotation, *bounds = get_args(annotation)
+        field = FieldInfo.from_annotation(Annotated[annotation, *bounds])
     if get_origin(annotation) is Literal:
         return " or ".join(f'"{value}"' for value in get_args(annotation)) + none
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"}

@@ -161,7 +161,7 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
             f"{origins.get(key, DEFAULT)}: {key} = {_shown(detail['input'])} is not allowed{why}; "
             f"allowed: {allowed(keys_of(Settings)[key])}"
         )
-    return problems
+    return list(dict.fromkeys(problems))  # a key that may be of two types is refused twice
 
 
 def _shown(value: object) -> str:

@@ -75,6 +75,10 @@ class AudioSettings(Section):
     wait_for_card_s: int = Field(
         default=0, ge=0, le=86_400, description="wait so long for a card that is absent or busy at the start, in s"
     )
+    playback_gain_db: Annotated[float, Field(ge=-40.0, le=0.0)] | Literal["auto"] = Field(
+        default="auto",
+        description="how far what is played is turned down, in dB; \"auto\" = as 'nearfield calibrate' found",
+    )
 
 
 class EchoSettings(Section):

@@ -1,0 +1,1 @@
+"""What whoever keeps an appliance running can ask it: measuring, levels, advice."""
