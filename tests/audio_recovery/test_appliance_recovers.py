@@ -9,7 +9,7 @@ import pytest
 from card_world import World
 
 from device.appliance import Appliance
-from device.audio.earcons import card_back
+from device.audio.earcons import earcon
 from device.config import load_settings
 from device.dialogue import events as ev
 from device.dialogue.loop import Models
@@ -107,7 +107,7 @@ def test_the_trace_says_it_and_the_user_hears_it(tmp_path: Path) -> None:
     assert back.lost_ms == pytest.approx(2000, abs=400)
     assert back.sample - lost.sample == pytest.approx(back.lost_ms * 16, abs=640)
     assert len(stage.played) == 1
-    assert np.array_equal(stage.played[0], card_back())
+    assert np.array_equal(stage.played[0], earcon("card back"))
     assert stage.ends.said == ["Good evening."]
 
 
@@ -136,7 +136,7 @@ def test_a_card_that_hangs_ends_it_as_failed_and_the_next_one_goes_on(tmp_path: 
     for stage in (first, second):
         assert [m.text for m in stage.ends.told[0]] == ["Be brief.", "My name is Ada.", "Hello"]
         assert stage.ends.said == [], "it does not greet somebody whom it was talking with"
-        assert np.array_equal(stage.played[0], card_back())
+        assert np.array_equal(stage.played[0], earcon("card back"))
     third = Stage(tmp_path, resume=True)
     third.run(until=ev.StateChange)
     assert [m.text for m in third.ends.told[0]] == ["Be brief."], "the second one ended in order"

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from device.audio.earcons import card_back
+from device.audio.earcons import earcon
 from models.protocols import Int16s
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,7 +166,7 @@ def session(rig: Path, vcard: ModuleType, environment: dict[str, str], tmp_path:
 
 def earcons_in(played: Int16s) -> int:
     """How often the signal "back again" is in it, to the sample as it was made."""
-    signal_ = card_back().astype(float)
+    signal_ = earcon("card back").astype(float)
     size = 1 << int(np.ceil(np.log2(played.size + signal_.size)))
     spectrum = np.fft.rfft(played.astype(float), size) * np.conj(np.fft.rfft(signal_, size))
     match = np.fft.irfft(spectrum)[: played.size] / (signal_**2).sum()
