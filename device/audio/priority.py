@@ -5,7 +5,7 @@
 
 Linux runs a SCHED_FIFO thread before all others. It may be given by root, by CAP_SYS_NICE, or under a limit on
 real-time priority: `LimitRTPRIO=` in a systemd unit, "@audio - rtprio 95" in /etc/security/limits.conf. Without it
-everything works; a machine under load is late a little more often.
+everything works until more threads want to run than there are cores: then sound can be lost (docs/audio.md).
 """
 
 import logging
