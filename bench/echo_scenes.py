@@ -169,6 +169,8 @@ class Scene:
 
     def _gain(self, limit: float) -> float:
         size = 1 << (self.far.size + self.taps.size).bit_length()
+        if not self.far.any():
+            return 0.0
         sound = np.clip(self.far, -limit, limit).astype(np.float64)
         echo = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(self.taps, size), size)[: self.far.size]
         blocks = np.sqrt(np.mean(echo[: echo.size // 160 * 160].reshape(-1, 160) ** 2, axis=1))
