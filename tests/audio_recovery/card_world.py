@@ -29,12 +29,21 @@ class FakeCard:
         self._queued = 0
         self._played = 0
         self._last_s = 0.0
+        self.muted = False
+        self.volume = 1.0
+
+    def mute(self, muted: bool) -> None:
+        self.muted = muted
+
+    def set_volume(self, factor: float) -> None:
+        self.volume = factor
 
     def start(self) -> None:
         if not self.world.present:
             raise NoCardError("it is gone")
         if self.world.busy:
             raise AudioError("it is busy")
+        self.began_with = (self.muted, self.volume)
         self.running = True
         self._last_s = self.world.now_s
 

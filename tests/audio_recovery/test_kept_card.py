@@ -63,6 +63,21 @@ def test_an_unplugged_card_comes_back_with_the_time_that_passed(away_s: float) -
     assert world.made[0].stopped, "the dead card was closed before"
 
 
+def test_what_was_muted_and_turned_down_is_so_before_the_new_card_runs() -> None:
+    world = World()
+    card = world.kept()
+    card.mute(True)
+    card.start()
+    blocks(card, 10)
+    world.unplug()
+    world.later(1.0, "plug")
+    assert card.read(0.9) is None
+    card.set_volume(0.5)  # while it is away
+    blocks(card, 1)
+    assert [made.began_with for made in (world.made[0], world.made[-1])] == [(True, 1.0), (True, 0.5)]
+    assert card.muted
+
+
 def test_positions_go_on_and_what_is_played_meanwhile_is_dropped() -> None:
     world = World()
     card = world.kept()

@@ -96,7 +96,7 @@ def test_a_backchannel_that_goes_on_is_a_turn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "at_ms"), [("Shall I go on? Incidentally, it lies on the Seine.", 4200), (ANSWER, 7600)]
+    ("answer", "at_ms"), [("Shall I go on? Incidentally, it lies on the Seine.", 4200), (ANSWER, 7730)]
 )
 def test_yeah_to_a_question_or_to_all_of_it_is_an_answer(answer: str, at_ms: int) -> None:
     rim = VirtualRim(answers=[answer, "Fine."])
@@ -208,7 +208,7 @@ def test_closing_while_it_is_not_known_keeps_what_was_heard() -> None:
 
 
 def test_the_rest_begins_without_a_click() -> None:
-    rim = interrupted_by(lambda rim: rim.noise(5000, 5400))
+    rim = interrupted_by(lambda rim: rim.noise(5130, 5530))
     after = rim.of(ev.Resumed)[0].sample
     play = next(c for t, c in rim.commands if isinstance(c, Play) and t >= after)
     assert play.speech.pcm[0] == 0
