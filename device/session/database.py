@@ -11,6 +11,7 @@ writer's own thread.
 """
 
 import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,13 +78,27 @@ def prepare(path: Path) -> Path | None:
     try:
         connection = connect(path)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             migrate(connection)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise session_error(path, "written", error) from error
     return set_aside
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for a lock by itself while it changes the journal's mode: two at once, and one fails."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline_s:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _looks_damaged(path: Path) -> bool:
