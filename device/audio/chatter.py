@@ -38,9 +38,8 @@ def without_chatter() -> Iterator[None]:
         return
     inlet, outlet = os.pipe()
     before = sys.stderr
-    direct = io.TextIOWrapper(
-        os.fdopen(os.dup(outside), "wb", buffering=0), "utf-8", "backslashreplace", write_through=True
-    )
+    # a line is one write: in two, what the filter passes on could come in between
+    direct = io.TextIOWrapper(os.fdopen(os.dup(outside), "wb"), "utf-8", "backslashreplace", line_buffering=True)
     if _is_descriptor_2(before):  # a test or a caller may have put something else there
         before.flush()
         sys.stderr = direct
