@@ -1,8 +1,9 @@
-"""How long `nearfield run` is deaf after its sound card was unplugged: the whole program on the virtual ALSA card.
+"""How long `nearfield run` is deaf after its sound card was unplugged: the whole program on a virtual ALSA card.
 
-    python bench/recovery.py [--card ../shared/rig] [--tries 3] [--away-s 0.3] [--json]
+    python bench/recovery.py [--tries 3] [--away-s 0.3] [--json]
 
-Every loss is staged on a running program with its real models, in the ways in which drivers lose cards:
+The card is that of tests/virtual_card (gcc, libasound2-dev). Every loss is staged on a running program with its real
+models, in the ways in which drivers lose cards:
 
     disconnected   the stream says "no such device" at once
     frozen         it says nothing, no sample comes any more; then it goes on
@@ -15,39 +16,41 @@ the capture stream that brought the next block was started, on the card's own cl
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from virtual_card.alsa_card import Loss
+from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
+
 ROOT = Path(__file__).resolve().parent.parent
-MODES = {"disconnected": 0, "frozen": None, "xrun": 2, "stuck": 1}
+MODES = {
+    "disconnected": Loss.DISCONNECTED,
+    "frozen": None,
+    "xrun": Loss.XRUN_THEN_DISCONNECTED,
+    "stuck": Loss.STUCK_IN_XRUN,
+}
 WAIT_S = 60.0
 RESTART = 75
+CANNOT_RUN = 2
 
 
 class Bench:
     """The virtual card and the program on it."""
 
-    def __init__(self, source: Path, scratch: Path) -> None:
-        rig = scratch / "card"
-        shutil.copytree(source, rig)
-        for path in [rig, *rig.rglob("*")]:
-            path.chmod(0o755)
-        self.shm = f"/dev/shm/nearfield_recovery_{os.getpid()}"
-        env = {**os.environ, "VCARD_SHM": self.shm, "XDG_STATE_HOME": str(scratch)}
-        told = subprocess.run([str(rig / "setup.sh")], env=env, capture_output=True, text=True, check=True).stdout
-        self.env = env | dict(word.split("=", 1) for word in told.split(";")[0].split()[1:])
-        self.card = _module(rig / "vcard" / "vcard.py").VCard(self.shm, 16_000, 600)
+    def __init__(self, alsa: AlsaStage, scratch: Path) -> None:
+        self.env = {**os.environ, **alsa.environment, "XDG_STATE_HOME": str(scratch)}
+        self.card = alsa.add("vcard", rate_hz=16_000, seconds=600)
         self.scratch = scratch
         self.runs = 0
         self.program: subprocess.Popen[bytes] | None = None
@@ -76,15 +79,16 @@ class Bench:
 
     def started_ns(self) -> int:
         """When the newest capture stream was started."""
-        return max(int(e[3]) for e in self.card.events() if e[0] == "start" and e[1] == "cap")
+        return max(event.monotonic_ns for event in self.card.events("start") if event.capture)
 
     def stage(self, mode: str, away_s: float, count: int) -> dict[str, Any]:
         """Lose the card for `away_s` seconds; `count`: the how many-th loss of this process."""
         begun_ns = time.monotonic_ns()
-        if mode == "frozen":
+        loss = MODES[mode]
+        if loss is None:
             self.card.freeze()
         else:
-            self.card.unplug(MODES[mode])
+            self.card.unplug(loss)
         plugged_ns: list[int] = []
 
         def plug() -> None:
@@ -125,36 +129,23 @@ class Bench:
         if self.program is not None and self.program.poll() is None:
             self.program.terminate()
             self.program.wait(WAIT_S)
-        for left in Path("/dev/shm").glob(Path(self.shm).name + "*"):
-            left.unlink()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--card", type=Path, default=ROOT.parent / "shared" / "rig", help="folder of the virtual card")
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--away-s", type=float, help="from unplugging to plugging in (default: 0.3 to 3, at random)")
     parser.add_argument("--mode", choices=MODES, action="append")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    chance = random.Random(1)
-    results = []
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(args.card, Path(scratch))
         try:
-            bench.start()
-            bench.wait_for("state")
-            losses = 0
-            for mode in args.mode or MODES:
-                for _ in range(args.tries):
-                    time.sleep(1.0)
-                    losses += mode != "stuck"
-                    away_s = args.away_s if args.away_s is not None else chance.uniform(0.3, 3.0)
-                    results.append(bench.stage(mode, away_s, losses))
-                    if mode == "stuck":
-                        losses = 0
-        finally:
-            bench.end()
+            plugin = build_plugin(Path(scratch))
+        except CannotBuildError as error:
+            print(error, file=sys.stderr)
+            return CANNOT_RUN
+        with AlsaStage(plugin) as alsa:
+            results = measure(Bench(alsa, Path(scratch)), args.mode or MODES, args.tries, args.away_s)
     if args.json:
         print(json.dumps(results))
         return 0
@@ -167,18 +158,29 @@ def main() -> int:
     return 0
 
 
+def measure(bench: Bench, modes: Iterable[str], tries: int, away_s: float | None) -> list[dict[str, Any]]:
+    """Lose the card so many times in each of the modes, for a random time when `away_s` is None."""
+    chance = random.Random(1)
+    results = []
+    try:
+        bench.start()
+        bench.wait_for("state")
+        losses = 0
+        for mode in modes:
+            for _ in range(tries):
+                time.sleep(1.0)
+                losses += mode != "stuck"
+                results.append(bench.stage(mode, away_s if away_s is not None else chance.uniform(0.3, 3.0), losses))
+                if mode == "stuck":
+                    losses = 0
+    finally:
+        bench.end()
+    return results
+
+
 def _range(values: Iterable[float]) -> str:
     low, high = min(kept := list(values)), max(kept)
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("vcard", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":
