@@ -19,6 +19,9 @@ from dsp.echo import EchoPowers
 
 #: A block speaks for a near end by its dB above the expected leftover, less so many,
 DRIFT_DB = 6.0
+#: and by so many more at first, less and less over the seconds in which the leak is learnt;
+EARLY_DRIFT_DB = 6.0
+EARLY_BLOCKS = 800
 #: within these bounds;
 STEP_DB = 10.0
 #: the sum, never below 0 (a CUSUM test, Page 1954), is evidence above this
@@ -85,7 +88,7 @@ class NearEndEvidence:
             return True
         noise = self._noise * _NOISE_MARGIN
         expected = self._echo * 10 ** (self.leak_db / 10) + noise
-        over_db = 10 * math.log10(max(self._left, _TINY) / expected) - DRIFT_DB
+        over_db = 10 * math.log10(max(self._left, _TINY) / expected) - self._drift_db()
         if adapted:
             self._sum_db = min(max(self._sum_db + min(max(over_db, -STEP_DB), STEP_DB), 0.0), MOST_DB)
         else:
@@ -94,6 +97,9 @@ class NearEndEvidence:
         if self._echo > noise:
             self._learn()
         return self._held > 0
+
+    def _drift_db(self) -> float:
+        return DRIFT_DB + EARLY_DRIFT_DB * max(0.0, 1.0 - self._learnt_blocks / EARLY_BLOCKS)
 
     def _follow_noise(self) -> None:
         self._least = min(self._least, self._left)
