@@ -139,22 +139,18 @@ def choose_pair(
     microphone = None if auto[0] or wanted[0].lower() == NONE else choose_input(wanted[0], devices)
     loudspeaker = None if auto[1] or wanted[1].lower() == NONE else choose_output(wanted[1], devices)
     if auto[0]:
-        beside = [d for d in devices if d.input_channels > 0 and _one_card(d, loudspeaker)]
+        beside = [d for d in devices if d.input_channels > 0 and same_clock(d, loudspeaker)]
         microphone = beside[0] if beside else _any(devices, inputs=True)
     if auto[1]:
-        beside = [d for d in devices if d.output_channels > 0 and _one_card(d, microphone)]
+        beside = [d for d in devices if d.output_channels > 0 and same_clock(d, microphone)]
         loudspeaker = beside[0] if beside else _any(devices, inputs=False)
     if microphone is None and loudspeaker is None:
         choose_input("auto", [])  # raises
     return microphone, loudspeaker
 
 
-def same_clock(microphone: DeviceInfo, loudspeaker: DeviceInfo) -> bool:
+def same_clock(device: DeviceInfo, other: DeviceInfo | None) -> bool:
     """True when both are one device, or devices of one ALSA card."""
-    return microphone.index == loudspeaker.index or _one_card(microphone, loudspeaker)
-
-
-def _one_card(device: DeviceInfo, other: DeviceInfo | None) -> bool:
     if other is None:
         return False
     return device.index == other.index or (device.card is not None and device.card == other.card)

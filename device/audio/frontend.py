@@ -117,7 +117,7 @@ class FrontEnd:
         self._near_end_likely = self._evidence.feed(
             self._canceller.powers(),
             sounding=self._quiet_for < QUIET_AFTER_BLOCKS,
-            adapted=self._canceller.adapted or self._quiet_for > self._tail_blocks,
+            adapted=self.knows_the_room or self._quiet_for > self._tail_blocks,
         )
         return clean
 
@@ -165,7 +165,6 @@ class PassThrough:
 
     delay_samples = 0
     near_end_likely = True
-    knows_the_room = True
 
     def process(self, block: Block) -> Int16s:
         """`block.mic`."""

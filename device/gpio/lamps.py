@@ -59,7 +59,29 @@ class PinLamp:
         self._gpio.cleanup(self.pin)
 
 
-class Apa102Ring:
+class _Ring:
+    """All LEDs of a strip in one colour. The library's `_strip` is opened by the kind of ring."""
+
+    _strip: Any
+
+    def __init__(self, leds: int, brightness_percent: int) -> None:
+        self._leds, self._scale = leds, brightness_percent / 100
+        self._shown: tuple[int, int, int] | None = None
+
+    def show(self, plan: LightPlan, t_ms: float) -> None:
+        colour = _scaled(plan, t_ms, self._scale)
+        if colour == self._shown:
+            return
+        for led in range(self._leds):
+            self._paint(led, *colour)
+        self._strip.show()
+        self._shown = colour
+
+    def _paint(self, led: int, red: int, green: int, blue: int) -> None:
+        raise NotImplementedError
+
+
+class Apa102Ring(_Ring):
     """APA102 (or SK9822) LEDs on the SPI bus: ReSpeaker boards and others. Through `apa102-pi`."""
 
     def __init__(self, leds: int, brightness_percent: int) -> None:
@@ -76,24 +98,17 @@ class Apa102Ring:
                 f"the apa102 ring does not work: {one_line(error)}",
                 hint="switch SPI on ('sudo raspi-config nonint do_spi 0'), or set gpio.ring to \"none\"",
             ) from error
-        self._leds, self._scale = leds, brightness_percent / 100
-        self._shown: Any = None
+        super().__init__(leds, brightness_percent)
 
-    def show(self, plan: LightPlan, t_ms: float) -> None:
-        red, green, blue = colour = _scaled(plan, t_ms, self._scale)
-        if colour == self._shown:
-            return
-        for led in range(self._leds):
-            self._strip.set_pixel(led, red, green, blue)
-        self._strip.show()
-        self._shown = colour
+    def _paint(self, led: int, red: int, green: int, blue: int) -> None:
+        self._strip.set_pixel(led, red, green, blue)
 
     def close(self) -> None:
         self._strip.clear_strip()
         self._strip.cleanup()
 
 
-class Ws2812Ring:
+class Ws2812Ring(_Ring):
     """WS2812 (NeoPixel) LEDs on a pin with PWM, PCM or SPI behind it. Through `rpi-ws281x`."""
 
     def __init__(self, leds: int, pin: int, brightness_percent: int) -> None:
@@ -111,17 +126,10 @@ class Ws2812Ring:
                 hint="it needs root on the pins 12, 18 and 21 (on pin 10, SPI, it does not) and a board up to the "
                 'Pi 4; or set gpio.ring to "none"',
             ) from error
-        self._leds, self._scale = leds, brightness_percent / 100
-        self._shown: Any = None
+        super().__init__(leds, brightness_percent)
 
-    def show(self, plan: LightPlan, t_ms: float) -> None:
-        red, green, blue = colour = _scaled(plan, t_ms, self._scale)
-        if colour == self._shown:
-            return
-        for led in range(self._leds):
-            self._strip.setPixelColor(led, red << 16 | green << 8 | blue)
-        self._strip.show()
-        self._shown = colour
+    def _paint(self, led: int, red: int, green: int, blue: int) -> None:
+        self._strip.setPixelColor(led, red << 16 | green << 8 | blue)
 
     def close(self) -> None:
         for led in range(self._leds):
