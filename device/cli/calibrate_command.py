@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, print_text, settings_from
+from device.cli.options import (
+    ConfigOption,
+    EchoDbOption,
+    EchoDelayOption,
+    EchoIrOption,
+    JsonOption,
+    SetOption,
+    print_json,
+    print_text,
+    settings_from,
+)
 
 if TYPE_CHECKING:  # --help needs none of these
     from device.audio.frontend import FrontEnd
@@ -64,15 +74,9 @@ def calibrate(
     virtual: Annotated[
         bool, typer.Option("--virtual", help="On the virtual card, in the room that these say:")
     ] = False,
-    echo_db: Annotated[
-        float | None, typer.Option("--echo-db", metavar="DB", help="The microphone hears the loudspeaker at this gain.")
-    ] = None,
-    echo_delay_ms: Annotated[
-        float | None, typer.Option("--echo-delay-ms", metavar="MS", help="... after this delay (8 ms if not given).")
-    ] = None,
-    echo_ir: Annotated[
-        Path | None, typer.Option("--echo-ir", metavar="IR.wav", help="... through this room impulse response.")
-    ] = None,
+    echo_db: EchoDbOption = None,
+    echo_delay_ms: EchoDelayOption = None,
+    echo_ir: EchoIrOption = None,
     noise: Annotated[
         Path | None, typer.Option("--noise", metavar="N.wav", help="Noise at the microphone, as loud as it is.")
     ] = None,

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from device.cli.numbers_option import CommandWithTimes
-from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, print_text, settings_from
+from device.cli.options import (
+    ConfigOption,
+    EchoDbOption,
+    EchoDelayOption,
+    EchoIrOption,
+    JsonOption,
+    SetOption,
+    print_json,
+    print_text,
+    settings_from,
+)
 
 if TYPE_CHECKING:  # these take a while to import, and --help does not need them
     from device.audio.virtual import VirtualCard
@@ -85,15 +95,9 @@ def _converse(
         Path | None,
         typer.Option("--events", metavar="EV.jsonl", help="Everything that happened, one JSON object a line."),
     ] = None,
-    echo_db: Annotated[
-        float | None, typer.Option("--echo-db", metavar="DB", help="The microphone hears the loudspeaker at this gain.")
-    ] = None,
-    echo_delay_ms: Annotated[
-        float | None, typer.Option("--echo-delay-ms", metavar="MS", help="... after this delay (8 ms if not given).")
-    ] = None,
-    echo_ir: Annotated[
-        Path | None, typer.Option("--echo-ir", metavar="IR.wav", help="... through this room impulse response.")
-    ] = None,
+    echo_db: EchoDbOption = None,
+    echo_delay_ms: EchoDelayOption = None,
+    echo_ir: EchoIrOption = None,
     noise: Annotated[
         Path | None, typer.Option("--noise", metavar="N.wav", help="Noise at the microphone, repeated without end.")
     ] = None,

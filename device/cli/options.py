@@ -22,6 +22,15 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set one key, e.g. turn.end_silence_ms=800. May be repeated."),
 ]
+EchoDbOption = Annotated[
+    float | None, typer.Option("--echo-db", metavar="DB", help="The microphone hears the loudspeaker at this gain.")
+]
+EchoDelayOption = Annotated[
+    float | None, typer.Option("--echo-delay-ms", metavar="MS", help="... after this delay (8 ms if not given).")
+]
+EchoIrOption = Annotated[
+    Path | None, typer.Option("--echo-ir", metavar="IR.wav", help="... through this room impulse response.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
