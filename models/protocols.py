@@ -18,6 +18,7 @@ SAMPLE_RATE_HZ = 16_000
 Int16s = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
 Cancelled = Callable[[], bool]
+Effort = Literal["partial", "final"]
 
 
 def never() -> bool:
@@ -82,8 +83,18 @@ class VadModel(Protocol):
 class Recogniser(Protocol):
     """Speech to text."""
 
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:
-        """`audio`: (n,) float32 in -1..1, 16 kHz. Raises ModelRunError."""
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:
+        """`audio`: (n,) float32 in -1..1, 16 kHz. `effort` "partial": one quick pass, for a text that is not the last
+        word; "final": what is doubtful is listened to again. Raises ModelRunError."""
+        ...
+
+
+class TurnModel(Protocol):
+    """Has the speaker finished? Judged by the sound alone."""
+
+    def finished(self, audio: Floats) -> float:
+        """`audio`: (n,) float32 in -1..1, 16 kHz: the utterance so far, with the silence behind it. The last seconds
+        count. Returns 0..1. Raises ModelRunError."""
         ...
 
 

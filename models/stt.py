@@ -25,7 +25,7 @@ import numpy as np
 
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loop_guard import loop_start
-from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Transcript, never
+from models.protocols import SAMPLE_RATE_HZ, Cancelled, Effort, Floats, Transcript, never
 from models.transcript_filter import clean, is_phantom
 
 #: One position of the encoder is two mel frames of 10 ms.
@@ -99,7 +99,7 @@ class WhisperCpp:
             setattr(self._params, name, False)
         self._decode(np.zeros(SAMPLE_RATE_HZ // 2, dtype=np.float32), MIN_CONTEXT, never)
 
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:
         """`audio`: (n,) float32 in -1..1, 16 kHz, of any length. Raises ModelRunError.
 
         whisper.cpp asks `cancelled` between the encoder and the decoder and after every token, so that a cancelled
@@ -112,7 +112,8 @@ class WhisperCpp:
             with self._lock:
                 decode = self._intelligible(audio, cancelled)
                 later = audio[SECOND_START_SAMPLES:]
-                if decode is not None and not decode.text and len(later) >= SECOND_START_SAMPLES:
+                again = effort == "final" and len(later) >= SECOND_START_SAMPLES
+                if decode is not None and not decode.text and again:
                     decode = self._intelligible(later, cancelled)
         text, probability = ("", 0.0) if decode is None else (decode.text, decode.probability)
         return Transcript(

@@ -8,12 +8,21 @@ was interrupted and may go on (`Continue`): what is in work for it comes to its 
 from dataclasses import dataclass
 
 from device.dialogue.events import Event
-from models.protocols import Floats, Message, Speech
+from models.protocols import Effort, Floats, Message, Speech
 
 
 @dataclass(frozen=True, slots=True)
 class Decode:
     """Recognise `audio`, (n,) float32 16 kHz; answer with `Conversation.transcribed`."""
+
+    job: int
+    audio: Floats
+    effort: Effort = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Ask the turn model about `audio`, (n,) float32 16 kHz; answer with `Conversation.judged`."""
 
     job: int
     audio: Floats
@@ -85,7 +94,7 @@ class Warm:
     messages: tuple[Message, ...]
 
 
-Command = Decode | Reply | Speak | Play | Flush | Chime | Cancel | Suspend | Continue | Warm
+Command = Decode | Judge | Reply | Speak | Play | Flush | Chime | Cancel | Suspend | Continue | Warm
 Output = Event | Command
 
 

@@ -59,10 +59,17 @@ class SpeechEnd(Event):
 
 @dataclass(frozen=True, slots=True)
 class Partial(Event):
-    """What was understood so far; may still change."""
+    """What was understood so far; may still change, but for the words of `stable`, which begin `text`.
+
+    `covered_sample`: end of the audio that was decoded; `retracted`: stable words that it took back after all.
+    """
 
     type: ClassVar[str] = "partial"
     text: str
+    stable: str = ""
+    retracted: int = 0
+    decode_ms: float = 0.0
+    covered_sample: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +83,49 @@ class Final(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EndPoint(Event):
+    """What was thought of a pause that has lasted `silence_ms`: is the turn over?
+
+    `finished`: the turn model's probability that it is (None: not asked, or it has not answered yet); `wording`: how
+    the transcript ends (`wording.Wording`); `wait_ms`: the silence that will be waited for, as it looks now.
+    """
+
+    type: ClassVar[str] = "end_point"
+    verdict: Literal["commit", "wait", "nothing"]
+    silence_ms: float
+    finished: float | None
+    wording: str
+    wait_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed(Event):
+    """A hypothesis: should the user have finished, `text` is what will be answered. Nothing of it is final."""
+
+    type: ClassVar[str] = "supposed"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded(Event):
+    """The hypothesis was wrong, and not a trace of it remains."""
+
+    type: ClassVar[str] = "discarded"
+    text: str
+    reason: Literal["more_speech", "other_words", "nothing", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
 class Commit(Event):
-    """The turn is the assistant's: from here on speech, history and side effects are allowed."""
+    """The turn is the assistant's: from here on speech, history and side effects are allowed.
+
+    `reason`: the layers agreed that it was over ("complete"), it was quiet for as long as is waited at most
+    ("silence"), the button came up ("release"), the utterance was too long ("cap").
+    """
 
     type: ClassVar[str] = "commit"
     text: str
-    reason: Literal["silence", "release", "cap"]
+    reason: Literal["complete", "silence", "release", "cap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +145,14 @@ class Clause(Event):
 @dataclass(frozen=True, slots=True)
 class TtsFirstAudio(Event):
     type: ClassVar[str] = "tts_first_audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged(Event):
+    """The answer is late, and `text` was said in the meantime."""
+
+    type: ClassVar[str] = "acknowledged"
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +229,16 @@ class MicTrouble(Event):
     kind: Literal["silent", "stuck", "clipping", "swapped"]
     over: bool
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded(Event):
+    """What is done without from here on, because the machine is behind; `level` 0: nothing, all is as it should be."""
+
+    type: ClassVar[str] = "degraded"
+    level: int
+    without: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ All `*_sample` are on the capture clock: 16,000 a second, 0 at the start of the 
 from dataclasses import dataclass
 from typing import Literal
 
-CommitReason = Literal["silence", "release", "cap", "typed"]
+CommitReason = Literal["complete", "silence", "release", "cap", "typed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from device.dialogue.loop import Models
 from device.errors import CardStuckError
 from device.persona import Persona
 from device.session import SessionStore, TurnCommitted, TurnFinished
-from models.protocols import Cancelled, Floats, Int16s, Message, Speech, Transcript, never
+from models.protocols import Cancelled, Effort, Floats, Int16s, Message, Speech, Transcript, never
 
 
 class Quiet:
@@ -38,7 +38,13 @@ class Quiet:
     def fresh(self) -> "Quiet":
         return Quiet()
 
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+    def transcribe(
+        self,
+        audio: Floats,
+        *,
+        cancelled: Cancelled = never,
+        effort: Effort = "final",  # noqa: ARG002
+    ) -> Transcript:
         return Transcript("", 0.0, 0.0, 0.0)
 
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002

@@ -13,7 +13,7 @@ from device.audio.virtual import VirtualCard
 from device.dialogue import events as ev
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.loop import Assistant, Models
-from models.protocols import Cancelled, Floats, Int16s, Mark, Message, Speech, Transcript, never
+from models.protocols import Cancelled, Effort, Floats, Int16s, Mark, Message, Speech, Transcript, never
 
 WAIT_S = 20.0
 
@@ -33,7 +33,13 @@ class Quiet:
     def fresh(self) -> "Quiet":
         return self
 
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+    def transcribe(
+        self,
+        audio: Floats,
+        *,
+        cancelled: Cancelled = never,
+        effort: Effort = "final",  # noqa: ARG002
+    ) -> Transcript:
         raise AssertionError("nothing was said")
 
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002

@@ -14,7 +14,7 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.interruption import ResumePolicy
 from device.dialogue.loop import Assistant, Models
 from models.errors import ModelRunError
-from models.protocols import Cancelled, Floats, Mark, Message, Speech, Transcript, never
+from models.protocols import Cancelled, Effort, Floats, Mark, Message, Speech, Transcript, never
 
 
 class Loud:
@@ -44,7 +44,13 @@ class Ends:
         if stage == self.broken:
             raise ModelRunError(f"{stage} is broken")
 
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+    def transcribe(
+        self,
+        audio: Floats,
+        *,
+        cancelled: Cancelled = never,
+        effort: Effort = "final",  # noqa: ARG002
+    ) -> Transcript:
         self._work("stt")
         return Transcript("Hello?", 0.9, len(audio) / 16, 1.0)
 
@@ -109,7 +115,13 @@ class Disturbed(Ends):
         self.decoded = threading.Event()
         self.cut = 0  # replies that were cancelled in the middle
 
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+    def transcribe(
+        self,
+        audio: Floats,
+        *,
+        cancelled: Cancelled = never,
+        effort: Effort = "final",  # noqa: ARG002
+    ) -> Transcript:
         text = self._over_the_answer if self.committed else "Hello?"
         if self.committed:
             self.decoded.set()
