@@ -38,13 +38,7 @@ class Quiet:
     def fresh(self) -> "Quiet":
         return Quiet()
 
-    def transcribe(
-        self,
-        audio: Floats,
-        *,
-        cancelled: Cancelled = never,
-        effort: Effort = "final",  # noqa: ARG002
-    ) -> Transcript:
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
         return Transcript("", 0.0, 0.0, 0.0)
 
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002

@@ -33,13 +33,7 @@ class Quiet:
     def fresh(self) -> "Quiet":
         return self
 
-    def transcribe(
-        self,
-        audio: Floats,
-        *,
-        cancelled: Cancelled = never,
-        effort: Effort = "final",  # noqa: ARG002
-    ) -> Transcript:
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
         raise AssertionError("nothing was said")
 
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002

@@ -44,13 +44,7 @@ class Ends:
         if stage == self.broken:
             raise ModelRunError(f"{stage} is broken")
 
-    def transcribe(
-        self,
-        audio: Floats,
-        *,
-        cancelled: Cancelled = never,
-        effort: Effort = "final",  # noqa: ARG002
-    ) -> Transcript:
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
         self._work("stt")
         return Transcript("Hello?", 0.9, len(audio) / 16, 1.0)
 
@@ -115,13 +109,7 @@ class Disturbed(Ends):
         self.decoded = threading.Event()
         self.cut = 0  # replies that were cancelled in the middle
 
-    def transcribe(
-        self,
-        audio: Floats,
-        *,
-        cancelled: Cancelled = never,
-        effort: Effort = "final",  # noqa: ARG002
-    ) -> Transcript:
+    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
         text = self._over_the_answer if self.committed else "Hello?"
         if self.committed:
             self.decoded.set()
