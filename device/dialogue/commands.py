@@ -1,7 +1,7 @@
 """What the conversation asks of the world outside; the rim (`device.dialogue.loop`) carries it out.
 
-`job` names the hypothesis that a piece of work belongs to: one cancel scope. `Cancel(job)` ends all of it, and
-whatever still comes back for that job is ignored. `Suspend(job)` keeps it alive beside the next one, for an answer that
+`job` names what a piece of work belongs to: a decode, or a hypothesis with all that is made for it, which is one cancel
+scope. `Cancel(job)` ends all of it, and whatever still comes back for that job is ignored. `Suspend(job)` keeps it alive beside the next one, for an answer that
 was interrupted and may go on (`Continue`): what is in work for it comes to its end, nothing more is asked or played.
 """
 
@@ -99,30 +99,33 @@ Output = Event | Command
 
 
 class LiveJobs:
-    """Which jobs are still wanted: the one in hand and at most one that is suspended.
+    """Which jobs are still wanted: a decode, the answer in hand, and at most one that is suspended.
 
     `apply` every command, from one thread; ask `alive` from any.
     """
 
     def __init__(self) -> None:
-        self._jobs: tuple[int | None, int | None] = (None, None)  # in hand, suspended: replaced as a whole
+        # decode, in hand, suspended: replaced as a whole
+        self._jobs: tuple[int | None, int | None, int | None] = (None, None, None)
 
     def apply(self, command: Command) -> None:
-        in_hand, suspended = self._jobs
+        decode, in_hand, suspended = self._jobs
         match command:
-            case Decode(job) | Speak(job) if job not in self._jobs:
+            case Decode(job):
+                decode = job
+            case Reply(job) | Speak(job) if job not in self._jobs:
                 in_hand = job
             case Cancel(job):
-                in_hand, suspended = (None if j == job else j for j in self._jobs)
+                decode, in_hand, suspended = (None if j == job else j for j in self._jobs)
             case Suspend(job):
                 in_hand, suspended = None, job
             case Continue(job):
                 in_hand, suspended = job, None
-        self._jobs = (in_hand, suspended)
+        self._jobs = (decode, in_hand, suspended)
 
     def clear(self) -> None:
         """Nothing is wanted any more."""
-        self._jobs = (None, None)
+        self._jobs = (None, None, None)
 
     def alive(self, job: int) -> bool:
         return job in self._jobs

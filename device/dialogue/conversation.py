@@ -9,7 +9,8 @@ commands (to carry out). The life of a turn:
     onset -> [pause -> hypothesis: transcript, answer, first clauses as audio] -> end -> commit -> playout -> end
               ^ more speech discards the hypothesis without a trace                         ^ words interrupt it
 
-The commit is the boundary. Before it nothing is spoken and nothing enters the history; it happens in `_commit` alone.
+Who decides what: `endpointer` when it is quiet, `listening` what is decoded when, `turn_end` whether a pause is the
+end, `boundary` what may be done before the commit, which happens in `_commit` alone.
 
 At an onset over it the answer falls silent at once and waits (`interruption`); it is given up when words were
 understood, and goes on when it was nothing.
@@ -23,15 +24,24 @@ import numpy as np
 
 from device.card import Span
 from device.dialogue import events as ev
+from device.dialogue.agreement import same_words
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
-from device.dialogue.commands import Cancel, Chime, Decode, Output, Reply, Warm
-from device.dialogue.endpointer import Cap, End, Endpointer, EndpointPolicy, Onset, Pause, Resume
+from device.dialogue.boundary import CommitBoundary
+from device.dialogue.commands import Cancel, Chime, Decode, Judge, Output, Reply, Warm
+from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.history import History
 from device.dialogue.interruption import Interruptions, Reason, ResumePolicy
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
+from device.dialogue.listening import Heard, Listening, ListeningPolicy
+from device.dialogue.turn_end import TurnEnd, TurnEndPolicy
+from device.dialogue.wording import wording_of
+from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s, Message, Speech, Transcript
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
+
+
+#: The language model is given the words that will stay as soon as there are so many new ones.
+_WARM_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,15 @@ class Policy:
     """How the conversation behaves. Units in the names."""
 
     endpoint: EndpointPolicy = EndpointPolicy()
+    listening: ListeningPolicy = ListeningPolicy()
+    turn_end: TurnEndPolicy = TurnEndPolicy()
+    turn_model: bool = True  #: is there one that answers `Judge`?
     answer: AnswerPolicy = AnswerPolicy()
+    language: str = "en"  #: of the recogniser
     pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
     open_microphone: bool = True  #: False: only push-to-talk opens a turn
     barge_in: bool = True  #: may speech (not the button) interrupt the answer?
+    speculate: bool = True  #: prepare the answer before the turn is over
     resume: ResumePolicy = ResumePolicy()  #: does an answer go on that was interrupted by nothing?
 
 
@@ -51,9 +66,8 @@ class _Hypothesis:
     """What would be answered if the user has finished: one cancel scope, nothing of it is final."""
 
     job: int
-    offset_sample: int  # covers the speech up to here
-    transcript: Transcript | None = None
-    answer: Answer | None = None
+    text: str
+    answer: Answer
 
 
 @dataclass(slots=True)
@@ -63,8 +77,13 @@ class _Turn:
     number: int
     onset_sample: int
     held: bool  # by push-to-talk
+    listening: Listening
+    end: TurnEnd
     hypothesis: _Hypothesis | None = None
-    ended: Literal["silence", "release", "cap"] | None = None  # why it is over; None: it goes on
+    ended: Literal["complete", "silence", "release", "cap"] | None = None  # why it is over; None: it goes on
+    offset_sample: int = 0  # once it is over: the end of the voice
+    judging: int | None = None  # the job of the newest question to the turn model
+    warmed_words: int = 0
 
 
 class Conversation:
@@ -75,8 +94,9 @@ class Conversation:
         self._policy = policy
         self._pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
         self._history = History(prompt, earlier)
-        seconds = (policy.endpoint.max_utterance_ms + policy.endpoint.end_silence_ms + policy.pre_roll_ms) / 1000 + 2
-        self._memory = AudioMemory(seconds)
+        self._boundary = CommitBoundary(self._history)
+        longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
+        self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
         self._turn: _Turn | None = None
         self._answer: Answer | None = None  # committed, being made or played
@@ -114,10 +134,12 @@ class Conversation:
         self._memory.append(sample, np.zeros_like(pcm) if muted else pcm)
         self._now = max(self._now, sample + pcm.size if now is None else now)
         out: list[Output] = self._mute(muted) if muted != self._muted else []
+        if not self._muted:
+            out += self._decided(self._endpointer.hear(pcm, sample))
         out += self._silenced.hear(self._now, played, dac_sample)
         if self._answer is not None:
             out += self._answer.played(played, dac_sample)
-        return self._after(out + self._go_on())
+        return self._after(out + self._listen() + self._go_on())
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
@@ -132,20 +154,25 @@ class Conversation:
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
         if self._turn is None and (deaf or not self._policy.open_microphone):
             return []
+        decisions = self._endpointer.feed(probability, start_sample, end_sample, over_playout=playing)
+        return self._after(self._decided(decisions))
+
+    def _decided(self, decisions: list[Decision]) -> list[Output]:
         out: list[Output] = []
-        for decision in self._endpointer.feed(probability, start_sample, end_sample, over_playout=playing):
+        for decision in decisions:
             match decision:
                 case Onset(onset):
                     out += self._begin(onset, held=False)
                 case Pause(offset):
-                    out += self._suppose(offset)
+                    if self._turn is not None:
+                        self._turn.end.pause(offset)
                 case Resume():
-                    out += self._discard()
-                case End(offset):
-                    out += self._end("silence", offset)
+                    if self._turn is not None:
+                        self._turn.end.go_on()
+                    out += self._discard("more_speech")
                 case Cap(offset):
-                    out += self._end("cap", offset)
-        return self._after(out)
+                    out += self._finish("cap", offset)
+        return out
 
     def press(self, sample: int) -> list[Output]:
         """The talk button goes down at `sample`: the turn is the user's, whatever was going on.
@@ -177,7 +204,7 @@ class Conversation:
         self._endpointer.reset()
         if offset - turn.onset_sample < _TAP_SAMPLES:
             return self._after(self._nothing("no_words"))
-        return self._after(self._end("release", offset, until=sample))
+        return self._after(self._finish("release", offset, until=sample))
 
     # --- the card ----------------------------------------------------------------------------------------------
 
@@ -212,17 +239,31 @@ class Conversation:
 
     def transcribed(self, job: int, transcript: Transcript, now: int) -> list[Output]:
         """The recogniser's answer to `Decode`."""
-        hypothesis = self._hypothesis(job)
         turn = self._turn
-        if hypothesis is None or turn is None or not transcript.complete:
+        heard = None if turn is None else turn.listening.transcribed(job, transcript)
+        if turn is None or heard is None:
             return []
-        hypothesis.transcript = transcript
-        out: list[Output] = [ev.Partial(now, turn.number, transcript.text)] if transcript.text else []
+        known = heard.agreement
+        out: list[Output] = []
+        if heard.text:
+            stable, retracted = known.stable, known.retracted_words
+            decode_ms = round(transcript.decode_ms, 1)
+            out.append(ev.Partial(now, turn.number, heard.text, stable, retracted, decode_ms, heard.covered_sample))
         if turn.ended:
-            out += self._conclude(turn, hypothesis, now)
-        elif self._silenced.excuse(transcript.text, by_button=turn.held) is None:
-            out += self._prepare(turn, hypothesis)
-        return self._after(out)
+            return self._after(out + self._conclude(turn, now))
+        if not self._endpointer.paused or not turn.listening.covers(self._endpointer.offset_sample):
+            return self._after(out + self._warm(turn, known.stable))
+        turn.end.worded(wording_of(heard.text, self._policy.language))
+        return self._after(out + self._suppose(turn, heard))
+
+    def judged(self, job: int, finished: float, now: int) -> list[Output]:
+        """The turn model's answer to `Judge`: the probability that the speaker has finished."""
+        turn = self._turn
+        if turn is None or turn.judging != job:
+            return []
+        turn.judging = None
+        turn.end.judged(finished)
+        return self._after([turn.end.told(now, turn.number, "wait")])
 
     def token(self, job: int, piece: str, now: int) -> list[Output]:
         """A piece of the answer to `Reply`."""
@@ -248,15 +289,16 @@ class Conversation:
 
     def failed(self, job: int, stage: Literal["stt", "llm", "tts"], message: str, now: int) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
-        hypothesis, answer = self._hypothesis(job), self._working(job)
-        if hypothesis is None and answer is None:
+        turn, answer = self._turn, self._working(job)
+        if answer is None and (turn is None or turn.listening.in_work != job):
             return []
         number = answer.turn if answer is not None else self._turns + 1
         out: list[Output] = [ev.Failure(now, number, stage, message)]
         if stage == "stt":
-            ended = self._turn is not None and self._turn.ended
-            out += self._discard()  # while the user still talks the next pause tries again
-            if ended:
+            assert turn is not None
+            turn.listening.given_up()
+            out += self._discard("failed")  # while the user still talks the next pause tries again
+            if turn.ended:
                 out += [*self._drop(), *self._silenced.settle_all()]
                 out += self._announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
@@ -278,7 +320,7 @@ class Conversation:
             if self._turn is not None and not self._turn.ended:
                 out += self._nothing("no_words")
             self._memory.forget()
-        self._endpointer.reset()
+        self._endpointer.forget()
         return [*out, Chime("muted" if muted else "unmuted")]
 
     # --- the turn ---------------------------------------------------------------------------------------------
@@ -292,84 +334,135 @@ class Conversation:
         self._silenced.nothing(None)  # it may have been about to go on
         if self._turn is not None:  # its transcript is still awaited: what follows belongs to it
             turn = self._turn
-            out += self._discard()
+            out += self._discard("more_speech")
             turn.ended = None
             turn.held = held
             return out
-        self._turn = _Turn(self._turns + 1, onset_sample, held)
+        policy = self._policy
+        self._turn = _Turn(
+            self._turns + 1,
+            onset_sample,
+            held,
+            Listening(policy.listening, onset_sample),
+            TurnEnd(policy.turn_end, with_model=policy.turn_model),
+        )
         return [*out, ev.SpeechStart(self._now, self._turn.number, onset_sample)]
 
-    def _suppose(self, offset_sample: int) -> list[Output]:
-        """The user may have finished: prepare the answer to what was said so far."""
+    def _listen(self) -> list[Output]:
+        """What a new block of the microphone gives occasion to: a decode, a question to the turn model, the end."""
+        turn = self._turn
+        if turn is None:
+            return []
+        paused = turn.ended is not None or self._endpointer.paused
+        offset = turn.offset_sample if turn.ended else self._endpointer.offset_sample
+        out: list[Output] = []
+        effort = turn.listening.due(self._now, offset_sample=offset, paused=paused)
+        if effort is not None:
+            out += self._call_off(turn)
+            self._jobs += 1
+            turn.listening.asked(self._jobs, self._now, paused=paused)
+            out.append(Decode(self._jobs, self._said(turn), effort))
+        if turn.ended or turn.held:
+            return out
+        if turn.end.judgement_due(self._now):
+            self._jobs += 1
+            turn.judging = self._jobs
+            out.append(Judge(self._jobs, self._said(turn)))
+        reason = turn.end.over(self._now)
+        return out if reason is None else out + self._finish(reason, offset)
+
+    def _said(self, turn: _Turn) -> Floats:
+        return self._memory.cut(turn.onset_sample - self._pre_roll_samples, self._now)
+
+    def _finish(
+        self, reason: Literal["complete", "silence", "release", "cap"], offset_sample: int, until: int | None = None
+    ) -> list[Output]:
+        """The user has finished. Commit at once when all of it is understood, else when the transcript comes."""
         turn = self._turn
         assert turn is not None
-        out = self._discard()
-        self._jobs += 1
-        turn.hypothesis = _Hypothesis(self._jobs, offset_sample)
-        audio = self._memory.cut(turn.onset_sample - self._pre_roll_samples, self._now)
-        return [*out, Decode(self._jobs, audio)]
+        turn.ended, turn.offset_sample = reason, offset_sample
+        now = self._now if until is None else until
+        self._endpointer.reset()
+        out: list[Output] = [ev.SpeechEnd(now, turn.number, offset_sample)]
+        return out + (self._conclude(turn, now) or self._listen())
 
-    def _discard(self) -> list[Output]:
+    def _warm(self, turn: _Turn, stable: str) -> list[Output]:
+        """The words that will stay, while the user goes on: what is evaluated now is not waited for later."""
+        words = len(stable.split())
+        if turn.hypothesis is not None or not self._policy.speculate or words < turn.warmed_words + _WARM_WORDS:
+            return []
+        turn.warmed_words = words
+        return [Warm(self._history.messages_with(stable))]
+
+    def _suppose(self, turn: _Turn, heard: Heard) -> list[Output]:
+        """The user may have finished with these words: prepare the answer to them."""
+        hypothesis = turn.hypothesis
+        if hypothesis is not None and same_words(hypothesis.text, heard.text):
+            return []
+        out = self._discard("other_words")
+        if self._policy.speculate and self._silenced.excuse(heard.text, by_button=turn.held) is None:
+            out += self._prepare(turn, heard.text)
+        return out
+
+    def _prepare(self, turn: _Turn, text: str) -> list[Output]:
+        """There are words: what was being said before them is over, and an answer to them is begun."""
+        out = self._silenced.settle_all()
+        self._jobs += 1
+        turn.hypothesis = _Hypothesis(self._jobs, text, Answer(self._jobs, turn.number, self._policy.answer))
+        return [
+            *out,
+            ev.Supposed(self._now, turn.number, text),
+            Reply(self._jobs, self._history.messages_with(text)),
+        ]
+
+    def _discard(self, reason: Literal["more_speech", "other_words", "nothing", "failed"]) -> list[Output]:
         """The hypothesis is wrong: not a trace of it remains."""
         if self._turn is None or self._turn.hypothesis is None:
             return []
-        job = self._turn.hypothesis.job
-        self._turn.hypothesis = None
-        return [Cancel(job)]
+        hypothesis, self._turn.hypothesis = self._turn.hypothesis, None
+        return [Cancel(hypothesis.job), ev.Discarded(self._now, self._turn.number, hypothesis.text, reason)]
 
-    def _end(
-        self, reason: Literal["silence", "release", "cap"], offset_sample: int, until: int | None = None
-    ) -> list[Output]:
-        """The user has finished. Commit at once when the hypothesis is ready, else when its transcript comes."""
-        turn = self._turn
-        assert turn is not None
-        turn.ended = reason
-        out: list[Output] = [ev.SpeechEnd(self._now if until is None else until, turn.number, offset_sample)]
-        hypothesis = turn.hypothesis
-        if hypothesis is None or hypothesis.offset_sample < offset_sample:
-            return out + self._suppose(offset_sample)
-        if hypothesis.transcript is None:
-            return out
-        if not hypothesis.transcript.text:
-            # cut off close behind the voice nothing could be made out: once more, with the silence that has come since
-            return out + self._suppose(offset_sample)
-        return out + self._conclude(turn, hypothesis, self._now)
+    def _call_off(self, turn: _Turn) -> list[Output]:
+        """Nobody waits any more for the decode that is in work."""
+        job = turn.listening.in_work
+        return [] if job is None else [Cancel(job)]
 
-    def _prepare(self, turn: _Turn, hypothesis: _Hypothesis) -> list[Output]:
-        """There are words: what was being said before them is over, and an answer to them is begun."""
-        assert hypothesis.transcript is not None
-        out = self._silenced.settle_all()
-        hypothesis.answer = Answer(hypothesis.job, turn.number, self._policy.answer)
-        return [*out, Reply(hypothesis.job, self._history.messages_with(hypothesis.transcript.text))]
-
-    def _conclude(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:
-        """The user has finished and the transcript is there: a turn, or nothing."""
-        assert hypothesis.transcript is not None
-        why = self._silenced.excuse(hypothesis.transcript.text, by_button=turn.held)
+    def _conclude(self, turn: _Turn, now: int) -> list[Output]:
+        """The user has finished. If the transcript is there: a turn, or nothing."""
+        heard = turn.listening.heard
+        if heard is None or not turn.listening.settled(turn.offset_sample):
+            return []
+        why = self._silenced.excuse(heard.text, by_button=turn.held)
         if why is not None:
-            return self._nothing(why)
-        out = self._prepare(turn, hypothesis) if hypothesis.answer is None else []
-        return out + self._commit(turn, hypothesis, now)
+            told = turn.end.told(now, turn.number, "nothing")
+            return [told, *self._nothing(why)]
+        out: list[Output] = []
+        hypothesis = turn.hypothesis
+        if hypothesis is None or not same_words(hypothesis.text, heard.text):
+            out += [*self._discard("other_words"), *self._prepare(turn, heard.text)]
+        return out + self._commit(turn, heard, now)
 
-    def _commit(self, turn: _Turn, hypothesis: _Hypothesis, now: int) -> list[Output]:
+    def _commit(self, turn: _Turn, heard: Heard, now: int) -> list[Output]:
         """The one place where a turn becomes the assistant's."""
-        transcript, answer = hypothesis.transcript, hypothesis.answer
-        assert transcript is not None
-        assert answer is not None
+        hypothesis, transcript = turn.hypothesis, heard.transcript
+        assert hypothesis is not None
         assert turn.ended is not None
         self._turn = None
         self._turns = turn.number
-        self._answer = answer
-        self._history.user(transcript.text)
+        self._answer = hypothesis.answer
+        self._boundary.commit(hypothesis.job, hypothesis.text)
         return [
-            ev.Final(now, turn.number, transcript.text, transcript.probability, transcript.decode_ms),
-            ev.Commit(now, turn.number, transcript.text, turn.ended),
-            *answer.release(now),
+            turn.end.told(now, turn.number, "commit"),
+            ev.Final(now, turn.number, hypothesis.text, transcript.probability, transcript.decode_ms),
+            ev.Commit(now, turn.number, hypothesis.text, turn.ended),
+            *hypothesis.answer.release(now),
         ]
 
     def _drop(self) -> list[Output]:
         """It was nothing: no turn comes of it."""
-        out = self._discard()
+        out = self._discard("nothing")
+        if self._turn is not None:
+            out += self._call_off(self._turn)
         self._turn = None
         self._endpointer.reset()
         return out
@@ -394,6 +487,7 @@ class Conversation:
         """Say something that answers no turn: its events carry the number 0."""
         self._jobs += 1
         self._answer = answer = Answer(self._jobs, 0, self._policy.answer)
+        self._boundary.announce(self._jobs)
         return [*answer.fixed(text, now), *answer.release(now)]
 
     # --- the answer -------------------------------------------------------------------------------------------
@@ -404,23 +498,19 @@ class Conversation:
         out = self._silenced.final(answer, now, now) if answer is not None else []
         return out + self._silenced.settle_all()
 
-    def _hypothesis(self, job: int) -> _Hypothesis | None:
-        hypothesis = self._turn.hypothesis if self._turn is not None else None
-        return hypothesis if hypothesis is not None and hypothesis.job == job else None
-
     def _working(self, job: int) -> Answer | None:
         """The answer that `job` works for, if it is still wanted."""
         for answer in (self._answer, self._silenced.waiting):
             if answer is not None and answer.job == job:
                 return answer
-        hypothesis = self._hypothesis(job)
-        return hypothesis.answer if hypothesis is not None else None
+        hypothesis = self._turn.hypothesis if self._turn is not None else None
+        return hypothesis.answer if hypothesis is not None and hypothesis.job == job else None
 
     # --- after every input ------------------------------------------------------------------------------------
 
     def _after(self, out: Sequence[Output]) -> list[Output]:
         """Close a finished answer; tell a change of state."""
-        result = list(out)
+        result = self._boundary.admit(out)
         if self._answer is not None and self._answer.finished:
             answer, self._answer = self._answer, None
             self._history.assistant(answer.heard)

@@ -1,15 +1,28 @@
-"""When does somebody speak, pause, go on, and end? Voice probabilities in, decisions out.
+"""When does somebody speak, pause, and go on? Two witnesses in, decisions out: the VAD and the level of the sound.
 
     pointer = Endpointer(EndpointPolicy())
-    for decision in pointer.feed(probability=0.93, start_sample=0, end_sample=512): ...
+    for decision in pointer.hear(pcm, sample): ...                                    # every 10 ms
+    for decision in pointer.feed(probability=0.93, start_sample=0, end_sample=512): ...    # every VAD frame
 
-Two thresholds (hysteresis): a frame is voiced from `start_probability` up, and voice goes on until the probability
-falls below `stop_probability`. Sans-IO: no clock but the sample counts it is fed with.
+The VAD says that there is a voice, with two thresholds (hysteresis): a frame is voiced from `start_probability` up, and
+voice goes on until the probability falls below `stop_probability`. When a voice has ended the level knows sooner
+(`voice_offset.py`): the voice lasts until the first of the two says that it is over, and goes on when both say so.
+Whether a pause is the end of the turn is decided elsewhere (`turn_end.py`). Sans-IO: no clock but the sample counts.
 """
 
 from dataclasses import dataclass
 
-from models.protocols import SAMPLE_RATE_HZ
+from device.dialogue.voice_offset import VoiceOffset
+from models.protocols import SAMPLE_RATE_HZ, Int16s
+
+#: Silero hears a voice for up to 240 ms after it has ended. One that it hears for longer than this, with confidence,
+#: though the level says that it is quiet, is a voice that has become soft.
+_SOFT_VOICE_SAMPLES = SAMPLE_RATE_HZ * 32 // 100
+_SOFT_VOICE_PROBABILITY = 0.8
+#: So much more sound than there was when the pause began, and the voice is back: 20 ms.
+_BACK_SAMPLES = SAMPLE_RATE_HZ // 50
+#: After a cap: so much silence of the VAD, 200 ms, and who speaks then begins a new turn.
+_NEW_TURN_SAMPLES = SAMPLE_RATE_HZ // 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +41,9 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The pause was only a pause."""
+    """The pause was only a pause; it lasted for `silence_samples`."""
 
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Silence for `end_silence_ms`: the utterance is over; its last voiced sample is `offset_sample`."""
-
-    offset_sample: int
+    silence_samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Cap:
     offset_sample: int
 
 
-Decision = Onset | Pause | Resume | End | Cap
+Decision = Onset | Pause | Resume | Cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +71,7 @@ class EndpointPolicy:
     onset: OnsetRule = OnsetRule()
     barge_in: OnsetRule = OnsetRule(probability=0.6, min_speech_ms=64.0)  #: used while the loudspeaker speaks
     stop_probability: float = 0.35
-    pause_ms: float = 128.0
-    end_silence_ms: float = 600.0
+    pause_ms: float = 60.0
     max_utterance_ms: float = 60_000.0
 
 
@@ -73,32 +80,41 @@ def _samples(ms: float) -> int:
 
 
 class Endpointer:
-    """Feed it every VAD frame in order. Either quiet or talking; `talking` says which."""
+    """Feed it every block and every VAD frame in order. Either quiet or talking; `talking` says which."""
 
     def __init__(self, policy: EndpointPolicy) -> None:
         self._policy = policy
-        self._held = False  # push-to-talk: only the release ends it
+        self._level = VoiceOffset()
+        self._voiced = False  # by the VAD
+        self._lingering = False  # the VAD still hears an utterance that is over
         self.reset()
 
     def reset(self) -> None:
-        """Back to quiet, as if nothing had been heard."""
+        """Back to quiet: what the VAD may still be hearing belongs to what is over."""
+        self._lingering = self._voiced
         self.talking = False
-        self._held = False
+        self._held = False  # push-to-talk: only the release ends it
         self._onset_sample: int | None = None  # quiet: where the voiced run began; talking: the onset
         self._voiced_samples = 0
-        self._offset_sample = 0
-        self._voiced = False
-        self._paused = False
+        self._vad_offset = 0  # end of the last voiced frame
+        self._paused_at: int | None = None  # the offset that the pause was told with
         self._deaf = False  # after a cap: what goes on without a pause is not a new turn
-        self._silence_samples = 0
+        self._quiet_samples = 0
+
+    def forget(self) -> None:
+        """Back to quiet, as if nothing had been heard."""
+        self._voiced = False
+        self._level.forget()
+        self.reset()
 
     def hold(self, sample: int) -> None:
-        """Push-to-talk pressed at `sample`: talking until `reset`; pauses are told, ends are not."""
+        """Push-to-talk pressed at `sample`: talking until `reset`."""
         if not self.talking:
             self.reset()
             self.talking = True
             self._onset_sample = sample
-            self._offset_sample = sample
+            self._vad_offset = sample
+            self._level.begin(sample)
         self._held = True
 
     @property
@@ -107,21 +123,47 @@ class Endpointer:
         return self._voiced_samples > 0
 
     @property
+    def paused(self) -> bool:
+        return self._paused_at is not None
+
+    @property
     def offset_sample(self) -> int:
-        """End of the last voiced frame since the onset."""
-        return self._offset_sample
+        """End of the voice since the onset, as far as it is known."""
+        loud = self._level.last_loud_sample
+        return self._vad_offset if loud is None else min(self._vad_offset, loud)
+
+    def hear(self, pcm: Int16s, sample: int) -> list[Decision]:
+        """`pcm`: (n,) int16, the newest block of the microphone, from `sample` on."""
+        self._level.feed(pcm, sample)
+        if not self.talking:
+            return []
+        assert self._onset_sample is not None
+        now = sample + pcm.size
+        if now - self._onset_sample >= _samples(self._policy.max_utterance_ms):
+            offset = self.offset_sample
+            self.reset()
+            self._deaf = True
+            return [Cap(offset)]
+        if self.paused or not self.heard_voice or now - self.offset_sample < _samples(self._policy.pause_ms):
+            return []
+        self._paused_at = self.offset_sample
+        return [Pause(self._paused_at)]
 
     def feed(
         self, probability: float, start_sample: int, end_sample: int, *, over_playout: bool = False
     ) -> list[Decision]:
         """One VAD frame [start_sample, end_sample). `over_playout`: the loudspeaker speaks, use the barge-in rule."""
+        policy = self._policy
+        self._voiced = probability >= (policy.stop_probability if self._voiced else policy.onset.probability)
         if self.talking:
-            return self._talk(probability, start_sample, end_sample)
+            return self._talk(probability, end_sample - start_sample, end_sample)
         if self._deaf:
-            self._wait_for_pause(probability, end_sample - start_sample)
+            self._wait_for_pause(end_sample - start_sample)
             return []
-        rule = self._policy.barge_in if over_playout else self._policy.onset
-        if probability < self._policy.stop_probability:
+        if self._lingering and not self._begins_anew(end_sample):
+            return []
+        rule = policy.barge_in if over_playout else policy.onset
+        if probability < policy.stop_probability:
             self._onset_sample, self._voiced_samples = None, 0
             return []
         if probability < rule.probability:
@@ -132,38 +174,31 @@ class Endpointer:
         if self._voiced_samples < _samples(rule.min_speech_ms):
             return []
         self.talking = True
-        self._voiced = True
-        self._offset_sample = end_sample
+        self._vad_offset = end_sample
+        self._level.begin(end_sample)
         return [Onset(self._onset_sample)]
 
-    def _wait_for_pause(self, probability: float, frame_samples: int) -> None:
-        silent = probability < self._policy.stop_probability
-        self._silence_samples = self._silence_samples + frame_samples if silent else 0
-        if self._silence_samples >= _samples(self._policy.pause_ms):
+    def _begins_anew(self, end_sample: int) -> bool:
+        """Is what the VAD hears more than the end of what it heard before?"""
+        loud = self._level.last_loud_sample
+        self._lingering = self._voiced and (loud is None or loud < end_sample - 2 * _BACK_SAMPLES)
+        return not self._lingering
+
+    def _wait_for_pause(self, frame_samples: int) -> None:
+        self._quiet_samples = 0 if self._voiced else self._quiet_samples + frame_samples
+        if self._quiet_samples >= _NEW_TURN_SAMPLES:
             self.reset()
 
-    def _talk(self, probability: float, start_sample: int, end_sample: int) -> list[Decision]:
-        assert self._onset_sample is not None
-        policy = self._policy
-        self._voiced = probability >= (policy.stop_probability if self._voiced else policy.onset.probability)
-        out: list[Decision] = []
-        if self._voiced:
-            self._voiced_samples += end_sample - start_sample
-            self._offset_sample = end_sample
-            if self._paused:
-                self._paused = False
-                out.append(Resume())
-        silence = end_sample - self._offset_sample
-        if not self._held and silence >= _samples(policy.end_silence_ms):
-            offset = self._offset_sample
-            self.reset()
-            return [*out, End(offset)]
-        if end_sample - self._onset_sample >= _samples(policy.max_utterance_ms):
-            offset = self._offset_sample
-            self.reset()
-            self._deaf = True
-            return [*out, Cap(offset)]
-        if not self._paused and silence >= _samples(policy.pause_ms) and self.heard_voice:
-            self._paused = True
-            out.append(Pause(self._offset_sample))
-        return out
+    def _talk(self, probability: float, frame_samples: int, end_sample: int) -> list[Decision]:
+        if not self._voiced:
+            return []
+        self._voiced_samples += frame_samples
+        self._vad_offset = end_sample
+        loud = self._level.last_loud_sample
+        if loud is not None and end_sample - loud > _SOFT_VOICE_SAMPLES and probability >= _SOFT_VOICE_PROBABILITY:
+            self._level.doubt(end_sample)
+        if self._paused_at is None or self.offset_sample <= self._paused_at + _BACK_SAMPLES:
+            return []
+        silence = end_sample - frame_samples - self._paused_at
+        self._paused_at = None
+        return [Resume(max(0, silence))]

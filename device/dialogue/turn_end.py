@@ -1,0 +1,126 @@
+"""Is this pause the end of the turn? Three layers: the silence, the words, the sound of the voice.
+
+    end = TurnEnd(TurnEndPolicy())
+    end.pause(offset_sample)                        # it went quiet
+    if end.judgement_due(now): ...                  # ask the turn model, then:
+    end.judged(0.97); end.wording(Wording.QUESTION)
+    end.wait_ms                                     # so much silence will end the turn, as it looks now
+
+Silence alone cannot tell a pause to think from the end: it only sets the limits. The turn model hears whether the
+sentence came to its end; it is asked at the first short pause and again while it lasts. The words can forbid an end
+("turn on the"), and shorten the longest wait. Sans-IO.
+
+What the thresholds rest on: Smart Turn v3.2 on the recordings of `eot` and `turns.tsv`, 200 ms after the voice: from
+0.5 up are 87 % of the complete utterances and 19 % of those that stop to think; from 0.9 up, 72 % and 16 %; 60 ms after
+the voice from 0.9 up, 60 % and 9 %. (`nearfield bench end-points`)
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from device.dialogue.events import EndPoint
+from device.dialogue.wording import Wording
+from models.protocols import SAMPLE_RATE_HZ
+
+_HOLDS_BACK = (Wording.UNFINISHED, Wording.DICTATING)
+_SOUNDS_WHOLE = (Wording.QUESTION, Wording.STATEMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEndPolicy:
+    """So much silence ends a turn. Times in ms since the voice ended."""
+
+    sure: float = 0.9  #: from this probability on the turn model is believed at once,
+    likely: float = 0.5  #: from this one on after a moment
+    sure_silence_ms: float = 200.0
+    likely_silence_ms: float = 400.0
+    unsure_silence_ms: float = 1100.0  #: the model says that it goes on; the words are a whole sentence
+    longest_silence_ms: float = 1500.0  #: the words are not, or a number is being dictated
+    plain_silence_ms: float = 600.0  #: there is no turn model to ask
+    judge_at_ms: tuple[float, ...] = (0.0, 240.0, 480.0, 800.0, 1100.0)  #: it is asked when it was quiet for so long
+
+
+class TurnEnd:
+    """One turn's pauses, one after the other."""
+
+    def __init__(self, policy: TurnEndPolicy, *, with_model: bool) -> None:
+        """`with_model`: there is a turn model that `judged` will tell of."""
+        self._policy = policy
+        self._with_model = with_model
+        self.least_wait_ms = 0.0  #: the speaker pauses so long in the middle of a turn (`speaker_pauses.py`)
+        self._offset_sample: int | None = None
+        self._asked = 0  # how often, in this pause
+        self._finished: float | None = None
+        self._wording: Wording | None = None
+
+    @property
+    def finished(self) -> float | None:
+        """The turn model's newest probability in this pause."""
+        return self._finished
+
+    def pause(self, offset_sample: int) -> None:
+        """It is quiet since `offset_sample`."""
+        self._offset_sample = offset_sample
+        self._asked = 0
+        self._finished = None
+        self._wording = None
+
+    def go_on(self) -> None:
+        """It was only a pause."""
+        self._offset_sample = None
+
+    def judgement_due(self, now: int) -> bool:
+        """Is the turn model to be asked now? Counts as asked when it says so."""
+        at_ms = self._policy.judge_at_ms
+        if not self._with_model or self._asked >= len(at_ms) or self.silence_ms(now) < at_ms[self._asked]:
+            return False
+        if self._offset_sample is None:
+            return False
+        self._asked += 1
+        return True
+
+    def judged(self, finished: float) -> None:
+        """The turn model's probability that the turn is over."""
+        self._finished = finished
+
+    def worded(self, wording: Wording) -> None:
+        """How the transcript of all that was said ends."""
+        self._wording = wording
+
+    def silence_ms(self, now: int) -> float:
+        """How long it has been quiet; 0 when it is not."""
+        if self._offset_sample is None:
+            return 0.0
+        return max(0, now - self._offset_sample) * 1000 / SAMPLE_RATE_HZ
+
+    @property
+    def wait_ms(self) -> float:
+        """The silence that ends the turn, as it looks now."""
+        policy = self._policy
+        if self._wording in _HOLDS_BACK:
+            return policy.longest_silence_ms
+        return min(max(self._wait_ms(), self.least_wait_ms), policy.longest_silence_ms)
+
+    def _wait_ms(self) -> float:
+        policy, finished = self._policy, self._finished
+        if finished is None:
+            # asked, but not answered yet (it may have failed): the answer will be there before the time is up
+            return policy.plain_silence_ms
+        if finished >= policy.sure:
+            return policy.sure_silence_ms
+        if finished >= policy.likely:
+            return policy.likely_silence_ms
+        return policy.unsure_silence_ms if self._wording in _SOUNDS_WHOLE else policy.longest_silence_ms
+
+    def over(self, now: int) -> Literal["complete", "silence"] | None:
+        """The turn is over, for this reason; None: not yet, or it is not quiet."""
+        if self._offset_sample is None or self.silence_ms(now) < self.wait_ms:
+            return None
+        believed = self._finished is not None and self._finished >= self._policy.likely
+        return "complete" if believed and self._wording not in _HOLDS_BACK else "silence"
+
+    def told(self, now: int, turn: int, verdict: Literal["commit", "wait", "nothing"]) -> EndPoint:
+        """What is thought now, for the trace."""
+        finished = None if self._finished is None else round(self._finished, 3)
+        wording = "" if self._wording is None else str(self._wording)
+        return EndPoint(now, turn, verdict, round(self.silence_ms(now), 1), finished, wording, round(self.wait_ms, 1))
