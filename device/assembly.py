@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.llm import LlamaCpp
     from models.stt import WhisperCpp
     from models.tts import PiperVoice
+    from models.turn import SmartTurn
     from models.vad import SileroVad
 
 
@@ -37,6 +38,16 @@ def load_vad(settings: Settings) -> "SileroVad":
     from models.vad import SileroVad  # noqa: PLC0415 - see above
 
     return SileroVad(path)
+
+
+def load_turn(settings: Settings) -> "SmartTurn | None":
+    """The judge of whether the user has finished; None when the configuration goes without. Raises ModelError."""
+    if settings.turn.model == "none":
+        return None
+    path = open_store(settings).path(settings.turn.model)
+    from models.turn import SmartTurn  # noqa: PLC0415
+
+    return SmartTurn(path)
 
 
 def load_recogniser(settings: Settings) -> "WhisperCpp":

@@ -124,6 +124,10 @@ class TurnSettings(Section):
     listen: Literal["open", "push-to-talk"] = Field(
         default="open", description="listen all the time, or while a key is held"
     )
+    model: Name = Field(
+        default="smart-turn-v3.2",
+        description='model id of the judge of whether the user has finished, by the sound; "none" goes without',
+    )
     end_silence_ms: int = Field(default=600, ge=100, le=10_000, description="silence that ends a turn, in ms")
     speculate_silence_ms: int = Field(
         default=128, ge=32, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
