@@ -23,7 +23,9 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
 from device.dialogue.interruption import ResumePolicy
+from device.dialogue.listening import ListeningPolicy
 from device.dialogue.loop import Assistant, Models
+from device.dialogue.turn_end import TurnEndPolicy
 from device.persona import Persona
 from device.session.from_events import Scribe
 from device.session.resumption import unfinished
@@ -39,9 +41,21 @@ def policy_of(settings: Settings) -> Policy:
             barge_in=OnsetRule(barge_in.probability, barge_in.min_speech_ms),
             stop_probability=vad.stop_probability,
             pause_ms=turn.speculate_silence_ms,
-            end_silence_ms=turn.end_silence_ms,
             max_utterance_ms=turn.max_utterance_s * 1000,
         ),
+        listening=ListeningPolicy(partials=turn.partials, partial_interval_ms=turn.partial_interval_ms),
+        turn_end=TurnEndPolicy(
+            sure=turn.sure_probability,
+            likely=turn.likely_probability,
+            sure_silence_ms=turn.sure_silence_ms,
+            likely_silence_ms=turn.likely_silence_ms,
+            unsure_silence_ms=turn.unsure_silence_ms,
+            longest_silence_ms=turn.longest_silence_ms,
+            plain_silence_ms=turn.end_silence_ms,
+        ),
+        turn_model=turn.model != "none",
+        speculate=turn.speculate,
+        language=settings.stt.language,
         answer=AnswerPolicy(ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars)),
         pre_roll_ms=vad.pre_roll_ms,
         open_microphone=turn.listen == "open",

@@ -102,11 +102,18 @@ def _at_speed(config: Path, speed: float) -> str:
 
 
 def load_models(settings: Settings) -> Models:
-    """All four, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
+    """All of them, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
         # the slowest first, so that it does not wait for a free core
         voice = pool.submit(load_voice, settings)
         recogniser = pool.submit(load_recogniser, settings)
         chat = pool.submit(load_chat, settings)
         vad = pool.submit(load_vad, settings)
-        return Models(vad=vad.result(), recogniser=recogniser.result(), chat=chat.result(), voice=voice.result())
+        turn = pool.submit(load_turn, settings)
+        return Models(
+            vad=vad.result(),
+            recogniser=recogniser.result(),
+            chat=chat.result(),
+            voice=voice.result(),
+            turn=turn.result(),
+        )

@@ -20,7 +20,7 @@ from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, 
 from device.cli.wav_output import write_wav
 from device.config import Settings
 from device.dialogue.clauses import ClausePolicy, ClauseSplitter
-from device.dialogue.endpointer import Cap, End, Endpointer, EndpointPolicy, Onset, OnsetRule
+from device.dialogue.endpointer import Cap, Endpointer, EndpointPolicy, Onset, OnsetRule, Pause
 from device.errors import NearfieldError, NoCardError, UsageError
 from models.errors import ModelError
 from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s, VadModel
@@ -216,8 +216,7 @@ def find_segments(settings: Settings, vad: VadModel, pcm: Int16s) -> list[tuple[
         EndpointPolicy(
             onset=OnsetRule(settings.vad.start_probability, settings.vad.min_speech_ms),
             stop_probability=settings.vad.stop_probability,
-            pause_ms=turn.speculate_silence_ms,
-            end_silence_ms=turn.end_silence_ms,
+            pause_ms=turn.end_silence_ms,
             max_utterance_ms=turn.max_utterance_s * 1000,
         )
     )
@@ -229,11 +228,13 @@ def find_segments(settings: Settings, vad: VadModel, pcm: Int16s) -> list[tuple[
     for at in range(0, len(audio), size):
         frame = audio[at : at + size]
         probability = vad.probability(np.pad(frame, (0, size - len(frame))))
-        for decision in endpointer.feed(probability, at, at + size):
+        for decision in [*endpointer.hear(pcm[at : at + size], at), *endpointer.feed(probability, at, at + size)]:
             if isinstance(decision, Onset):
                 start = decision.onset_sample
-            elif isinstance(decision, End | Cap):
+            elif isinstance(decision, Pause | Cap):
                 segments.append((start, min(decision.offset_sample, len(pcm))))
+            if isinstance(decision, Pause):
+                endpointer.reset()
     if endpointer.talking:
         segments.append((start, min(endpointer.offset_sample, len(pcm))))
     return segments

@@ -7,6 +7,7 @@ Units are in the names. All models are frozen, and a key that is not here is ref
 with bounds and a description: file, environment, `--set`, `nearfield config` and its documentation follow.
 """
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -128,9 +129,40 @@ class TurnSettings(Section):
         default="smart-turn-v3.2",
         description='model id of the judge of whether the user has finished, by the sound; "none" goes without',
     )
-    end_silence_ms: int = Field(default=600, ge=100, le=10_000, description="silence that ends a turn, in ms")
+    end_silence_ms: int = Field(
+        default=600, ge=100, le=10_000, description="silence that ends a turn when there is no turn model, in ms"
+    )
+    sure_silence_ms: int = Field(
+        default=200, ge=50, le=10_000, description="silence that ends a turn when the turn model is sure, in ms"
+    )
+    likely_silence_ms: int = Field(
+        default=400, ge=50, le=10_000, description="... when it takes the end for likely, in ms"
+    )
+    unsure_silence_ms: int = Field(
+        default=1_100,
+        ge=100,
+        le=10_000,
+        description="... when it does not, though the words are a whole sentence, in ms",
+    )
+    longest_silence_ms: int = Field(
+        default=1_500,
+        ge=100,
+        le=20_000,
+        description="... when the words are not, or something is being dictated: the longest wait, in ms",
+    )
+    sure_probability: Probability = Field(
+        default=0.9, description="from this probability of its turn model on the turn model is sure"
+    )
+    likely_probability: Probability = Field(default=0.5, description="... and takes the end for likely")
+    speculate: bool = Field(
+        default=True, description="prepare the answer while it is not yet certain that the turn is over"
+    )
     speculate_silence_ms: int = Field(
-        default=128, ge=32, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
+        default=60, ge=20, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
+    )
+    partials: bool = Field(default=True, description="recognise while the user is still talking")
+    partial_interval_ms: int = Field(
+        default=700, ge=100, le=60_000, description="... again after so much new speech, in ms"
     )
     max_utterance_s: int = Field(
         default=60, ge=1, le=600, description="longest turn, in s; what comes after is the next one"
@@ -138,11 +170,31 @@ class TurnSettings(Section):
 
     @model_validator(mode="after")
     def _prepared_before_the_end(self) -> Self:
-        if self.speculate_silence_ms > self.end_silence_ms:
+        waits = (
+            "speculate_silence_ms",
+            "sure_silence_ms",
+            "likely_silence_ms",
+            "unsure_silence_ms",
+            "longest_silence_ms",
+        )
+        for shorter, longer in itertools.pairwise(waits):
+            if getattr(self, shorter) > getattr(self, longer):
+                raise _contradiction(
+                    shorter,
+                    f"turn.{shorter} ({getattr(self, shorter)}) must not be above "
+                    f"turn.{longer} ({getattr(self, longer)})",
+                )
+        if not self.speculate_silence_ms <= self.end_silence_ms <= self.longest_silence_ms:
             raise _contradiction(
-                "speculate_silence_ms",
-                f"turn.speculate_silence_ms ({self.speculate_silence_ms}) must not be above "
-                f"turn.end_silence_ms ({self.end_silence_ms})",
+                "end_silence_ms",
+                f"turn.end_silence_ms ({self.end_silence_ms}) must lie between turn.speculate_silence_ms "
+                f"({self.speculate_silence_ms}) and turn.longest_silence_ms ({self.longest_silence_ms})",
+            )
+        if self.likely_probability > self.sure_probability:
+            raise _contradiction(
+                "likely_probability",
+                f"turn.likely_probability ({self.likely_probability}) must not be above turn.sure_probability "
+                f"({self.sure_probability})",
             )
         return self
 

@@ -1,8 +1,9 @@
 """What the conversation asks of the world outside; the rim (`device.dialogue.loop`) carries it out.
 
-`job` names what a piece of work belongs to: a decode, or a hypothesis with all that is made for it, which is one cancel
-scope. `Cancel(job)` ends all of it, and whatever still comes back for that job is ignored. `Suspend(job)` keeps it alive beside the next one, for an answer that
-was interrupted and may go on (`Continue`): what is in work for it comes to its end, nothing more is asked or played.
+`job` names what a piece of work belongs to: a decode, or a hypothesis with all that is made for it, which is one
+cancel scope. `Cancel(job)` ends all of it, and whatever still comes back for that job is ignored. `Suspend(job)` keeps
+it alive beside the next one, for an answer that was interrupted and may go on (`Continue`): what is in work for it
+comes to its end, nothing more is asked or played.
 """
 
 from dataclasses import dataclass

@@ -169,6 +169,7 @@ class Conversation:
                 case Resume():
                     if self._turn is not None:
                         self._turn.end.go_on()
+                        self._turn.judging = None
                     out += self._discard("more_speech")
                 case Cap(offset):
                     out += self._finish("cap", offset)
@@ -287,10 +288,10 @@ class Conversation:
             answer.queued(span, speech)
         return []
 
-    def failed(self, job: int, stage: Literal["stt", "llm", "tts"], message: str, now: int) -> list[Output]:
+    def failed(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], message: str, now: int) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
         turn, answer = self._turn, self._working(job)
-        if answer is None and (turn is None or turn.listening.in_work != job):
+        if answer is None and (turn is None or job not in (turn.listening.in_work, turn.judging)):
             return []
         number = answer.turn if answer is not None else self._turns + 1
         out: list[Output] = [ev.Failure(now, number, stage, message)]
@@ -303,7 +304,9 @@ class Conversation:
                 out += self._announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
-        else:  # what cannot be spoken can still be sounded
+        elif stage == "turn" and turn is not None:  # silence and words decide without it
+            turn.judging = None
+        elif stage == "tts":  # what cannot be spoken can still be sounded
             out.append(Chime("error"))
         return self._after(out)
 
@@ -337,6 +340,8 @@ class Conversation:
             out += self._discard("more_speech")
             turn.ended = None
             turn.held = held
+            turn.end.go_on()
+            turn.judging = None
             return out
         policy = self._policy
         self._turn = _Turn(
@@ -364,7 +369,7 @@ class Conversation:
             out.append(Decode(self._jobs, self._said(turn), effort))
         if turn.ended or turn.held:
             return out
-        if turn.end.judgement_due(self._now):
+        if turn.judging is None and turn.end.judgement_due(self._now):
             self._jobs += 1
             turn.judging = self._jobs
             out.append(Judge(self._jobs, self._said(turn)))

@@ -159,19 +159,16 @@ class Endpointer:
             return self._talk(probability, end_sample - start_sample, end_sample)
         if self._deaf:
             self._wait_for_pause(end_sample - start_sample)
-            return []
-        if self._lingering and not self._begins_anew(end_sample):
+        if self._deaf or (self._lingering and not self._begins_anew(end_sample)):
             return []
         rule = policy.barge_in if over_playout else policy.onset
         if probability < policy.stop_probability:
             self._onset_sample, self._voiced_samples = None, 0
             return []
-        if probability < rule.probability:
-            return []  # neither voice nor silence: what has been gathered stands
-        if self._onset_sample is None:
-            self._onset_sample = start_sample
-        self._voiced_samples += end_sample - start_sample
-        if self._voiced_samples < _samples(rule.min_speech_ms):
+        if probability >= rule.probability:  # between the two what has been gathered stands
+            self._onset_sample = start_sample if self._onset_sample is None else self._onset_sample
+            self._voiced_samples += end_sample - start_sample
+        if self._onset_sample is None or self._voiced_samples < _samples(rule.min_speech_ms):
             return []
         self.talking = True
         self._vad_offset = end_sample

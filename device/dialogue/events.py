@@ -246,5 +246,5 @@ class Failure(Event):
     """A stage failed; the conversation goes on."""
 
     type: ClassVar[str] = "error"
-    stage: Literal["stt", "llm", "tts", "audio", "session"]
+    stage: Literal["stt", "turn", "llm", "tts", "audio", "session"]
     message: str

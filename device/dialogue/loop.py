@@ -3,8 +3,8 @@
     assistant = Assistant(conversation, card, ear, models, on_event=print)
     with card: assistant.run()          # until stop(), from any thread
 
-Four threads: the ear (card -> canceller -> VAD), and one each for recogniser, language model and voice. They
-all post to one inbox; the thread that called `run` takes the messages in order, feeds the conversation and carries
+Five threads: the ear (card -> canceller -> VAD), and one each for recogniser, turn model, language model and voice.
+They all post to one inbox; the thread that called `run` takes the messages in order, feeds the conversation and carries
 out its commands. Every queue is bounded: a full inbox makes the posting thread wait (the capture ring holds the
 microphone meanwhile), a full work queue drops its oldest job, which is always one that has been cancelled.
 """
@@ -19,11 +19,11 @@ from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
-from device.dialogue.commands import Chime, Command, Decode, Flush, LiveJobs, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import Chime, Command, Decode, Flush, Judge, LiveJobs, Output, Play, Reply, Speak, Warm
 from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.voice_meter import Reading, VoiceMeter
-from models.protocols import SAMPLE_RATE_HZ, ChatModel, Int16s, Recogniser, VadModel, Voice
+from models.protocols import SAMPLE_RATE_HZ, ChatModel, Int16s, Recogniser, TurnModel, VadModel, Voice
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +47,13 @@ class Ear(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The four models of a conversation."""
+    """The models of a conversation."""
 
     vad: VadModel
     recogniser: Recogniser
     chat: ChatModel
     voice: Voice
+    turn: TurnModel | None = None  #: None: silence and words alone tell when the user has finished
 
 
 class _Worker:
@@ -126,8 +127,8 @@ class Assistant:
 
     def run(self) -> None:
         """Converse until `stop`. Raises AudioError when the card is lost. The record is closed in any case."""
-        workers = {name: _Worker(name) for name in ("stt", "llm", "tts")}
-        self._stt, self._llm, self._tts = workers["stt"], workers["llm"], workers["tts"]
+        workers = {name: _Worker(name) for name in ("stt", "turn", "llm", "tts")}
+        self._stt, self._judge_of_turns, self._llm, self._tts = workers.values()
         ear = threading.Thread(target=self._listen, name="nearfield-ear", daemon=True)
         try:
             self._carry_out(self._conversation.open(self._greeting))
@@ -256,6 +257,8 @@ class Assistant:
                     self._card.play(self._earcons[name])
             case Decode():
                 self._stt.give(partial(self._decode, command))
+            case Judge():
+                self._judge_of_turns.give(partial(self._judge, command))
             case Reply():
                 self._llm.give(partial(self._reply, command))
             case Speak():
@@ -274,11 +277,22 @@ class Assistant:
         if cancelled():
             return
         try:
-            transcript = self._models.recogniser.transcribe(command.audio, cancelled=cancelled)
+            transcript = self._models.recogniser.transcribe(command.audio, cancelled=cancelled, effort=command.effort)
         except Exception as error:  # noqa: BLE001 - a model that fails must not end the conversation
             self._fail(command.job, "stt", error)
         else:
             self._post(partial(self._conversation.transcribed, command.job, transcript, self.now()))
+
+    def _judge(self, command: Judge) -> None:
+        model = self._models.turn
+        if model is None:
+            return
+        try:
+            finished = model.finished(command.audio)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(command.job, "turn", error)
+        else:
+            self._post(partial(self._conversation.judged, command.job, finished, self.now()))
 
     def _reply(self, command: Reply) -> None:
         cancelled = self._cancelled(command.job)
@@ -310,7 +324,7 @@ class Assistant:
         except Exception as error:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
             _log.warning("the language model could not be warmed: %s", error)
 
-    def _fail(self, job: int, stage: Literal["stt", "llm", "tts"], error: Exception) -> None:
+    def _fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], error: Exception) -> None:
         _log.error("%s failed: %s", stage, error)
         _log.debug("where it failed", exc_info=error)
         message = str(error) or type(error).__name__

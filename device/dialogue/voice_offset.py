@@ -61,7 +61,8 @@ class VoiceOffset:
 
     def doubt(self, sample: int) -> None:
         """There was a voice at `sample` though the level denied it: it has become softer than it began."""
-        self._share /= 2
+        newest = self._smooth[-1] if self._smooth else 0.0
+        self._share = min(self._share / 2, 0.7 * newest / max(self._loudest or 0.0, 1.0))
         self._last_loud_sample = max(self._last_loud_sample, sample)
 
     def feed(self, pcm: Int16s, sample: int) -> None:

@@ -11,6 +11,7 @@ from device.dialogue import events as ev
 from device.dialogue.commands import Cancel, Decode, Flush, Play, Reply, Speak
 from device.dialogue.conversation import Policy
 from device.dialogue.endpointer import EndpointPolicy
+from device.dialogue.turn_end import TurnEndPolicy
 from models.protocols import Message
 
 QUESTION = "What is the capital of France?"
@@ -27,9 +28,11 @@ def test_a_question_gets_its_answer_in_order() -> None:
     rim.run(12_000)
     assert [k for k in rim.kinds() if k not in ("clause", "state", "partial")] == [
         "speech_start",
+        "supposed",
         "llm_first_token",
         "tts_first_audio",
         "speech_end",
+        "end_point",
         "final",
         "commit",
         "playout_start",
@@ -42,7 +45,10 @@ def test_a_question_gets_its_answer_in_order() -> None:
 
 
 def test_nothing_sounds_before_the_commit_though_it_is_ready() -> None:
-    rim = VirtualRim(answers=[ANSWER], policy=Policy(endpoint=EndpointPolicy(end_silence_ms=3000)))
+    rim = VirtualRim(
+        answers=[ANSWER],
+        policy=Policy(turn_model=False, turn_end=TurnEndPolicy(plain_silence_ms=3000, longest_silence_ms=3000)),
+    )
     rim.say(1000, 2500, QUESTION)
     rim.run(5300)
     assert any(isinstance(c, Speak) for _, c in rim.commands), "the answer should have been prepared"
@@ -72,7 +78,7 @@ def test_a_slow_recogniser_delays_the_commit_but_loses_nothing() -> None:
     rim = VirtualRim(answers=[ANSWER], stt_ms=2000)
     rim.say(1000, 2500, QUESTION)
     rim.run(14_000)
-    assert rim.of(ev.Commit)[0].sample >= (2600 + 2000) * MS
+    assert rim.of(ev.Commit)[0].sample >= (2550 + 2000) * MS
     assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
 
 
@@ -150,7 +156,7 @@ def test_an_answer_of_which_nothing_was_heard_leaves_no_trace() -> None:
 
 
 def test_without_barge_in_the_answer_is_finished() -> None:
-    rim = VirtualRim(answers=[ANSWER], policy=Policy(barge_in=False))
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(turn_model=False, barge_in=False))
     rim.say(1000, 2500, QUESTION)
     rim.say(5000, 5900, "Stop.")
     rim.run(12_000)
@@ -171,7 +177,7 @@ def test_before_the_room_is_known_its_own_voice_interrupts_nothing() -> None:
 
 
 def test_a_held_button_ends_at_its_release_and_not_at_a_pause() -> None:
-    rim = VirtualRim(answers=["Wrong.", ANSWER], policy=Policy(open_microphone=False))
+    rim = VirtualRim(answers=["Wrong.", ANSWER], policy=Policy(turn_model=False, open_microphone=False))
     rim.press(900)
     rim.say(1000, 1800, "What is")
     rim.say(4000, 4800, "the capital of France?")
@@ -185,7 +191,7 @@ def test_a_held_button_ends_at_its_release_and_not_at_a_pause() -> None:
 
 
 def test_push_to_talk_alone_is_deaf_without_the_button() -> None:
-    rim = VirtualRim(answers=[ANSWER], policy=Policy(open_microphone=False))
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(turn_model=False, open_microphone=False))
     rim.say(1000, 2500, QUESTION)
     rim.run(6000)
     assert not any(isinstance(c, Decode) for _, c in rim.commands)
@@ -202,7 +208,7 @@ def test_a_tap_on_the_button_is_nothing() -> None:
 
 
 def test_the_button_interrupts_at_once() -> None:
-    rim = VirtualRim(answers=[ANSWER, "Fine."], policy=Policy(barge_in=False))
+    rim = VirtualRim(answers=[ANSWER, "Fine."], policy=Policy(turn_model=False, barge_in=False))
     rim.say(1000, 2500, QUESTION)
     rim.press(5000)
     rim.say(5100, 5900, "Stop.")
@@ -225,11 +231,13 @@ def test_a_press_while_talking_keeps_what_was_said_before_it() -> None:
 
 
 def test_an_utterance_that_never_ends_is_capped() -> None:
-    rim = VirtualRim(answers=["First.", "Second."], policy=Policy(endpoint=EndpointPolicy(max_utterance_ms=5000)))
+    rim = VirtualRim(
+        answers=["First.", "Second."], policy=Policy(turn_model=False, endpoint=EndpointPolicy(max_utterance_ms=5000))
+    )
     rim.say(1000, 8000, "On and on and on.")
     rim.say(9000, 10_000, QUESTION)
     rim.run(16_000)
-    assert [(e.reason, e.text) for e in rim.of(ev.Commit)] == [("cap", "On and on and on."), ("silence", QUESTION)]
+    assert [(e.reason, e.text) for e in rim.of(ev.Commit)] == [("cap", "On and on"), ("silence", QUESTION)]
     assert rim.of(ev.Commit)[0].sample <= 6500 * MS
 
 

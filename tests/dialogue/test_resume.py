@@ -218,16 +218,20 @@ def test_the_rest_begins_without_a_click() -> None:
 
 def test_a_job_lives_until_it_is_cancelled_also_beside_another() -> None:
     jobs = LiveJobs()
-    jobs.apply(Decode(1, np.zeros(0, np.float32)))
+    jobs.apply(Reply(1, ()))
     jobs.apply(Suspend(1))
-    jobs.apply(Decode(2, np.zeros(0, np.float32)))
+    jobs.apply(Reply(2, ()))
     jobs.apply(Flush())
     assert [jobs.alive(n) for n in (1, 2, 3)] == [True, True, False]
     jobs.apply(Cancel(2))
     jobs.apply(Continue(1))
     jobs.apply(Speak(1, 0, "so"))
     assert [jobs.alive(n) for n in (1, 2, 3)] == [True, False, False]
-    jobs.apply(Decode(3, np.zeros(0, np.float32)))
+    jobs.apply(Decode(4, np.zeros(0, np.float32)))
+    assert [jobs.alive(n) for n in (1, 4)] == [True, True], "the user may be heard beside an answer"
+    jobs.apply(Decode(5, np.zeros(0, np.float32)))
+    assert [jobs.alive(n) for n in (1, 4, 5)] == [True, False, True], "one decode at a time"
+    jobs.apply(Reply(3, ()))
     assert [jobs.alive(n) for n in (1, 2, 3)] == [False, False, True], "an answer that is over makes room"
     jobs.clear()
     assert not jobs.alive(3)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from device.card import BLOCK_SAMPLES, Span
-from device.dialogue.commands import Command, Decode, Flush, LiveJobs, Output, Play, Reply, Speak
+from device.dialogue.commands import Command, Decode, Flush, Judge, LiveJobs, Output, Play, Reply, Speak
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.events import Event
-from models.protocols import SAMPLE_RATE_HZ, Mark, Message, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Floats, Mark, Message, Speech, Transcript
 
 MS = 16  # samples
 FRAME = 512
@@ -40,7 +40,9 @@ class Said:
 @dataclass
 class VirtualRim:
     answers: list[str | Exception] = field(default_factory=list)
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = field(default_factory=lambda: Policy(turn_model=False))
+    judge: Callable[[str], float] = lambda _text: 0.99  # what the turn model thinks of what was said
+    judge_ms: int = 25
     stt_ms: int = 150
     first_token_ms: int = 40
     token_ms: int = 6
@@ -167,10 +169,11 @@ class VirtualRim:
         self._live.apply(command)
         match command:
             case Decode(job, audio):
-                end = self.clock
-                start = end - len(audio) - 1
-                text = " ".join(s.text for s in self.said if s.text and s.start_sample < end and s.end_sample > start)
+                text = self._words(audio)
                 self._later(self.stt_ms * MS, lambda: self._transcribed(job, self.hears(text), len(audio)))
+            case Judge(job, audio):
+                finished = self.judge(self._words(audio))
+                self._later(self.judge_ms * MS, lambda: self.talk.judged(job, finished, self.clock))
             case Reply(job, messages):
                 self.asked.append(messages)
                 answer = self.answers.pop(0) if self.answers else ""
@@ -194,6 +197,18 @@ class VirtualRim:
                 self._take(self.talk.queued(job, span, speech))
             case Flush():
                 self._flush = True
+
+    def _words(self, audio: Floats) -> str:
+        """What was said in the newest stretch of that length; of what is still being said, the words so far."""
+        end = self.clock
+        start = end - len(audio) - 1
+        words: list[str] = []
+        for said in self.said:
+            if said.text and said.start_sample < end and said.end_sample > start:
+                parts = said.text.split(" ")
+                share = min(1.0, (end - said.start_sample) / (said.end_sample - said.start_sample))
+                words += parts[: max(1, int(share * len(parts)))]
+        return " ".join(words)
 
     def _token(self, job: int, piece: str) -> list[Output]:
         return self.talk.token(job, piece, self.clock) if self._live.alive(job) else []
