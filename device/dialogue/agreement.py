@@ -17,9 +17,11 @@ import re
 from dataclasses import dataclass
 
 _ATOM = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)*|%")
-_UNITS = dict(zip("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-                  " seventeen eighteen nineteen".split(), range(20), strict=True))  # fmt: skip
-_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_UNITS = {word: value for value, word in enumerate(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen".split()
+)}  # fmt: skip
+_TENS = {word: 20 + 10 * i for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
 _SAME = {"%": "percent", "okay": "ok"}
 
 

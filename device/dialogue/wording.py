@@ -27,14 +27,16 @@ class Wording(StrEnum):
 
 
 _TRAILING_OFF = re.compile(r"(\.\.+|…|,|;|:|-|–|—)[\"'”’)\]]*$")
-_CLOSED = re.compile(r"[.!?。！？؟।][\"'”’)\]]*$")  # noqa: RUF001  full stops of other scripts
-_ASKED = re.compile(r"[?？؟][\"'”’)\]]*$")  # noqa: RUF001
+_CLOSED = re.compile(r"[.!?。！？؟।][\"'”’)\]]*$")  # with the full stops of other scripts
+_ASKED = re.compile(r"[?？؟][\"'”’)\]]*$")
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-.:,][^\W_]+)*['’]?|%")
 _DIGITS = re.compile(r"[\d]+(?:[-.:,]\d+)*")
 _LETTERS = re.compile(r"[a-z](?:-[a-z])+")
 _CLAUSE_END = re.compile(r"(?<!\d)[.!?](?!\d)[\"'”’)]*\s+")
+_LINKS = {"is", "it's", "number", "of"}  # between what is dictated and its digits: "the code is 4"
 _YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d")
+_ONE_CLAUSE_WORDS = 8  # what is longer may hold the main clause too
 _DIGITS_TOLD_APART = 3  # so many figures in a row are read out one by one: a code, not a quantity
 
 
@@ -47,10 +49,7 @@ def wording_of(text: str, language: str = "en") -> Wording:
     if not tokens:
         return Wording.OPEN
     closed = bool(_CLOSED.search(text)) and not _TRAILING_OFF.search(text)
-    if language == "en":
-        verdict = _english(tokens, _tokens(text), closed=closed)
-    else:
-        verdict = _tabled(tokens, language)
+    verdict = _english(tokens, _tokens(text), closed=closed) if language == "en" else _tabled(tokens, language)
     if verdict is Wording.DICTATING:
         return verdict
     if verdict is Wording.UNFINISHED or _TRAILING_OFF.search(text) or _unclosed(text):
@@ -84,20 +83,20 @@ def _tabled(tokens: list[str], language: str) -> Wording:
 def _english(tokens: list[str], whole: list[str], *, closed: bool) -> Wording:
     """The verdict on the last clause; `whole`: all of the text. `closed`: a full stop or its like is behind it."""
     phrase = " ".join(tokens)
-    if phrase in lists.SAYINGS:
-        return Wording.STATEMENT
+    if phrase in lists.SAYINGS | lists.SHORT_QUESTIONS:
+        return Wording.STATEMENT if phrase in lists.SAYINGS else Wording.QUESTION
     if _dictating(tokens, whole):
         return Wording.DICTATING
     if len(tokens) == 1 and tokens[0] in lists.ONE_WORD:
         return Wording.STATEMENT
-    if _dangling(tokens, closed=closed) or _wants_object(tokens) or _measure_without_noun(tokens):
+    if _dangling(tokens, closed=closed) or any(missing(tokens) for missing in _MISSING):
         return Wording.UNFINISHED
     return (
         Wording.STATEMENT if _whole_command(tokens) else Wording.QUESTION if _whole_question(tokens) else Wording.OPEN
     )
 
 
-# --- numbers and letters --------------------------------------------------------------------------------------------------
+# --- numbers and letters -----------------------------------------------------------------------------------------
 
 
 def _is_number(token: str) -> bool:
@@ -125,36 +124,30 @@ def _figures(tokens: list[str]) -> int:
 
 def _dictating(tokens: list[str], whole: list[str]) -> bool:
     """Does the text end among digits or letters that are being read out, or where that begins?"""
-    run = 0  # numbers and letters at the end, with what may stand among them
-    while run < len(whole) and _may_be_dictated(whole[-1 - run], alone=run == 0):
+    run = 0  # numbers and letters at the end
+    while run < len(whole) and _may_be_dictated(whole[-1 - run], last=run == 0):
         run += 1
-    before = whole[: len(whole) - run]
-    ending = whole[len(before) :]
+    before, ending = whole[: len(whole) - run], whole[len(whole) - run :]
     if not ending:
-        return any(_ends(tokens, opening) and _opens_dictation(tokens, opening) for opening in lists.DICTATION_OPENINGS)
-    if len(ending) == 1 and not _is_number(ending[0]):  # one letter: "N", "plan B"
-        return _LETTERS.fullmatch(ending[0]) is not None or not before or before[-1] in lists.DICTATED
-    if not before:
-        return not (len(ending) == 1 and _CLOCK.fullmatch(ending[0]))
-    link = before[-1]
-    frame = before[-2] if link in {"is", "it's", "number", "of", "number's"} and len(before) > 1 else link
-    if frame in lists.DICTATED or link in lists.DICTATED or frame in {"spelled", "spelt"}:
-        return True
-    if any(_is_letter(token) or _LETTERS.fullmatch(token) for token in ending):
-        return len(ending) > 1
-    if link in lists.OPERATORS | lists.ARGUMENT_OF and _one_quantity(ending):
-        return False
+        openings = [opening for opening in lists.DICTATION_OPENINGS if _ends(tokens, opening)]
+        return not _asks(tokens) and any(_opens_dictation(tokens, opening) for opening in openings)
+    if not before:  # nothing but numbers, and not a time of day
+        return len(ending) > 1 or not _CLOCK.fullmatch(ending[0])
+    if lists.DICTATED & set(before[-2:]):
+        return before[-1] in lists.DICTATED or before[-1] in _LINKS
+    if not any(_is_number(token) for token in ending):  # letters: "A B", "A-B"; not "plan B"
+        return len(ending) > 1 or _LETTERS.fullmatch(ending[0]) is not None
     return not _one_quantity(ending)
 
 
-def _may_be_dictated(token: str, *, alone: bool) -> bool:
+def _may_be_dictated(token: str, *, last: bool) -> bool:
     if token in {"a", "i"}:
-        return not alone  # the article; a letter only with others behind it
+        return not last  # the article, the pronoun; letters only with others behind them
     return (
         _is_number(token)
         or _is_letter(token)
         or bool(_LETTERS.fullmatch(token))
-        or (token in lists.REPEATERS and not alone)
+        or (token in lists.REPEATERS and not last)
     )
 
 
@@ -166,29 +159,20 @@ def _opens_dictation(tokens: list[str], opening: str) -> bool:
 def _one_quantity(numbers: list[str]) -> bool:
     """Are these one number or one time of day ("42", "forty two", "7 30", "1999"), not figures read out?"""
     parts = [part for token in numbers for part in ([token] if _DIGITS.fullmatch(token) else token.split("-"))]
-    if len(parts) == 1:
-        figure = parts[0]
-        return (
-            not figure.isdigit()
-            or len(figure) < _DIGITS_TOLD_APART
-            or figure.endswith("00")
-            or _YEAR.fullmatch(figure) is not None
-        ) and "-" not in figure
+    first, *rest = parts
+    if not rest:
+        short = len(first) < _DIGITS_TOLD_APART or first.endswith("00") or _YEAR.fullmatch(first) is not None
+        return "-" not in first and (short or not first.isdigit())
     if all(part.isdigit() for part in parts):  # 7 30
-        return len(parts) == 2 and int(parts[0]) < 25 and len(parts[1]) == 2 and int(parts[1]) < 60
-    if any(part in lists.MAGNITUDES for part in parts):
+        return len(parts) == 2 and int(first) < 25 and len(rest[0]) == 2 and int(rest[0]) < 60
+    if lists.MAGNITUDES & set(rest):
         return True
-    return (
-        len(parts) == 2
-        and parts[0] not in lists.DIGIT_WORDS
-        and parts[1] in lists.DIGIT_WORDS
-        or (
-            len(parts) in {2, 3} and parts[1] in lists.TENS | lists.TEENS  # seven thirty, seven forty five
-        )
-    )
+    forty_two = len(parts) == 2 and first not in lists.DIGIT_WORDS and rest[0] in lists.DIGIT_WORDS
+    seven_thirty = len(parts) < 4 and rest[0] in lists.TENS | lists.TEENS
+    return forty_two or seven_thirty
 
 
-# --- grammar --------------------------------------------------------------------------------------------------------------
+# --- grammar -----------------------------------------------------------------------------------------------------
 
 
 def _ends(tokens: list[str], phrase: str) -> bool:
@@ -200,28 +184,36 @@ def _dangling(tokens: list[str], *, closed: bool) -> bool:
     """Is the last word one that cannot be the last?"""
     last, before = tokens[-1], tokens[:-1]
     previous = before[-1] if before else ""
-    if last in lists.FILLERS:
-        return True
-    if last in lists.ARTICLES | lists.POSSESSIVES | lists.DEGREE | lists.CONTRACTIONS:
-        return True
-    if last in lists.CONJUNCTIONS:
+    if last in lists.NEVER_LAST:
         return True
     if last in lists.PREPOSITIONS:
         return not _stranded(tokens, closed=closed)
     if last in lists.PARTICLES:
-        relational = previous in lists.RELATIONAL_NOUNS and _asks(before)
-        return relational or not (closed or lists.PARTICLE_VERBS & set(before) or _stranded(tokens, closed=closed))
+        if previous in lists.RELATIONAL_NOUNS and _asks(before):
+            return True
+        return not (closed or lists.PARTICLE_VERBS & set(before) or _stranded(tokens, closed=closed))
     if last in lists.AUXILIARIES:
         return _auxiliary_dangles(before, last, closed=closed)
-    if last in {"so", "well", "then", "also", "maybe", "like"}:
-        if last == "like":
-            return previous in {"something", "anything"} or (previous in {"would", "i'd", "we'd"} and not _asks(before))
-        return previous in {"and", "or", "but"} or (last in {"so", "well"} and not before)
-    if not closed and len(before) == 1 and previous in lists.AUXILIARIES and last in lists.PRONOUNS:
-        return True  # "is it", "can you": a question just begun, or a tag with its mark
-    if last in {"i", "we", "they", "he", "she"}:  # a subject without its verb; "you" and "it" are objects too
-        return previous in lists.CONJUNCTIONS | {"that", ""} or bool({"when", "while", "where"} & {previous})
-    return False
+    return _linking_dangles(before, last) or _subject_dangles(before, last, closed=closed)
+
+
+def _linking_dangles(before: list[str], last: str) -> bool:
+    """ "and then", "well", "or maybe", "something like", "I'd like"."""
+    previous = before[-1] if before else ""
+    if last == "like":
+        wish = previous in {"would", "i'd", "we'd"} and not _asks(before)
+        return wish or previous in {"something", "anything"}
+    linking = last in {"so", "well", "then", "also", "maybe"}
+    return linking and (previous in {"and", "or", "but"} or (not before and last in {"so", "well"}))
+
+
+def _subject_dangles(before: list[str], last: str, *, closed: bool) -> bool:
+    """A subject that waits for its verb: "and I", "when they", "is it"; "you" and "it" can be objects elsewhere."""
+    previous = before[-1] if before else ""
+    if len(before) == 1 and previous in lists.AUXILIARIES and last in lists.PRONOUNS:
+        return not closed  # with its mark it is a tag: "Is it?"
+    subordinate = not before or previous in lists.CONJUNCTIONS | {"that", "when", "while", "where"}
+    return last in {"i", "we", "they", "he", "she"} and subordinate
 
 
 def _asks(tokens: list[str]) -> bool:
@@ -262,19 +254,19 @@ def _auxiliary_dangles(before: list[str], last: str, *, closed: bool) -> bool:
 
 
 def _wants_object(tokens: list[str]) -> bool:
-    """A verb at the end that cannot be without its object: "do you want", "give me", "set", "I'd like to have"."""
+    """A verb at the end that cannot be without its object: "do you want", "give me", "set", "can I have"."""
     last, before = tokens[-1], tokens[:-1]
     if _asks(before) or {"how", "if", "as", "that", "all", "when"} & set(before):
         return False
-    if last in lists.WANTING:
-        return bool(before) and before[-1] in lists.PRONOUNS - {"this", "that"}
-    if last == "me":
-        return bool(before) and before[-1] in lists.GIVING
-    if last in {"have", "get"}:  # "can I have", "could I get"
-        return len(before) > 1 and before[-1] in {"i", "we"} and before[-2] in {"can", "could", "may"}
+    previous, earlier = (["", "", *before])[-1], (["", "", *before])[-2]
     if last in {"think", "mean", "guess"}:  # "I think", and nothing before it that it could be about
-        return [t for t in before if t not in lists.CONJUNCTIONS | {"well", "so"}] == ["i"]
-    return not before and last in lists.COMMAND_WITH_OBJECT
+        return [token for token in before if token not in lists.CONJUNCTIONS | {"well", "so"}] == ["i"]
+    return (
+        (last in lists.WANTING and previous in lists.PRONOUNS - {"this", "that"})
+        or (last == "me" and previous in lists.GIVING)
+        or (last in {"have", "get"} and previous in {"i", "we"} and earlier in {"can", "could", "may"})
+        or (not before and last in lists.COMMAND_WITH_OBJECT)
+    )
 
 
 def _measure_without_noun(tokens: list[str]) -> bool:
@@ -287,7 +279,18 @@ def _measure_without_noun(tokens: list[str]) -> bool:
     return unit in lists.SINGULAR_UNITS and _is_number(number) and number not in {"1", "one", "oh"}
 
 
-# --- what is whole without a mark ------------------------------------------------------------------------------------------
+def _main_clause_missing(tokens: list[str]) -> bool:
+    """A clause that hangs on another, and the other has not come: "when I get home", "if it rains tomorrow"."""
+    if len(tokens) < 4 or len(tokens) > _ONE_CLAUSE_WORDS or tokens[0] not in lists.SUBORDINATORS:
+        return False
+    subject, rest = tokens[1], set(tokens[2:])
+    return subject in lists.PRONOUNS and not rest & (lists.PRONOUNS | lists.COMMAND_VERBS)
+
+
+_MISSING = (_wants_object, _measure_without_noun, _main_clause_missing)
+
+
+# --- what is whole without a mark --------------------------------------------------------------------------------
 
 
 def _whole_command(tokens: list[str]) -> bool:

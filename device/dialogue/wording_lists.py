@@ -13,7 +13,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# --- what no sentence ends with, whatever mark the recogniser put behind it ---------------------------------------------
+# --- what no sentence ends with, whatever mark the recogniser put behind it --------------------------------------
 ARTICLES = _words("a an the")
 POSSESSIVES = _words("my your our their its")  # not 'her', 'his', 'mine': those can be the last word
 CONJUNCTIONS = _words("and or but nor because cause if unless although whether whereas plus as")
@@ -23,13 +23,14 @@ CONTRACTIONS = _words(  # a contracted auxiliary cannot be stranded: "I know whe
 )
 DEGREE = _words("very quite every")
 FILLERS = _words("um uhm umm uh uhh er err erm ehm eh hm hmm ah")
+NEVER_LAST = ARTICLES | POSSESSIVES | CONJUNCTIONS | CONTRACTIONS | DEGREE | FILLERS
 #: prepositions that are not adverbs too: at the end only where what they belong to stands earlier
 PREPOSITIONS = _words(
     "of with for from at into onto to than between during until till toward towards against among amongst per via upon"
     " except regarding versus despite unlike"
 )
 
-# --- what is unfinished only where no mark says otherwise ----------------------------------------------------------------
+# --- what is unfinished only where no mark says otherwise --------------------------------------------------------
 #: prepositions that are particles of verbs too ("turn it on", "come in")
 PARTICLES = _words("on in over by about through across under")
 PARTICLE_VERBS = _words(
@@ -44,7 +45,7 @@ AUXILIARIES = _words(
 PRONOUNS = _words("i you he she it we they this that these those there")
 YES_NO = _words("yes yeah yep no nope sure course think know so guess hope believe")
 
-# --- what stands earlier and makes a last preposition right -----------------------------------------------------------
+# --- what stands earlier and makes a last preposition right ------------------------------------------------------
 STRANDING_WH = _words("what what's whats which who who's whom whose where where's")
 MEASURE_WH = _words("much many long far")  # "how much did you buy it for"
 ANTECEDENTS = _words("one thing things something anything nothing someone anyone nobody somebody everything all person")
@@ -55,27 +56,32 @@ RELATIONAL_NOUNS = _words(
     " number amount part end rest"
 )
 
-# --- verbs that want an object ----------------------------------------------------------------------------------------
+# --- verbs that want an object -----------------------------------------------------------------------------------
 WANTING = _words("want wants wanted need needs")
 GIVING = _words("give get bring make buy send")  # "give me"
 COMMAND_WITH_OBJECT = _words("set add put remind order create schedule brew increase decrease")  # alone: "set"
 
-# --- quantities -------------------------------------------------------------------------------------------------------
+#: at the head of a clause that hangs on another
+SUBORDINATORS = _words("if when whenever unless although while as")
+#: a command's verb: where one is, the main clause has come
+COMMAND_VERBS = _words(
+    "turn switch set play stop pause tell remind wake call open close lock start show give make let put send add dim"
+    " ask please let's can could will should don't"
+)
+
+# --- quantities --------------------------------------------------------------------------------------------------
 DIGIT_WORDS = _words("zero oh one two three four five six seven eight nine")
 TEENS = _words("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
 TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety")
 MAGNITUDES = _words("hundred thousand million billion")
 NUMBER_WORDS = DIGIT_WORDS | TEENS | TENS | MAGNITUDES
 REPEATERS = _words("double triple")
-OPERATORS = _words("plus minus times by over divided multiplied and x of to from than percent")
-#: a number behind these is an argument and whole: "at 7", "volume 5"
-ARGUMENT_OF = _words("at to by for volume level channel brightness degrees chapter page step track episode season in")
 #: units that stand in the singular before a noun: "a ten minute timer", "a 12 ounce latte"
 SINGULAR_UNITS = _words(
     "second minute hour day week month year ounce inch mile gallon litre liter gram pound meter metre"
 )
 
-# --- dictation ----------------------------------------------------------------------------------------------------------
+# --- dictation ---------------------------------------------------------------------------------------------------
 #: what is dictated behind these: digits, letters
 DICTATED = _words(
     "number code pin order phone password passcode postcode zip account reservation confirmation reference extension"
@@ -86,7 +92,7 @@ DICTATION_OPENINGS = (  # the text ends here, and what is dictated has not begun
     "order number", "phone number is", "spelled", "spelt", "it's spelled", "number", "order", "code", "pin", "dial",
 )  # fmt: skip
 
-# --- whole utterances ---------------------------------------------------------------------------------------------------
+# --- whole utterances --------------------------------------------------------------------------------------------
 ONE_WORD = _words(
     "yes yeah yep yup no nope ok okay sure right stop pause play resume continue next previous back skip repeat again"
     " cancel quit exit done help hello hi hey goodbye bye thanks please louder quieter mute unmute wait enough snooze"
@@ -97,9 +103,11 @@ SAYINGS = frozenset({
     "thank you", "thanks a lot", "never mind", "go on", "go ahead", "go back", "come in", "come on", "shut up",
     "be quiet", "that's it", "that's all", "that's right", "of course", "of course not", "no thanks", "no thank you",
     "yes please", "volume up", "volume down", "good morning", "good night", "stop it", "hold on", "not yet", "not now",
-    "what's up", "what's that", "what is it", "who is it", "what is this", "what is that", "try again", "one more time",
-    "what's this", "as well", "yes it is", "no it isn't", "i am", "i do", "i don't", "i am not", "it is", "so what",
+    "try again", "one more time", "as well", "yes it is", "no it isn't", "i am", "i do", "i don't", "i am not", "it is",
+    "so what",
 })  # fmt: skip
+
+SHORT_QUESTIONS = frozenset({"what's up", "what's that", "what's this", "who's that", "who's there", "how come"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +121,9 @@ class Table:
 TABLES = {
     "fr": Table(
         _words(
-            "le la les un une des du de au aux et ou mais donc car que quand parce puisque si comme dans avec chez mon ma"
-            " mes ton ta tes son sa ses notre nos votre vos leurs ce cet cette ces très je tu euh heu hum l' d' j' qu' n' c'"
+            "le la les un une des du de au aux et ou mais donc car que quand parce puisque si comme dans avec chez mon"
+            " ma mes ton ta tes son sa ses notre nos votre vos leurs ce cet cette ces très je tu euh heu hum l' d'"
+            " j' qu' n' c'"
         )
         - {"si", "la"},  # "mais si", "là" that the recogniser wrote without its accent
         ("numéro est le", "numéro est", "code est", "je m'appelle", "mon nom est"),

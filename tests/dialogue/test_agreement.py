@@ -83,16 +83,17 @@ def test_whatever_is_decoded(texts: list[list[str]], paused: bool) -> None:
     for words in texts:
         text = " ".join(words)
         after = heard.add(text, paused=paused)
+        assert after.text == text or not words
         assert after.text.startswith(after.stable)
-        assert after.text == (text or after.text)
-        if not after.retracted_words:  # what was stable still begins what is
-            assert same_words(stable, after.stable) or len(after.stable) > 0
-            assert not stable or after.stable
+        assert same_words(f"{after.stable} {after.tail}", after.text)
+        if after.retracted_words == 0:
+            assert same_words(after.stable, stable) or same_words(after.stable[: len(stable)], stable)
         stable = after.stable
 
 
 @given(WORDS)
 def test_a_growing_text_never_retracts(words: list[str]) -> None:
+    words = [word for word in words if word != "forty"]  # "forty two" is another word than "forty"
     heard = LocalAgreement()
     for n in range(len(words) + 1):
-        assert heard.add(" ".join(words[:n])).retracted_words == 0 or "forty" in words
+        assert heard.add(" ".join(words[:n])).retracted_words == 0
