@@ -1,14 +1,14 @@
-"""How long does this speaker pause within a turn? The end-pointer's waits follow, within bounds.
+"""How long does this speaker pause within a turn, and sound as if it were the end? So long is waited at least.
 
     pauses = SpeakerPauses(SpeakerPausePolicy())
     pauses.went_on(720.0)           # a silence of 720 ms that was not the end
     pauses.ended()                  # a turn was over
-    wait_ms = pauses.factor * 600.0
+    pauses.least_wait_ms
 
 Pauses within turns differ more between speakers than from turn to turn of one, so that one wait is too short for some
-people and a waste of time for the rest. The factor is a high quantile of the recent pauses, in relation to the pause
-that the configured waits are made for. Prior pauses of that length keep it at 1 until there is evidence, and draw it
-back as what was heard grows old: with every turn that ends all pauses weigh a little less. One session long; sans-IO.
+people and a waste of time for the rest. The wait is a high quantile of the recent pauses and a margin, within bounds.
+Short prior pauses keep it at the lower bound until there is evidence, and draw it back there as what was heard grows
+old: with every turn that ends all pauses weigh a little less. One session long; sans-IO.
 """
 
 from collections import deque
@@ -19,12 +19,11 @@ from dataclasses import dataclass
 class SpeakerPausePolicy:
     """Bounds and inertia. Units in the names."""
 
-    usual_pause_ms: float = 400.0  #: the pause within a turn that the configured waits are made for: factor 1
+    lowest_ms: float = 200.0  #: without evidence; no wait is ever shorter
+    highest_ms: float = 1_000.0  #: nobody makes it longer
     margin_ms: float = 100.0  #: a wait has to be longer than the pause by this
-    lowest_factor: float = 0.75
-    highest_factor: float = 2.0
     quantile: float = 0.8  #: so many of the recent pauses are to be outwaited; one long thought is not a habit
-    prior_pauses: float = 4.0  #: evidence weighs as much as the prior after so many pauses
+    prior_pauses: float = 4.0  #: what is heard weighs as much as the prior after so many pauses
     half_life_turns: float = 8.0  #: after so many turns a pause weighs half
 
 
@@ -43,10 +42,12 @@ class SpeakerPauses:
     def went_on(self, pause_ms: float) -> None:
         """The speaker was silent for `pause_ms`, and had not finished.
 
-        Feed the silences that the endpointer calls pauses; also those in which the turn was taken too early and the
-        speaker went on with the same sentence (the silence until then): they are the ones to learn from.
+        Feed the pauses that sounded like an end, so that only the wait was right or wrong: the turn model was for it
+        and the words not against it. Also those in which the turn was taken too early and the speaker went on with the
+        same sentence (the silence until then). A pause that was known for one is no reason to wait longer at an end.
         """
-        self._pauses.append((max(0.0, pause_ms), self._turns))
+        # what is longer than any wait says no more than that
+        self._pauses.append((min(max(0.0, pause_ms), self._policy.highest_ms), self._turns))
 
     def ended(self) -> None:
         """A turn was over: all that was heard before is a turn older."""
@@ -57,19 +58,13 @@ class SpeakerPauses:
         self._pauses.clear()
 
     @property
-    def pause_ms(self) -> float:
-        """The pause that is to be outwaited: the weighted quantile of the recent pauses and the prior."""
+    def least_wait_ms(self) -> float:
+        """So much silence at least before a turn is over."""
         policy = self._policy
-        weighed = [(policy.usual_pause_ms, policy.prior_pauses)]
+        weighed = [(policy.lowest_ms - policy.margin_ms, policy.prior_pauses)]
         weighed += [(ms, 0.5 ** ((self._turns - turn) / policy.half_life_turns)) for ms, turn in self._pauses]
-        return _quantile(sorted(weighed), policy.quantile)
-
-    @property
-    def factor(self) -> float:
-        """What to multiply the configured waits with; 1 without evidence."""
-        policy = self._policy
-        factor = (self.pause_ms + policy.margin_ms) / (policy.usual_pause_ms + policy.margin_ms)
-        return min(max(factor, policy.lowest_factor), policy.highest_factor)
+        wait = _quantile(sorted(weighed), policy.quantile) + policy.margin_ms
+        return min(max(wait, policy.lowest_ms), policy.highest_ms)
 
 
 def _quantile(weighed: list[tuple[float, float]], quantile: float) -> float:
