@@ -13,6 +13,10 @@ at the quietest place. Nothing is frozen but text that was decoded up to the cut
 anyway (the hypothesis), or else of one that `stretch` asks for (`Stretch.cut`). Each sample is behind or before a cut,
 never both, so that no word is heard twice.
 
+Whoever decodes keeps the stretch with the job, cuts its audio out of the memory, and when it comes back asks at once
+for the next if it was a cut. `overdue` says when a decode is due without a pause; `last=True` is for the decode that an
+answer waits for. `text`, not the newest transcript, is what was said.
+
 Sans-IO; memory is bounded by `cut_at_latest_ms` and the text.
 """
 

@@ -34,6 +34,7 @@ _DIGITS = re.compile(r"[\d]+(?:[-.:,]\d+)*")
 _LETTERS = re.compile(r"[a-z](?:-[a-z])+")
 _CLAUSE_END = re.compile(r"(?<!\d)[.!?](?!\d)[\"'”’)]*\s+")
 _LINKS = {"is", "it's", "number", "of"}  # between what is dictated and its digits: "the code is 4"
+_BEFORE_NOUNS = lists.PREPOSITIONS | lists.ARTICLES | lists.POSSESSIVES | {"in"}
 _YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d")
 _ONE_CLAUSE_WORDS = 8  # what is longer may hold the main clause too
@@ -192,7 +193,7 @@ def _dangling(tokens: list[str], *, closed: bool) -> bool:
         if previous in lists.RELATIONAL_NOUNS and _asks(before):
             return True
         return not (closed or lists.PARTICLE_VERBS & set(before) or _stranded(tokens, closed=closed))
-    if last in lists.AUXILIARIES:
+    if last in lists.AUXILIARIES and previous not in _BEFORE_NOUNS:  # "the 12th of May"
         return _auxiliary_dangles(before, last, closed=closed)
     return _linking_dangles(before, last) or _subject_dangles(before, last, closed=closed)
 
@@ -236,16 +237,28 @@ def _stranded(tokens: list[str], *, closed: bool) -> bool:
             bool(before)
             and previous in {"want", "have", "like", "love", "need", "going", "able"}
             and (denied or previous == "love" or "if" in before)
-        )
+        ) or (closed and _has_relative_infinitive(before))
     if closed and lists.ANTECEDENTS & set(before[:-1]):
         return True
-    return closed and "to" in before[:-1] and len(before) > 2  # "it is easy to work with"
+    return closed and _has_relative_infinitive(before)
+
+
+def _has_relative_infinitive(tokens: list[str]) -> bool:
+    """An infinitive behind a noun or an adjective: "a place to live in", "easy to work with"; not "I want to go to"."""
+    return any(
+        token == "to" and i > 0 and tokens[i - 1] not in lists.CONTROL_VERBS | lists.AUXILIARIES
+        for i, token in enumerate(tokens[:-1])
+    )
 
 
 def _auxiliary_dangles(before: list[str], last: str, *, closed: bool) -> bool:
-    if not before or _asks(before) or {"how", "when", "than", "as", "if"} & set(before):
-        return not before and last not in {"do", "be", "can", "will"}
-    previous = before[-1]
+    previous = before[-1] if before else ""
+    if not before:
+        return last not in {"do", "be", "can", "will"}
+    if before[0] in lists.STRANDING_WH | {"how", "when"}:  # "what time is"; not "what it is"
+        return previous not in lists.PRONOUNS and (not closed or len(before) == 1)
+    if _asks(before) or {"how", "when", "than", "as", "if"} & set(before):
+        return False
     if last in {"do", "have", "be", "been"}:  # full verbs too
         return not closed and previous in {"can", "will", "would", "could", "should", "must", "may", "to"}
     if closed and previous in lists.PRONOUNS:

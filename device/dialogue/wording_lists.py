@@ -49,6 +49,11 @@ YES_NO = _words("yes yeah yep no nope sure course think know so guess hope belie
 STRANDING_WH = _words("what what's whats which who who's whom whose where where's")
 MEASURE_WH = _words("much many long far")  # "how much did you buy it for"
 ANTECEDENTS = _words("one thing things something anything nothing someone anyone nobody somebody everything all person")
+#: verbs that an infinitive belongs to: it is no relative clause there
+CONTROL_VERBS = _words(
+    "want wants wanted like love need needs going go went have has had got try tried trying used supposed hope hoping"
+    " plan planning begin started start able forget remember me you him us them"
+)
 #: nouns that want a complement: "what is the weather in", "who is the author of"
 RELATIONAL_NOUNS = _words(
     "weather temperature time date forecast price cost score capital name distance number population meaning author"

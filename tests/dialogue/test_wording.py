@@ -13,6 +13,8 @@ WHOLE = """next|Pause|yes|Stop.|Yes.|turn it on|turn the lights off|Come in.|com
 volume up|set a timer for ten minutes|set the light to 50 percent|Set an alarm at 7 pm
 set a timer for 3 hours and 10 minutes
 I don't want to.|Yes, it is.|I need something to write with.|Turn it up.|I like that.|Call her.
+He was moved to the 12th of May.
+They had no country to go back to.|Tell me where the keys are.|It is easy to work with.
 That's what I am.|If you like.|When I say so turn it off.|If it rains tell me."""
 QUESTIONS = """What time is it?|what time is it|What is it for?|what is it for|Where are you from?|How are you?|Is it?
 Who are you talking to?|Is the front door locked?|What's the weather like?|What would you like?|Can you turn it on?
@@ -20,7 +22,10 @@ What is seven plus five?|Is the light on?|What do you want?|who is it|what is it
 UNFINISHED = """Get me an espresso with...|Get me an espresso with|turn on the|Turn on the.|and a|I would like to
 I'd like|is it|um|Play, uh|set the|I want a latte and|because|I want, |Remind me to|put it on my|Do you want?|you'll
 I think|He said "turn|a coffee (with milk|Question is...|what is the weather in|How do I get to|Can I have a 12 ounce
-Set a ten minute|when I|give me|Tell me about the -|Turn on the light. And|can I have|it was|what is the|Add
+Set a ten minute|when I|give me
+Tell me about the -
+what is|What time is|when is|I want to go to.|I'd like to have a coffee with.|It may
+Turn on the light. And|can I have|it was|what is the|Add
 When I get home.|if it rains tomorrow|As you are going to the shop"""
 DICTATING = """42|four two|my number is|My name is|My number is 555|the code is 4 2|order number|pin|555-1|4, 2, 1.
 A B C|A-B-C|N|call 0 1|my pin is double four|The code is one two three|4. 2.|Call 5|order 7 7 3|my code is 7"""
