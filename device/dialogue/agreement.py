@@ -1,16 +1,16 @@
 """Which words of a growing transcript will stay: two decodes in a row agree on them.
 
     heard = LocalAgreement()
-    heard.add("turn on the live", covered_sample=16_000)               # stable: ""
-    heard.add("Turn on the living room lights", covered_sample=36_000)  # stable: "Turn on the"
+    heard.add("turn on the live", 16_000, probability=0.9)               # stable: ""
+    heard.add("Turn on the living room lights", 32_000, probability=0.9)  # stable: "Turn on the"
 
 LocalAgreement-2 of Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System" (IJCNLP-AACL
 2023): what two successive decodes of growing audio have in common from the beginning on is stable. Words are compared
 without case, marks and the way numbers are written, because a recogniser changes its mind about those at every decode.
 Three rules are added, each because whisper-tiny.en needs it (figures: `bench/agreement.py`):
 
-- The two decodes are `APART_SAMPLES` apart, and those between them agree too. A decode 600 ms later makes the same
-  mistake again, for want of what follows.
+- Only decodes that the recogniser is sure of agree: `LEAST_PROBABILITY`. When it guesses it guesses the same once more.
+  And those that cover nearly the same audio (`APART_SAMPLES`) are one opinion.
 - The last word of a text is not trusted while the speaker goes on, agreed or not: the audio may end within it, and two
   decodes of the same half of a word agree on the wrong word ("light", "light", "lighting"). A decode made in a pause
   (`paused`) ends between words, and there it is.
@@ -24,8 +24,12 @@ from difflib import SequenceMatcher
 
 from models.protocols import SAMPLE_RATE_HZ
 
-#: Two decodes are two opinions when the later one has heard so much more: 1.8 s, some five words.
-APART_SAMPLES = 18 * SAMPLE_RATE_HZ // 10
+#: A decode less probable than this (geometric mean of its tokens, `Transcript.probability`) has no say. Stable words of
+#: whisper-tiny.en that were retracted on 64 recordings, decoded every 600 ms, from 0 / 0.6 / 0.75 / 0.8 up: 3.1 / 1.1 /
+#: 0.8 / 0.0 %, with 2.4 / 2.9 / 4.3 / 6.1 words not stable yet. Without it, decodes 1.8 s apart: 1.0 %, and 5.1 words.
+LEAST_PROBABILITY = 0.8
+#: Decodes are two opinions when the later one has heard so much more: 400 ms, a word.
+APART_SAMPLES = 4 * SAMPLE_RATE_HZ // 10
 _DECODES_KEPT = 16
 _DRIFT_WORDS = 3  # so many words more or fewer may come of what is retracted
 
@@ -73,9 +77,11 @@ class _Decode:
 class LocalAgreement:
     """The stable prefix of one utterance; `reset` it for the next. Sans-IO."""
 
-    def __init__(self, apart_samples: int = APART_SAMPLES) -> None:
-        """`apart_samples`: decodes count as two when the later one covers so much more audio."""
+    def __init__(self, apart_samples: int = APART_SAMPLES, least_probability: float = LEAST_PROBABILITY) -> None:
+        """`apart_samples`: decodes count as two when the later one covers so much more audio. `least_probability`: one
+        less probable has no say."""
         self._apart_samples = apart_samples
+        self._least_probability = least_probability
         self.reset()
 
     def reset(self) -> None:
@@ -85,11 +91,14 @@ class LocalAgreement:
         self._forms: list[str] = []  # of the stable words
         self._decodes: list[_Decode] = []  # the newest, oldest first: as many as it takes to agree
 
-    def add(self, text: str, covered_sample: int | None = None, *, paused: bool = False) -> Agreement:
+    def add(
+        self, text: str, covered_sample: int | None = None, *, paused: bool = False, probability: float = 1.0
+    ) -> Agreement:
         """A decode of all audio of the utterance up to `covered_sample` said `text`.
 
-        `covered_sample`: None: each decode is far enough from the one before. `paused`: the audio ends in silence. A
-        text without words is no evidence (a decode that was dropped as a phantom): everything stays as it was.
+        `covered_sample`: None: each decode is far enough from the one before. `paused`: the audio ends in silence.
+        `probability`: as the recogniser tells it; what is not probable is shown, but changes no stable word. A text
+        without words is no evidence (a decode that was dropped as a phantom): everything stays as it was.
         """
         text = text.strip()
         words = _compared(text)
@@ -97,7 +106,8 @@ class LocalAgreement:
             return Agreement(self._text, self._stable)
         at = self._apart_samples + (self._decodes[-1].at if self._decodes else 0)
         decode = _Decode(at if covered_sample is None else covered_sample, words)
-        rivals = self._rivals(decode)
+        sure = probability >= self._least_probability
+        rivals = self._rivals(decode) if sure else []
         retracted = self._retract(text, decode, [] if paused else rivals, at_once=paused)
         self._extend(text, decode, rivals, trusted=len(words) if paused else len(words) - 1)
         return Agreement(self._text, self._stable, retracted)

@@ -76,6 +76,17 @@ def test_decodes_too_close_together_are_one_opinion() -> None:
     assert heard.add("set a timer for ten minutes", 32_000).stable == "set a timer for"
 
 
+def test_a_guess_has_no_say() -> None:
+    heard = LocalAgreement()
+    heard.add("six bones of fresh snow", probability=0.5)
+    guess = heard.add("six bones of fresh snow peas", probability=0.5)
+    assert (guess.stable, guess.text) == ("", "six bones of fresh snow peas")
+    heard.add("six spoons of fresh snow peas", probability=0.9)
+    heard.add("six spoons of fresh snow peas and", probability=0.9)
+    guess = heard.add("six bones of fresh snow peas", probability=0.5)
+    assert (guess.stable, guess.retracted_words) == ("six spoons of fresh snow peas", 0)
+
+
 def test_those_between_have_to_agree_too() -> None:
     heard = LocalAgreement(apart_samples=16_000)
     heard.add("set a timer for now", 16_000)
