@@ -90,22 +90,26 @@ def _draw_waterfall(axes: Any, rows: Sequence[Row], trace: TurnTrace) -> None:
         for at_ms, letter in row.ticks:
             if left <= at_ms <= right:
                 axes.plot([at_ms, at_ms], [place - 0.42, place + 0.42], color=_GREEN, linewidth=1.6)
+                late = at_ms > left + 0.85 * (right - left)  # its name would run into the figures
                 axes.annotate(
                     {"c": "commit", "w": "wait", "n": "nothing"}.get(letter, letter),
                     (at_ms, place),
-                    xytext=(3, 0),
+                    xytext=(-3 if late else 3, 0),
+                    ha="right" if late else "left",
                     textcoords="offset points",
                     fontsize=8,
                     color=_INK,
                     va="center",
                     bbox={"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
                 )
-        axes.text(1.01, place, _figures(row), transform=axes.get_yaxis_transform(), fontsize=9, va="center", color=_INK)
-    axes.axvline(0, color=_INK, linewidth=1, zorder=0)
+        colour = _VERMILION if row.span is not None and row.span.over else _INK
+        axes.text(1.01, place, _figures(row), transform=axes.get_yaxis_transform(), fontsize=9, va="center",
+                  color=colour)  # fmt: skip
+    axes.axvline(0, color=_INK, linewidth=1.2, zorder=0.9)
     axes.set_xlim(left, right)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=9.5)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=9)  # room for the arrows of what began before
     axes.set_xlabel("ms after the end of the user's speech", fontsize=9.5)
     ttfa = "no answer was heard" if trace.ttfa_ms is None else f"time to first audio {trace.ttfa_ms:.0f} ms"
     axes.set_title(f"Turn {trace.turn} of session {trace.session}: {ttfa}", fontsize=11, loc="left", color=_INK)
@@ -126,26 +130,26 @@ def _draw_ttfa(axes: Any, traces: Sequence[TurnTrace], shown: TurnTrace) -> None
     places = np.array([place for place, _ in answered], dtype=float)
     ttfa_ms = np.array([trace.ttfa_ms for _, trace in answered], dtype=float)
     budget_ms = BY_KEY["ttfa"].budget_ms or 0.0
-    axes.set_title(f"Time to first audio of {len(answered)} turns", fontsize=11, loc="left", color=_INK)
+    count = f"{len(answered)} turn{'s' if len(answered) != 1 else ''}"
+    axes.set_title(f"Time to first audio of {count}", fontsize=11, loc="left", color=_INK)
     over = ttfa_ms > budget_ms
     axes.plot(places[~over], ttfa_ms[~over], "o", color=_BLUE, markersize=5)
     axes.plot(places[over], ttfa_ms[over], "^", color=_VERMILION, markersize=7)
     here = [(place, trace.ttfa_ms) for place, trace in answered if trace is shown]
     if here:
         axes.plot(*here[0], "o", markersize=11, markerfacecolor="none", markeredgecolor=_INK)
-    last = max(len(traces), 2)
     lines: list[tuple[float, str, str, Any]] = [(budget_ms, "budget", _VERMILION, (0, (4, 2)))]
-    if ttfa_ms.size:
+    if ttfa_ms.size > 1:
         p50, p95 = np.percentile(ttfa_ms, (50, 95))
         lines += [(p50, "p50", _BLUE, "solid"), (p95, "p95", _GREY, (0, (1, 1)))]
     top = max([value for value, *_ in lines] + ttfa_ms.tolist()) * 1.12
     for value, _, colour, style in lines:
-        axes.axhline(value, color=colour, linewidth=1.1, linestyle=style, zorder=0)
+        axes.axhline(value, color=colour, linewidth=1.1, linestyle=style, zorder=1)
     for (value, name, colour, _), at in zip(lines, _apart([line[0] for line in lines], top), strict=True):
         axes.text(1.01, at, f"{name} {value:.0f} ms", transform=axes.get_yaxis_transform(), fontsize=9, va="center",
                   color=colour)  # fmt: skip
     axes.set_ylim(0, top)
-    axes.set_xlim(0.5, last + 0.5)
+    axes.set_xlim(0.5, len(traces) + 0.5)
     axes.set_xlabel("turn, oldest first (the ringed one is above)", fontsize=9.5)
     axes.set_ylabel("ms", fontsize=9.5)
     axes.xaxis.get_major_locator().set_params(integer=True)

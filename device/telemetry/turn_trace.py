@@ -24,6 +24,8 @@ from models.protocols import SAMPLE_RATE_HZ
 #: follows may seem to come first, by two or three blocks of 10 ms. Beyond that the order makes no sense.
 _JITTER_SAMPLES = 640
 
+_FROM_ZERO = ("capture", "vad", "end_point", "ttfa")  # mean nothing where the end of speech is not known
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -99,7 +101,7 @@ class TurnTrace:
             zero=zero,
             reason="" if commit is None else str(commit.data.get("reason", "")),
             interrupted=any(mark.name == "interrupted" for mark in marks),
-            spans=tuple(_spans(marks, guesses, zero_sample)),
+            spans=tuple(_spans(marks, guesses, zero_sample, zero_known=zero == "speech_end")),
             guesses=tuple(_guess(guess, zero_sample) for guess in guesses),
             marks=tuple(marks),
         )
@@ -176,8 +178,8 @@ def _zero(marks: Sequence[TraceMark]) -> tuple[Literal["speech_end", "commit", "
     return "first_mark", marks[0].sample if marks else 0
 
 
-def _spans(marks: Sequence[TraceMark], guesses: Sequence[Hypothesis], zero: int) -> list[Span]:
-    """What can be told from these marks, in the order of `STAGES`."""
+def _spans(marks: Sequence[TraceMark], guesses: Sequence[Hypothesis], zero: int, *, zero_known: bool) -> list[Span]:
+    """What can be told from these marks, in the order of `STAGES`. `zero_known`: it is the end of speech."""
     at = milestones(marks)
     commit, ended = at.get("commit"), at.get("end_point")
     reason = next((mark.data.get("reason") for mark in marks if mark.name == "commit"), None)
@@ -204,6 +206,8 @@ def _spans(marks: Sequence[TraceMark], guesses: Sequence[Hypothesis], zero: int)
     out = []
     for stage in STAGES:
         start, end = ends[stage.key]
+        if stage.key in _FROM_ZERO and not zero_known:
+            continue
         if start is None or end is None or end < start - _JITTER_SAMPLES:
             continue
         budget = None if stage.key == "end_point" and reason in ("release", "cap") else stage.budget_ms

@@ -91,7 +91,7 @@ def window_ms(traces: Sequence[TurnTrace]) -> tuple[float, float]:
 
 def notes_of(trace: TurnTrace) -> list[str]:
     """What a bar does not show, a phrase each: verdicts, wasted work, interruptions, trouble."""
-    told = [mark for mark in trace.marks if mark.name in _NOTES]
+    told = sorted((mark for mark in trace.marks if mark.name in _NOTES), key=lambda mark: mark.sample)
     out = [f"{trace.at_ms(mark.sample):+.0f} {_NOTES[mark.name](mark)}" for mark in told]
     discarded = [guess for guess in trace.guesses if not guess.committed and guess.end_ms is not None]
     if discarded:
@@ -111,7 +111,8 @@ def _verdict_note(mark: TraceMark) -> str:
 
 
 def _degraded_note(mark: TraceMark) -> str:
-    return f"level {mark.data.get('level')}, without {mark.data.get('without') or 'nothing'} ({_reason(mark)})"
+    without = mark.data.get("without") or "nothing"
+    return f"degraded to level {mark.data.get('level')}, without {without} ({_reason(mark)})"
 
 
 def _reason(mark: TraceMark) -> str:
