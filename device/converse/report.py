@@ -14,6 +14,8 @@ from device.audio.measure import first_audible_sample, last_audible_sample, spee
 from device.converse.script import Line
 from device.dialogue import events as ev
 from device.dialogue.events import Event, to_ms
+from device.telemetry.hypotheses import milestones
+from device.telemetry.marks import marks_of
 from models.protocols import Int16s
 
 _E = TypeVar("_E", bound=Event)
@@ -41,18 +43,6 @@ class TurnReport:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-_STAGES: dict[type[Event], str] = {
-    ev.SpeechEnd: "end_point",
-    ev.Partial: "partial",
-    ev.Final: "final",
-    ev.Commit: "commit",
-    ev.LlmFirstToken: "llm_first_token",
-    ev.Clause: "first_clause",
-    ev.TtsFirstAudio: "tts_first_audio",
-    ev.PlayoutStart: "playout_start",
-}
 
 
 def turn_reports(lines: list[Line], placed: dict[int, int], events: list[Event], speaker: Int16s) -> list[TurnReport]:
@@ -124,14 +114,8 @@ def _line_of(events: list[Event], said: list[_Said]) -> _Said | None:
 
 
 def _stages(events: list[Event], speech_end: int) -> dict[str, float]:
-    """When each stage came first, in the hypothesis that was committed: the last one."""
-    supposed = max((e.sample for e in events if isinstance(e, ev.Partial)), default=0)
-    out: dict[str, float] = {}
-    for event in events:
-        name = _STAGES.get(type(event))
-        if name == "end_point" or (name is not None and name not in out and event.sample >= supposed):
-            out[name] = to_ms(event.sample - speech_end)
-    return out
+    """When each stage came first, in the hypothesis that was committed, after the end of speech in the waveform."""
+    return {name: to_ms(sample - speech_end) for name, sample in milestones(marks_of(events)).items()}
 
 
 def _last(events: list[Event], kind: type[_E]) -> _E | None:

@@ -5,7 +5,16 @@ with SessionStore.open(path).begin("assistant") as recorder:
 """
 
 from device.session.recorder import SessionRecorder
-from device.session.records import StoredSession, StoredTurn, TurnCommitted, TurnFinished
+from device.session.records import StoredSession, StoredTrace, StoredTurn, TurnCommitted, TurnFinished, TurnTraced
 from device.session.store import SessionStore
 
-__all__ = ["SessionRecorder", "SessionStore", "StoredSession", "StoredTurn", "TurnCommitted", "TurnFinished"]
+__all__ = [
+    "SessionRecorder",
+    "SessionStore",
+    "StoredSession",
+    "StoredTrace",
+    "StoredTurn",
+    "TurnCommitted",
+    "TurnFinished",
+    "TurnTraced",
+]

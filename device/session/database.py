@@ -6,8 +6,8 @@
         raise session_error(path, "written", error) from error
 
 Power cuts: WAL with synchronous=FULL. WAL alone (NORMAL) cannot be corrupted by a power cut but may lose the last
-commits; FULL adds one fsync a commit, and there are two commits a turn: some milliseconds on an SD card, in the
-writer's own thread.
+commits; FULL adds one fsync a commit, and there are two or three commits a turn: some milliseconds each on an SD card,
+in the writer's own thread.
 """
 
 import sqlite3
@@ -85,6 +85,19 @@ def prepare(path: Path) -> Path | None:
     except sqlite3.Error as error:
         raise session_error(path, "written", error) from error
     return set_aside
+
+
+def check(path: Path) -> None:
+    """Only look: raises SessionError when `path` is not a sound database of ours; makes and moves nothing."""
+    if not path.exists():
+        raise SessionError(
+            f"there is no session record at {path}",
+            hint="talk to it first, with 'nearfield run' or 'nearfield converse'",
+        )
+    if _looks_damaged(path):
+        raise SessionError(
+            f"the session record {path} is damaged", hint="the next session sets it aside and begins a new one"
+        )
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

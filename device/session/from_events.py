@@ -4,13 +4,15 @@
     for event in events: scribe.on_event(event)
 
 Turns what the dialogue publishes into the records of `device.session.records`: a turn is written when it is
-committed and completed when its answer has ended.
+committed and completed when its answer has ended. Its trace follows (`device.telemetry`).
 """
 
 from typing import Protocol
 
 from device.dialogue import events as ev
-from device.session.records import TurnCommitted, TurnFinished
+from device.session.records import TurnCommitted, TurnFinished, TurnTraced
+from device.telemetry.marks import marks_to_json
+from device.telemetry.tracer import Tracer
 
 
 class Recorder(Protocol):
@@ -20,12 +22,15 @@ class Recorder(Protocol):
 
     def finish_turn(self, record: TurnFinished) -> None: ...
 
+    def trace_turn(self, record: TurnTraced) -> None: ...
+
 
 class Scribe:
     """Collects what belongs to the turn in hand. Not thread-safe: fed from the thread of the conversation."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        self._tracer = Tracer()
         self._speech_start: dict[int, int] = {}
         self._speech_end: dict[int, int] = {}
         self._probability: dict[int, float] = {}
@@ -61,6 +66,8 @@ class Scribe:
                 )
             case ev.PlayoutEnd() | ev.Interrupted():
                 self._finish(event)
+        for trace in self._tracer.on_event(event):  # last: a trace belongs to a turn that is there
+            self._recorder.trace_turn(TurnTraced(trace.number, marks_to_json(trace.marks, trace.lost)))
 
     def _finish(self, event: ev.PlayoutEnd | ev.Interrupted) -> None:
         turn = event.turn

@@ -20,7 +20,7 @@ from typing import Self
 
 from device.errors import SessionError
 from device.session.database import reason
-from device.session.records import Record, TurnCommitted, TurnFinished
+from device.session.records import Record, TurnCommitted, TurnFinished, TurnTraced
 
 PENDING_LIMIT = 1_000
 CLOSE_TIMEOUT_S = 30.0
@@ -29,7 +29,7 @@ OnError = Callable[[str], None]
 
 
 class SessionRecorder:
-    """Made by `SessionStore.begin`. `commit_turn`, `finish_turn` and `flush` may be called from any thread."""
+    """Made by `SessionStore.begin`. `flush` and all that takes a record may be called from any thread."""
 
     def __init__(self, connection: sqlite3.Connection, session_id: int, path: Path, on_error: OnError) -> None:
         self.session_id = session_id
@@ -56,6 +56,10 @@ class SessionRecorder:
 
     def finish_turn(self, record: TurnFinished) -> None:
         """Write down the assistant's half. Never raises, never blocks on the disk."""
+        self._put(record)
+
+    def trace_turn(self, record: TurnTraced) -> None:
+        """Write down how long the turn took. Never raises, never blocks on the disk."""
         self._put(record)
 
     def flush(self, timeout_s: float) -> bool:
@@ -174,7 +178,8 @@ class SessionRecorder:
 
 
 def _name(record: Record) -> str:
-    return f"{'turn' if isinstance(record, TurnCommitted) else 'the answer of turn'} {record.number}"
+    what = {TurnCommitted: "turn", TurnFinished: "the answer of turn", TurnTraced: "the trace of turn"}
+    return f"{what[type(record)]} {record.number}"
 
 
 def _text(text: str) -> str:
@@ -198,6 +203,11 @@ def _execute(connection: sqlite3.Connection, session_id: int, record: Record) ->
                 record.commit_sample,
                 record.commit_reason,
             ),
+        ).rowcount
+    if isinstance(record, TurnTraced):
+        return connection.execute(
+            "INSERT INTO trace (session, number, marks) VALUES (?, ?, ?)",
+            (session_id, record.number, _text(record.marks)),
         ).rowcount
     return connection.execute(
         "UPDATE turn SET reply_generated = ?, reply_heard = ?, interrupted = ?, playout_start_sample = ?,"

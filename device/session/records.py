@@ -38,7 +38,15 @@ class TurnFinished:
     error: str | None = None  #: what failed in this turn, None when nothing did
 
 
-Record = TurnCommitted | TurnFinished
+@dataclass(frozen=True, slots=True)
+class TurnTraced:
+    """What happened when, once the turn is over."""
+
+    number: int
+    marks: str  #: JSON without a word of what was said (`device.telemetry.marks.marks_to_json`)
+
+
+Record = TurnCommitted | TurnFinished | TurnTraced
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +69,12 @@ class StoredTurn:
 
     committed: TurnCommitted
     finished: TurnFinished | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrace:
+    """The trace of a turn as it is in the record."""
+
+    session_id: int
+    number: int
+    marks: str  #: JSON

@@ -45,7 +45,17 @@ _ENDING = "ALTER TABLE session ADD COLUMN ending TEXT"
 # the session that this one goes on with, after a failure
 _CONTINUES = "ALTER TABLE session ADD COLUMN continues INTEGER REFERENCES session (id) ON DELETE SET NULL"
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = ((_SESSION, _TURN), (_ENDING, _CONTINUES))
+# what happened when in a turn (device.telemetry.marks); goes when its turn goes
+_TRACE = """
+CREATE TABLE trace (
+    session INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    marks TEXT NOT NULL,
+    PRIMARY KEY (session, number),
+    FOREIGN KEY (session, number) REFERENCES turn (session, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID"""
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = ((_SESSION, _TURN), (_ENDING, _CONTINUES), (_TRACE,))
 VERSION = len(_MIGRATIONS)
 
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.session.database import connect, prepare, session_error
+from device.session.database import check, connect, prepare, session_error
 from device.session.recorder import OnError, SessionRecorder
-from device.session.records import StoredSession, StoredTurn, TurnCommitted, TurnFinished
+from device.session.records import StoredSession, StoredTrace, StoredTurn, TurnCommitted, TurnFinished
 from device.version import software_version
 from models.protocols import SAMPLE_RATE_HZ
 
@@ -42,6 +42,15 @@ class SessionStore:
         if set_aside:
             on_error(f"the session record {path} was damaged; it is kept as {set_aside} and a new one is begun")
         return cls(path, set_aside, on_error)
+
+    @classmethod
+    def existing(cls, path: Path) -> "SessionStore":
+        """Open a file to read from it: nothing is made, set aside or brought to the present version.
+
+        Raises SessionError: there is none, it is damaged, not a session record, written by a newer version.
+        """
+        check(path)
+        return cls(path, None, _log.warning)
 
     def begin(self, persona: str, continues: int | None = None) -> SessionRecorder:
         """Begin a session and start its writer. `continues`: the session that it goes on with. Raises SessionError."""
@@ -88,6 +97,18 @@ class SessionStore:
             (session_id,),
             _stored_turn,
         )
+
+    def traces(self, session_id: int | None = None, last: int | None = None) -> list[StoredTrace]:
+        """The newest `last` traces, or all, of one session or of all, oldest first. Raises SessionError.
+
+        Empty for an unknown session, and for a file of a version before there were traces.
+        """
+        if not self._read("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'trace'", (), lambda r: r):
+            return []
+        which, values = ("", ()) if session_id is None else (" WHERE session = ?", (session_id,))
+        sql = f"SELECT session, number, marks FROM trace{which} ORDER BY session DESC, number DESC LIMIT ?"
+        limit = -1 if last is None else last  # SQLite: a negative limit is none
+        return self._read(sql, (*values, limit), lambda r: StoredTrace(*r))[::-1]
 
     def _read(self, sql: str, values: tuple[Any, ...], make: Callable[[tuple[Any, ...]], _T]) -> list[_T]:
         try:

@@ -18,7 +18,7 @@ from device.dialogue.history import History
 from device.dialogue.interruption import Backchannels, ResumePolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.session.from_events import Scribe
-from device.session.records import TurnCommitted, TurnFinished
+from device.session.records import TurnCommitted, TurnFinished, TurnTraced
 from models.protocols import Mark, Message, Speech
 
 QUESTION = "What is the capital of France?"
@@ -298,12 +298,16 @@ def test_a_resumed_answer_is_one_turn_in_the_record() -> None:
     class Recorder:
         def __init__(self) -> None:
             self.records: list[TurnCommitted | TurnFinished] = []
+            self.traced: list[int] = []
 
         def commit_turn(self, record: TurnCommitted) -> None:
             self.records.append(record)
 
         def finish_turn(self, record: TurnFinished) -> None:
             self.records.append(record)
+
+        def trace_turn(self, record: TurnTraced) -> None:
+            self.traced.append(record.number)
 
     recorder = Recorder()
     scribe = Scribe(recorder)
@@ -313,6 +317,7 @@ def test_a_resumed_answer_is_one_turn_in_the_record() -> None:
     committed, finished = recorder.records
     assert isinstance(finished, TurnFinished)
     assert (committed.number, finished.number) == (1, 1)
+    assert recorder.traced == [1]
     assert (finished.reply_heard, finished.interrupted, finished.error) == (ANSWER, False, None)
     assert finished.playout_start_sample == rim.of(ev.PlayoutStart)[0].sample
     assert finished.playout_end_sample == rim.of(ev.PlayoutEnd)[0].sample

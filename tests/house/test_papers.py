@@ -24,6 +24,7 @@ ACCOMPANYING = {
     "rpi_ws281x",
     "pydantic_core",
     "annotated_types",
+    "matplotlib",
 }
 
 

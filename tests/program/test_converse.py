@@ -121,6 +121,26 @@ def test_the_record_has_it_all(conversation: dict[str, Any]) -> None:
         assert row["commit_sample"] < row["playout_start_sample"] < row["playout_end_sample"]
 
 
+def test_every_turn_has_a_trace(conversation: dict[str, Any], nearfield: Command) -> None:
+    done = nearfield("trace", "--last", "10", "--set", f"session.database={conversation['database']}", "--json")
+    traced = done.json()
+    assert [turn["turn"] for turn in traced["turns"]] == [1, 2]
+    for trace, turn in zip(traced["turns"], conversation["result"]["turns"], strict=True):
+        stages = {span["stage"] for span in trace["spans"]}
+        assert stages == {
+            "capture", "vad", "end_point", "final", "llm_first_token", "first_clause", "tts_first_audio", "playout",
+            "ttfa",
+        }  # fmt: skip
+        # the voice detector's end of speech is not the waveform's, but near it
+        assert trace["zero_ms"] == pytest.approx(turn["speech_end_ms"], abs=250)
+        assert trace["zero_ms"] + trace["ttfa_ms"] == pytest.approx(turn["first_audio_ms"], abs=60)
+        late = turn["speech_end_ms"] - trace["zero_ms"]
+        assert turn["stages_ms"]["commit"] + late == pytest.approx(
+            next(mark["at_ms"] for mark in trace["marks"] if mark["name"] == "commit"), abs=0.02
+        )
+    assert "Paris" not in done.out
+
+
 def test_no_sample_is_lost(conversation: dict[str, Any]) -> None:
     card = conversation["result"]["card"]
     assert card["capture_lost_samples"] == 0

@@ -131,6 +131,7 @@ def test_a_record_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
     say(recorder := store.begin("assistant"), 1, "Hello.", "Hi.")
     recorder.close()
     with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE trace")
         db.execute("ALTER TABLE session DROP COLUMN continues")
         db.execute("ALTER TABLE session DROP COLUMN ending")
         db.execute("PRAGMA user_version = 1")
