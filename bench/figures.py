@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+_PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "worst": 100}
+
 
 def percentiles(values_ms: Iterable[float | None]) -> dict[str, int | None]:
     """p50, p95, p99 (linear between neighbours) and the worst, rounded; Nones are left out. All None: no values."""
     there = np.array([v for v in values_ms if v is not None], dtype=float)
     if not there.size:
-        return dict.fromkeys(("p50", "p95", "p99", "worst"))
-    p50, p95, p99 = np.percentile(there, [50, 95, 99])
-    return {name: round(float(v)) for name, v in zip(("p50", "p95", "p99", "worst"), (p50, p95, p99, there.max()))}
+        return dict.fromkeys(_PERCENTILES)
+    return {name: round(float(np.percentile(there, q))) for name, q in _PERCENTILES.items()}
 
 
 def median(values: Iterable[float | None]) -> float | None:
