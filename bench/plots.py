@@ -16,7 +16,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def need_matplotlib(path: Path | None = None) -> Any:
-    """`matplotlib.pyplot`, drawing to files only. Raises NearfieldError without it; UsageError: no folder for `path`."""
+    """`matplotlib.pyplot`, drawing to files only. Raises NearfieldError, and UsageError for a path without folder."""
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent} to put {path.name} in")
     try:

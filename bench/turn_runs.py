@@ -31,12 +31,13 @@ from device.converse.rehearsal import Rehearsal, Result
 from device.converse.report import TurnReport
 from device.converse.script import Line, Timing
 from device.dialogue.events import Acknowledged, Commit, Degraded, Event, SpeechStart, to_ms
-from device.dialogue.loop import Models
+from device.dialogue.loop import Assistant, Models
 from device.persona import Persona, load_persona
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 ECHO_DELAY_MS = 8.0
 _IDLE_S = 3.0
+_PRESS_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # the button goes down so much before the recording begins
 
 BlockHook = Callable[[Rehearsal, int], None]
 
@@ -54,13 +55,17 @@ class Outcome:
     ttfa_ms: float | None  #: first audible 10 ms of the answer; None: there was none
     first_sound_ms: float | None  #: first audible 10 ms of anything since it began
     early: bool  #: something sounded before the user had finished
-    commit_ms: float | None  #: of the first turn that it became
-    commit_reason: str
-    turns: int  #: how many it became: 1 is right
+    commits_ms: tuple[float, ...]  #: one a turn that it became: one is right
+    commit_reason: str  #: of the last
     stages_ms: dict[str, float]
 
+    @property
+    def commit_ms(self) -> float | None:
+        """Of the last turn that it became; None: of none."""
+        return self.commits_ms[-1] if self.commits_ms else None
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"commit_ms": self.commit_ms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,16 @@ class Bench:
         for first in range(0, len(utterances), size):
             yield self.session(utterances[first : first + size], timing)
 
+    def held(self, said: Utterance, after_s: float = 0.05, on_block: BlockHook | None = None) -> tuple[Run, int]:
+        """Say `said` with the talk button held down from before it until `after_s` behind its end of speech.
+
+        Returns the session and the sample of the release. The settings must be those of push-to-talk.
+        """
+        start = round(Timing().lead_s * SAMPLE_RATE_HZ)
+        button = _Button(start - _PRESS_SAMPLES, start + said.speech_end + round(after_s * SAMPLE_RATE_HZ), on_block)
+        run = self.session([said], on_block=button)
+        return run, button.up
+
     @property
     def idle_share(self) -> float:
         """CPU seconds a second of a session in which nobody says anything; measured once, in 3 s."""
@@ -161,6 +176,22 @@ class Bench:
         commits = sum(run.commits for run in runs)
         used = sum(run.cpu_s - self.idle_share * run.seconds for run in runs)
         return round(used / commits, 3) if commits else None
+
+
+class _Button:
+    """A finger on the talk button: down at one sample, up at another."""
+
+    def __init__(self, down: int, up: int, then: BlockHook | None) -> None:
+        self.up = up
+        self._then = then
+        self._moves = [(down, Assistant.press), (up, Assistant.release)]
+
+    def __call__(self, rehearsal: Rehearsal, now: int) -> None:
+        while self._moves and now >= self._moves[0][0]:
+            _at, move = self._moves.pop(0)
+            move(rehearsal.assistant)
+        if self._then is not None:
+            self._then(rehearsal, now)
 
 
 @contextmanager
@@ -209,9 +240,8 @@ def _outcome(
         ttfa_ms=None if first_audio_ms is None else round(first_audio_ms - end_ms, 1),
         first_sound_ms=None if sound is None else round(to_ms(sound) - end_ms, 1),
         early=sound is not None and sound < start + said.speech_end,
-        commit_ms=round(to_ms(commits[0].sample) - end_ms, 1) if commits else None,
-        commit_reason=commits[0].reason if commits else "",
-        turns=len(turns),
+        commits_ms=tuple(round(to_ms(commit.sample) - end_ms, 1) for commit in commits),
+        commit_reason=commits[-1].reason if commits else "",
         stages_ms={} if last is None else {name: round(ms + shift, 1) for name, ms in last.stages_ms.items()},
     )
 
