@@ -48,9 +48,9 @@ def main() -> int:
     with open_bench([_SHORT_ANSWERS, *args.set]) as bench:
         for kind, paused in (("commands", commands), ("numbers", numbers)):
             said = [each.utterance for each in paused]
-            for run in bench.batches(said, args.batch, _TIMING):
-                first = len({str(r["file"]) for r in rows[kind]})
-                rows[kind] += of_run(run, paused[first : first + len(run.outcomes)], show_rows=not args.json)
+            for number, run in enumerate(bench.batches(said, args.batch, _TIMING)):
+                of = paused[number * args.batch :][: args.batch]
+                rows[kind] += of_run(run, of, show_rows=not args.json)
     total = {
         "commands": len(commands),
         "numbers": len(numbers),
