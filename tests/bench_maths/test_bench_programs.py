@@ -17,7 +17,16 @@ from bench.options import load_utterances, read_manifest
 from device.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("turns", "end-points", "hesitations", "push-to-talk", "streaming", "conversation", "speculation")
+PROGRAMS = (
+    "turns",
+    "end-points",
+    "hesitations",
+    "push-to-talk",
+    "streaming",
+    "conversation",
+    "speculation",
+    "operations",
+)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
