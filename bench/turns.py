@@ -1,114 +1,110 @@
 """Time to first audio over a list of utterances, from waveform to waveform, on the virtual card in real time.
 
-    python bench/turns.py ../shared/data/turns.tsv [--json] [--only N] [--echo-db DB]
+    nearfield bench turns [MANIFEST|DIR] [--sequential] [--load N] [--plot TTFA.png] [--json] [--only N] [--set K=V]
 
-The manifest has columns file, seconds, speech_end, text; files lie beside it. Each utterance is a session of its own
-with the embedded default. TTFA runs from the manifest's end of speech to the first audible 10 ms at the loudspeaker.
+The manifest has columns file, seconds, speech_end, text; files lie beside it (default: ../shared/data/turns.tsv). Of a
+folder all recordings are taken, their end of speech found by the rule of docs/performance.md. Each utterance is a
+session of its own. TTFA runs from the end of speech to the first audible 10 ms of the answer at the loudspeaker.
+--sequential says the same utterances to a pipeline that waits for 700 ms of silence and then does one thing after the
+other, with the same models. --load N keeps N processes spinning beside it.
 """
 
-import argparse
-import csv
-import json
-import resource
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np
-
-from device.assembly import load_models
-from device.audio.files import load_audio
-from device.audio.rooms import delay_and_gain
-from device.audio.virtual import VirtualCard
-from device.config import load_settings
-from device.converse.rehearsal import Rehearsal
-from device.converse.script import Line, Timing
-from device.dialogue.events import to_ms
-from device.persona import load_persona
-from models.protocols import SAMPLE_RATE_HZ
+from bench.figures import median, percentiles, ratio, show
+from bench.options import Parser, count, load_utterances
+from bench.plots import need_matplotlib, plot_ttfa
+from bench.processor_time import busy_processes, peak_rss_mb
+from bench.sequential import Sequential, SequentialTurn
+from bench.turn_runs import Outcome, Run, acknowledgements, degradations, open_bench
+from device.cli.boundary import guarded
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--only", type=int, help="the first N utterances")
+    parser = Parser(__doc__)
+    parser.utterances()
+    parser.add_argument("--sequential", action="store_true", help="the same through a sequential pipeline, to compare")
+    parser.add_argument("--load", type=count, default=0, metavar="N", help="N busy processes beside it")
+    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw how TTFA is distributed (needs matplotlib)")
     parser.add_argument("--echo-db", type=float, help="the microphone hears the loudspeaker at this gain, 8 ms late")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.common()
     args = parser.parse_args()
-    with args.manifest.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[: args.only]
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = load_settings(None, [*args.set, f"session.database={scratch}/sessions.db"])
-        persona = load_persona(settings.persona)
-        began = time.monotonic()
-        models = load_models(settings)
-        load_s = time.monotonic() - began
-        results = []
-        for row in rows:
-            line = Line(row["file"], load_audio(args.manifest.parent / row["file"]))
-            room = None if args.echo_db is None else delay_and_gain(args.echo_db, 8.0)
-            card = VirtualCard(impulse_response=room)
-            rehearsal = Rehearsal(settings, persona, models, [line], Timing(), card)
-            rehearsal.run()
-            results.append(measure(row, rehearsal, card))
+    if args.plot is not None:
+        need_matplotlib(args.plot)
+    utterances = load_utterances(args.source, args.only)
+    runs: list[Run] = []
+    sequential: list[SequentialTurn] = []
+    with open_bench(args.set) as bench, busy_processes(args.load):
+        for run in bench.each(utterances, echo_db=args.echo_db):
+            runs.append(run)
             if not args.json:
-                show(results[-1])
-    total = summary(results, load_s)
-    if args.json:
-        print(json.dumps({"turns": results, **total}, ensure_ascii=False))
-    else:
-        for name, value in total.items():
-            print(f"{name}: {value}")
-    return 0 if total["answered"] == len(rows) and not total["before_the_user_had_finished"] else 1
+                show_turn(run.outcomes[0])
+        cpu_a_turn_s = bench.cpu_a_turn_s(runs)
+        if args.sequential:
+            arm = Sequential(bench.models, bench.settings, bench.persona.prompt)
+            for each in utterances:
+                sequential.append(arm.run(each))
+                if not args.json:
+                    show_sequential(sequential[-1])
+        load_s = bench.load_s
+    turns = [o for run in runs for o in run.outcomes]
+    total = {
+        **summary(turns),
+        "acknowledgements": acknowledgements(runs),
+        "cpu_s_a_turn": cpu_a_turn_s,
+        "lost_samples": sum(run.lost_samples for run in runs),
+        "starved_samples": sum(run.starved_samples for run in runs),
+        "worst_tick_ms": max(run.worst_tick_ms for run in runs),
+        "busy_processes": args.load,
+        "degraded": degradations(runs),
+        **(compared(turns, sequential) if args.sequential else {}),
+        "models_loaded_s": round(load_s, 2),
+        "peak_memory_mb": round(peak_rss_mb()),
+    }
+    if args.plot is not None:
+        arms = {"nearfield": turns, **({"sequential": sequential} if args.sequential else {})}
+        plot_ttfa(args.plot, {name: [t.ttfa_ms for t in arm if t.ttfa_ms is not None] for name, arm in arms.items()})
+    rows = [turn.to_json() | run.card_json() for turn, run in zip(turns, runs, strict=True)]
+    show(total, as_json=args.json, rows=rows, rows_name="turns")
+    return 0 if all(t.answered and not t.early for t in turns) else 1
 
 
-def measure(row: dict[str, str], rehearsal: Rehearsal, card: VirtualCard) -> dict[str, object]:
-    """The turn that answers the whole utterance is the last one; an earlier one cut the user off."""
-    result = rehearsal.result()
-    speech_end_ms = to_ms(result.placed[0] + round(float(row["speech_end"]) * SAMPLE_RATE_HZ))
-    first = min((t.first_audio_ms for t in result.turns if t.first_audio_ms is not None), default=None)
-    last = result.turns[-1] if result.turns else None
-    answered = last is not None and bool(last.reply_heard)
+def show_turn(turn: Outcome) -> None:
+    mark = "EARLY " if turn.early else "" if turn.answered else "NO ANSWER " if turn.noticed else "NOT NOTICED "
+    print(f"{turn.ttfa_ms!s:>8} ms  {mark}{turn.transcript!r} -> {turn.reply[:60]!r}", flush=True)
+
+
+def show_sequential(turn: SequentialTurn) -> None:
+    mark = "EARLY " if turn.early else "" if turn.ttfa_ms is not None else "NO ANSWER "
+    print(f"{turn.ttfa_ms!s:>8} ms  sequential: {mark}{turn.transcript!r} -> {turn.reply[:48]!r}", flush=True)
+
+
+def summary(turns: list[Outcome]) -> dict[str, object]:
     return {
-        "file": row["file"],
-        "text": row["text"],
-        "transcript": " | ".join(t.transcript for t in result.turns),
-        "reply": last.reply_heard if last is not None else "",
-        "answered": answered,
-        "ttfa_ms": round(last.first_audio_ms - speech_end_ms, 1)
-        if last is not None and last.first_audio_ms is not None
-        else None,
-        "early": first is not None and first < speech_end_ms,
-        "stages_ms": last.stages_ms if last is not None else {},
-        "lost_samples": card.stats().capture_lost_samples,
-        "starved_samples": card.stats().starved_samples,
-        "worst_tick_ms": round(card.worst_late_ms, 1),
+        "utterances": len(turns),
+        "answered": sum(t.answered for t in turns),
+        "not_noticed": [t.file for t in turns if not t.noticed],
+        "before_the_user_had_finished": [t.file for t in turns if t.early],
+        "ttfa_ms": percentiles(t.ttfa_ms for t in turns),
+        "first_sound_ms": percentiles(t.first_sound_ms for t in turns if not t.early),
+        "commit_ms": percentiles(t.commit_ms for t in turns),
     }
 
 
-def show(turn: dict[str, object]) -> None:
-    mark = "EARLY " if turn["early"] else "" if turn["answered"] else "NO ANSWER "
-    print(f"{turn['ttfa_ms']!s:>8} ms  {mark}{turn['transcript']!r} -> {str(turn['reply'])[:60]!r}", flush=True)
-
-
-def summary(results: list[dict[str, object]], load_s: float) -> dict[str, object]:
-    ttfa = np.array([r["ttfa_ms"] for r in results if r["ttfa_ms"] is not None], dtype=float)
-    p50, p95, p99 = np.percentile(ttfa, [50, 95, 99]) if ttfa.size else (float("nan"),) * 3
+def compared(turns: list[Outcome], sequential: list[SequentialTurn]) -> dict[str, object]:
+    """`ratio_p50`: of the medians; `ratio_a_turn_p50`: median of the ratios of the utterances that both answered."""
+    ratios = [ratio(s.ttfa_ms, t.ttfa_ms) for t, s in zip(turns, sequential, strict=True)]
     return {
-        "utterances": len(results),
-        "answered": sum(bool(r["answered"]) for r in results),
-        "before_the_user_had_finished": [r["file"] for r in results if r["early"]],
-        "ttfa_p50_ms": round(float(p50)),
-        "ttfa_p95_ms": round(float(p95)),
-        "ttfa_p99_ms": round(float(p99)),
-        "models_loaded_s": round(load_s, 2),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "sequential_ttfa_ms": percentiles(s.ttfa_ms for s in sequential),
+        "sequential_answered": sum(s.ttfa_ms is not None for s in sequential),
+        "sequential_early": [s.file for s in sequential if s.early],
+        "sequential_ratio_p50": ratio(median(s.ttfa_ms for s in sequential), median(t.ttfa_ms for t in turns)),
+        "sequential_ratio_a_turn_p50": median(ratios),
     }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

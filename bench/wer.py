@@ -18,11 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import models.process
+from bench.whole_window import whole_window
 
 # isort: split
 import numpy as np
-from pywhispercpp.model import Model
 
 from bench.words import count_errors
 from device.audio.files import load_audio
@@ -52,19 +51,11 @@ def main() -> int:
     parser.add_argument("--sets", nargs="+", default=["read_misc", "ha_commands_en"])
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    path = open_store(load_settings(None, []).models.dir).path(args.model)
-    adapter = WhisperCpp(path)
-    whole = Model(
-        str(path),
-        redirect_whispercpp_logs_to=None,
-        n_threads=models.process.worker_threads(0, most=4),
-        language="en",
-        print_progress=False,
-        print_timestamps=False,
-    )
+    settings = load_settings(None, [])
+    adapter = WhisperCpp(open_store(settings.models.dir).path(args.model))
     ways: dict[str, Callable[[Floats], str]] = {
         "adapter": lambda audio: adapter.transcribe(audio).text,
-        "whole": lambda audio: " ".join(s.text for s in whole.transcribe(audio, audio_ctx=0)),
+        "whole": whole_window(settings, args.model),
     }
     results: dict[str, dict[str, Score]] = {}
     for name in args.sets:

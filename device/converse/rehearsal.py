@@ -16,7 +16,7 @@ from device.config import Settings
 from device.converse.report import TurnReport, turn_reports
 from device.converse.script import Action, Finish, Line, Say, Script, Timing
 from device.dialogue.events import Event
-from device.dialogue.loop import Models
+from device.dialogue.loop import Assistant, Models
 from device.persona import Persona
 
 
@@ -42,13 +42,16 @@ class Rehearsal:
         card: VirtualCard,
         *,
         on_event: Callable[[Event], None] = lambda _event: None,
+        on_block: Callable[[int], None] = lambda _sample: None,
     ) -> None:
-        """`card` must keep what it plays (see its recorder). Raises SessionError."""
+        """`card` must keep what it plays (see its recorder). `on_event`, `on_block`: see `Assistant`; a hand on the
+        talk button acts from there. Raises SessionError."""
         self._lines = lines
         self.card = card
         self._script = Script(lines, timing)
         self._events: list[Event] = []
         self._on_event = on_event
+        self._on_block = on_block
         self._finish_at: int | None = None
         self._appliance = Appliance(
             settings, persona, models, card, on_event=self._hear_event, on_block=self._hear_block
@@ -71,7 +74,13 @@ class Rehearsal:
         self._script.on_event(event)
         self._on_event(event)
 
+    @property
+    def assistant(self) -> Assistant:
+        """Its talk button, and what else one can do to it."""
+        return self._appliance.assistant
+
     def _hear_block(self, now: int) -> None:
+        self._on_block(now)
         self._act(self._script.on_block(now))
         if self._finish_at is not None and now >= self._finish_at:
             self._appliance.assistant.stop()
