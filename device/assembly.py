@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device.config.schema import Settings
+from device.dialogue.answer import AnswerPolicy
 from device.dialogue.loop import Models
 from models.errors import ModelDamagedError
+from models.phrases import PhraseVoice
 from models.store import ModelStore
 from models.store import open_store as open_store_in
 
@@ -98,4 +100,5 @@ def load_models(settings: Settings) -> Models:
         recogniser = pool.submit(load_recogniser, settings)
         chat = pool.submit(load_chat, settings)
         vad = pool.submit(load_vad, settings)
-        return Models(vad=vad.result(), recogniser=recogniser.result(), chat=chat.result(), voice=voice.result())
+        phrases = PhraseVoice(voice.result(), keep=AnswerPolicy().fixed_texts)
+        return Models(vad=vad.result(), recogniser=recogniser.result(), chat=chat.result(), voice=phrases)
