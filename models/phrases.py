@@ -3,8 +3,8 @@
     voice = PhraseVoice(PiperVoice(path), keep=["One moment."])
     voice.speak("One moment.")      # made; the second time it is there at once
 
-The oldest phrases go when all together take more than `max_bytes`; those of `keep` stay. Phrases are made ready by being
-spoken once while nothing else is to do.
+The oldest phrases go when all together take more than `max_bytes`; those of `keep` stay. Phrases are made ready by
+being spoken once while nothing else is to do.
 """
 
 import threading

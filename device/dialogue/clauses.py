@@ -210,7 +210,7 @@ class ClauseSplitter:
 
     def _phrase_cut(self, text: str, *, at_end: bool) -> int | None:
         """Where a phrase begins in `text`, which has no mark, if it has become long and somebody waits for it."""
-        limit = self._policy.first_max_chars
+        limit = min(self._policy.first_max_chars, self._policy.max_chars)
         if at_end or len(text) <= limit or not (self._count == 0 or self._hurried()):
             return None
         starts = [(m.start(), m.group(1).casefold()) for m in _WORD.finditer(text, _PHRASE_MIN_CHARS, limit)]

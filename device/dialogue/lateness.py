@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from models.protocols import SAMPLE_RATE_HZ
 
+#: Who knows that it will take long need not wait for the whole of that time first.
+SURE_SHARE = 0.6
+
 
 @dataclass(frozen=True, slots=True)
 class LatenessPolicy:
@@ -20,7 +23,7 @@ class LatenessPolicy:
     enabled: bool = True
     text: str = "One moment."
     after_ms: float = 1500.0  #: of silence since the end of speech
-    sure_after_ms: float = 900.0  #: ... if it is known by experience that the answer is not there by twice `after_ms`
+    sure_after_ms: float = SURE_SHARE * 1500.0  #: ... if by experience the answer is not there by twice `after_ms`
     worth_ms: float = 800.0  #: an answer that is expected sooner than this is waited for: the words last about as long
 
 

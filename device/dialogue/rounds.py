@@ -4,9 +4,9 @@
     rounds.fresh("Thank you. Thank you. Thank you.")   # "Thank you. Thank you."
     rounds.fresh("I am a voice assistant.")             # as it is; the second time ""
 
-The language model is stopped by its own guard (`models.loop_guard`), but only after some rounds, which have been written
-by then. People repeat themselves too: "no, no", "bye bye", a short sentence twice. So one round more is let through when
-it is short. Sans-IO.
+The language model is stopped by its own guard (`models.loop_guard`), but only after some rounds, which have been
+written by then. People repeat themselves too: "no, no", "bye bye", a short sentence twice. So one round more is let
+through when it is short. Sans-IO.
 """
 
 import re
