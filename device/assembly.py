@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device.config.schema import Settings
+from device.dialogue.answer import AnswerPolicy
+from device.dialogue.clauses import ClausePolicy
+from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
 from models.errors import ModelDamagedError
+from models.phrases import PhraseVoice
 from models.store import ModelStore
 from models.store import open_store as open_store_in
 
@@ -68,8 +72,23 @@ def load_chat(settings: Settings) -> "LlamaCpp":
         path,
         context_tokens=llm.context_tokens,
         max_reply_tokens=llm.max_reply_tokens,
+        max_reply_s=llm.max_reply_s,
         temperature=llm.temperature,
         threads=llm.threads,
+    )
+
+
+def answer_policy(settings: Settings) -> AnswerPolicy:
+    """How an answer is cut into clauses, and what is said when it is late."""
+    clause, answer = settings.clause, settings.answer
+    return AnswerPolicy(
+        ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars, clause.first_max_chars),
+        lateness=LatenessPolicy(
+            answer.acknowledge,
+            answer.acknowledgement,
+            after_ms=answer.acknowledge_after_ms,
+            sure_after_ms=SURE_SHARE * answer.acknowledge_after_ms,
+        ),
     )
 
 
@@ -114,6 +133,6 @@ def load_models(settings: Settings) -> Models:
             vad=vad.result(),
             recogniser=recogniser.result(),
             chat=chat.result(),
-            voice=voice.result(),
+            voice=PhraseVoice(voice.result(), keep=answer_policy(settings).fixed_texts),
             turn=turn.result(),
         )

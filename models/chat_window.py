@@ -5,6 +5,10 @@
 Pure logic. The cut is a function of the chat alone and moves in large steps: a chat that grows turn by turn keeps the
 same beginning for many turns, and with it the KV cache of that beginning. (Dropping just enough each turn would move
 the beginning every time, and the whole prompt would be evaluated anew.)
+
+The cut moves when a turn is over, not when the next one begins: room for a question is kept free. So it is the prefill
+behind an answer, while nobody waits, that evaluates the shorter chat; the next reply finds it done. Only a question
+that is longer than that room moves the cut itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +20,9 @@ from models.protocols import Message
 TEMPLATE_TOKENS = 8
 #: After a cut the chat fills this share of the budget.
 KEEP_SHARE = 0.5
+#: Kept free behind a finished turn for the question to come, as a share of what the chat may fill beside the persona:
+#: in a context of 1,024 tokens some 150, more than half a minute of talking.
+QUESTION_SHARE = 0.2
 #: A persona longer than this share of the budget leaves no room to talk.
 MAX_SYSTEM_SHARE = 0.75
 
@@ -42,15 +49,25 @@ def fit(messages: Sequence[Message], *, count: Count, budget_tokens: int) -> lis
     sizes = [sum(count(m.text) + TEMPLATE_TOKENS for m in turn) for turn in turns]
     start, total = 0, 0
     for i, size in enumerate(sizes):
+        question = count(turns[i][0].text) + TEMPLATE_TOKENS
+        if total + question > room:  # as it was when the turn was but a question
+            start, total = _cut(sizes, start, i, total, room * KEEP_SHARE - question)
         total += size
-        if total > room:
-            while start < i and total > room * KEEP_SHARE:
-                total -= sizes[start]
-                start += 1
+        finished = turns[i][-1].role == "assistant"
+        if total > room * (1 - QUESTION_SHARE if finished else 1):
+            start, total = _cut(sizes, start, i, total, room * KEEP_SHARE)
     kept = [m for turn in turns[start:] for m in turn]
     if total > room:
         kept = _shorten(kept, count=count, excess_tokens=total - room)
     return systems + kept
+
+
+def _cut(sizes: Sequence[int], start: int, end: int, total: int, goal: float) -> tuple[int, int]:
+    """Drop turns from `start` on, but none from `end` on, until no more than `goal` is left."""
+    while start < end and total > goal:
+        total -= sizes[start]
+        start += 1
+    return start, total
 
 
 def _leading_systems(messages: Sequence[Message]) -> int:

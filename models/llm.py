@@ -11,6 +11,7 @@ once. `warm` fills it ahead of time.
 import codecs
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ class LlamaCpp:
 
     last_prompt_tokens: int = 0  #: length of the last prompt
     last_reused_tokens: int = 0  #: how much of it the KV cache already held
-    last_complete: bool = True  #: False: the last reply was cut off at `max_reply_tokens`
+    last_complete: bool = True  #: False: the last reply was cut off, maybe within a sentence
 
     def __init__(
         self,
@@ -59,13 +60,15 @@ class LlamaCpp:
         *,
         context_tokens: int = 2048,
         max_reply_tokens: int = 160,
+        max_reply_s: float = 30.0,
         threads: int = 0,
         temperature: float = 0.0,
     ) -> None:
         """Load `path` (GGUF).
 
         `threads`: 0 is all cores. `temperature` 0 takes the likeliest token; above that the draw has a fixed seed, so
-        that the same chat gets the same answer. Raises ModelMissingError, ModelDamagedError, and ValueError when a
+        that the same chat gets the same answer. `max_reply_s`: of work on one reply, its prompt included. Raises
+        ModelMissingError, ModelDamagedError, and ValueError when a
         reply could fill more than half of the context.
         """
         if max_reply_tokens * 2 > context_tokens:
@@ -74,6 +77,7 @@ class LlamaCpp:
         self._path = path
         self._context_tokens = context_tokens
         self._max_reply_tokens = max_reply_tokens
+        self._max_reply_s = max_reply_s
         self._temperature = temperature
         self._llama: Any = _load(path, context_tokens, models.process.worker_threads(threads, most=8))
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
@@ -87,18 +91,26 @@ class LlamaCpp:
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
         """Yields the answer in pieces of whole characters. Raises ModelRunError.
 
-        Ends at the model's end of turn, after `max_reply_tokens`, when it begins to repeat itself, or once
-        `cancelled`. Close the generator when its rest is not wanted: until then it holds the model. A chat that is
+        Ends at the model's end of turn, or once `cancelled`, or (then `last_complete` is False) after
+        `max_reply_tokens` or `max_reply_s`, or when it begins to repeat itself. Not a piece within `max_reply_s` is an
+        error. Close the generator when its rest is not wanted: until then it holds the model. A chat that is
         too long loses its oldest turns (`models.chat_window`).
         """
         with self._held(cancelled) as mine:
             if not mine:
                 return
+            until_s = time.monotonic() + self._max_reply_s
+            self.last_complete = False  # unless it comes to its own end
             try:
                 prompt = self._prompt(messages)
-                if not self._prefill(prompt, cancelled):
+                if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s):
+                    if not cancelled():
+                        raise ModelRunError(
+                            f"{self._path.name} has not begun its answer within {self._max_reply_s:g} s",
+                            hint="take a smaller language model, or raise llm.max_reply_s",
+                        )
                     return
-                yield from self._generate(prompt, cancelled)
+                yield from self._generate(prompt, cancelled, until_s)
             except RuntimeError as error:
                 self._llama.reset()
                 raise ModelRunError(f"{self._path.name} failed: {error}") from error
@@ -184,21 +196,20 @@ class LlamaCpp:
             finally:
                 draw.close()
 
-    def _generate(self, prompt: list[int], cancelled: Cancelled) -> Iterator[str]:
+    def _generate(self, prompt: list[int], cancelled: Cancelled, until_s: float) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         guard = LoopGuard()
-        self.last_complete = True
         tokens = self._llama.generate(prompt, temp=self._temperature, repeat_penalty=REPEAT_PENALTY)
         try:
             for count, token in enumerate(tokens, start=1):
-                if cancelled() or llama_cpp.llama_vocab_is_eog(self._vocab, token):
+                if cancelled():
+                    break
+                if llama_cpp.llama_vocab_is_eog(self._vocab, token):
+                    self.last_complete = True
                     break
                 if piece := decoder.decode(_piece(self._vocab, token)):
                     yield piece
-                if count >= self._max_reply_tokens:
-                    self.last_complete = False
-                    break
-                if guard.add(token):
+                if count >= self._max_reply_tokens or guard.add(token) or time.monotonic() > until_s:
                     break
             if rest := decoder.decode(b"", final=True).replace("\ufffd", ""):
                 yield rest

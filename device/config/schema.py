@@ -234,6 +234,7 @@ class LlmSettings(Section):
     model: Name = Field(default="smollm2-135m-instruct-q4_1", description="model id or path of a GGUF file")
     context_tokens: int = Field(default=1024, ge=256, le=131_072, description="length of the context, in tokens")
     max_reply_tokens: int = Field(default=160, ge=1, le=4_096, description="longest answer, in tokens")
+    max_reply_s: int = Field(default=30, ge=1, le=600, description="longest time that an answer is written for, in s")
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 = always the most probable word")
     threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
 
@@ -260,10 +261,13 @@ class ClauseSettings(Section):
     """How the answer is cut into clauses to be spoken."""
 
     first_min_chars: int = Field(
-        default=12, ge=1, le=500, description="shortest first clause, in characters: how soon it speaks"
+        default=4, ge=1, le=500, description="shortest first clause, in characters, if the next is there in time"
     )
     min_chars: int = Field(default=24, ge=1, le=500, description="shortest clause after the first, in characters")
     max_chars: int = Field(default=100, ge=20, le=2_000, description="longest clause, in characters")
+    first_max_chars: int = Field(
+        default=48, ge=10, le=2_000, description="a longer first clause ends where a phrase begins, in characters"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -273,6 +277,16 @@ class ClauseSettings(Section):
                     key, f"clause.{key} ({getattr(self, key)}) must not be above clause.max_chars ({self.max_chars})"
                 )
         return self
+
+
+class AnswerSettings(Section):
+    """What is said while an answer is being made."""
+
+    acknowledge: bool = Field(default=True, description="say a few words when the answer is late")
+    acknowledge_after_ms: int = Field(
+        default=1_500, ge=300, le=60_000, description="... so long after the end of speech, in ms"
+    )
+    acknowledgement: Name = Field(default="One moment.", description="... these; they should promise nothing")
 
 
 class SessionSettings(Section):
@@ -382,6 +396,7 @@ class Settings(BaseSettings):
     llm: LlmSettings = LlmSettings()
     tts: TtsSettings = TtsSettings()
     clause: ClauseSettings = ClauseSettings()
+    answer: AnswerSettings = AnswerSettings()
     # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)
     models: ModelsSettings = Field(default_factory=ModelsSettings)

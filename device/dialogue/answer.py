@@ -7,6 +7,8 @@
     answer.suspend(); answer.resume(now)        # somebody coughed: it goes on from the first word that was not heard
 
 Before the release everything is preparation: clauses are made and a few of them synthesised, none is queued.
+When it takes too long after the release, a few words say so (`lateness`); they lie in front of the answer in the ring,
+but they are no words of it: neither `generated` nor `heard` has them.
 Each method returns what happened and what is wanted next. Sans-IO.
 """
 
@@ -15,9 +17,16 @@ from dataclasses import dataclass
 from device.card import Span
 from device.dialogue.clauses import ClausePolicy, ClauseSplitter
 from device.dialogue.commands import Output, Play, Speak
-from device.dialogue.events import Clause, LlmFirstToken, PlayoutEnd, PlayoutStart, TtsFirstAudio
+from device.dialogue.events import Acknowledged, Clause, LlmFirstToken, PlayoutEnd, PlayoutStart, TtsFirstAudio
+from device.dialogue.lateness import Lateness, LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
+from device.dialogue.pace import Pace
+from device.dialogue.rounds import Rounds
 from models.protocols import SAMPLE_RATE_HZ, Speech
+
+ACKNOWLEDGEMENT = -1  #: index of the words that say that the answer takes a while
+_LIVE_CHARS = 16  # of an answer, before its speed means anything
+_STALLED_SAMPLES = SAMPLE_RATE_HZ // 2  # without text for so long: what there is is said, though a gap follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +38,39 @@ class AnswerPolicy:
     empty_text: str = "Sorry, I have no answer to that."  #: spoken when the model wrote nothing that can be said
     failed_text: str = "Sorry, something went wrong. Please try again."  #: ... or failed before the first clause
     unheard_text: str = "Sorry, I could not make that out."  #: spoken when the recogniser failed
+    lateness: LatenessPolicy = LatenessPolicy()  #: when a few words are said because the answer takes long
+
+    @property
+    def fixed_texts(self) -> tuple[str, ...]:
+        """All that is said word for word: worth keeping as audio."""
+        late = (self.lateness.text,) if self.lateness.enabled and self.lateness.text else ()
+        return (*late, self.empty_text, self.failed_text, self.unheard_text)
 
 
 class Answer:
     """State of one answer. `job` is its cancel scope."""
 
-    def __init__(self, job: int, turn: int, policy: AnswerPolicy) -> None:
+    def __init__(self, job: int, turn: int, policy: AnswerPolicy, pace: Pace | None = None, asked: int = 0) -> None:
+        """`pace`: what the answers before this one took (None: not known); `asked`: when its text was asked for."""
         self.job = job
         self.turn = turn
         self._policy = policy
-        self._splitter = ClauseSplitter(policy.clauses)
+        self._pace = pace if pace is not None else Pace()
+        self._text_asked = asked
+        self._text_from = asked  # first piece of text
+        self._text_to = asked  # newest piece of text
+        self._chars = 0  # written behind the first piece
+        self._speak_asked: dict[int, int] = {}  # when, for clauses that the voice has in work
+        self._voice_free = 0  # when the voice came back last
+        self._rounds = Rounds()
+        self._lateness: Lateness | None = None
+        self._notice: Speech | None = None  # the words that say that it takes a while, ready
+        self._notice_asked = False
+        self._notice_due = False
+        self._notice_from = self._notice_to = 0  # ring positions
+        self._notice_sounds = False
+        self._stalled = False  # no text comes for a long time
+        self._splitter = ClauseSplitter(policy.clauses, self)
         self._clauses: list[str] = []
         self._ready: dict[int, Speech | None] = {}  # synthesised, not yet handed to the loudspeaker
         self._asked = 0  # clauses given to the voice
@@ -72,8 +104,8 @@ class Answer:
 
     @property
     def started(self) -> bool:
-        """Has its first sample left the loudspeaker?"""
-        return self.ledger.first_dac_sample is not None
+        """Has its first sample, or that of the words in front of it, left the loudspeaker?"""
+        return self._notice_sounds or self.ledger.first_dac_sample is not None
 
     @property
     def finished(self) -> bool:
@@ -82,15 +114,61 @@ class Answer:
     def token(self, piece: str, now: int) -> list[Output]:
         """A piece of the text."""
         out: list[Output] = []
-        if not self._first_token:
+        if self._first_token:
+            self._chars += len(piece)
+        else:
             self._first_token = True
+            self._text_from = now
+            if self._text_asked:
+                self._pace.first_token(now - self._text_asked)
             out.append(LlmFirstToken(now, self.turn))
-        return out + self._add(self._splitter.feed(piece), now)
+        self._text_to, self._stalled = now, False
+        for clause in self._splitter.clauses(piece):
+            out += self._add([clause], now)
+        return out
+
+    def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
+        """For the splitter: is the next clause audio before one that ends here has been played?"""
+        return self._stalled or self._pace.flows(
+            clause_chars,
+            rest_chars,
+            next_chars,
+            ahead_ms=self._ahead_ms(),
+            backlog_ms=self._backlog_ms(),
+            live_chars_per_ms=self._live_chars_per_ms(),
+            tolerated_ms=tolerated_ms,
+        )
+
+    def runs_dry(self, chars: int) -> bool:
+        """For the splitter: silence before `chars` more are written and made audio?"""
+        written_ms = self._pace.text_ms(chars, self._live_chars_per_ms())
+        full = chars + self._splitter.waiting_chars
+        return max(written_ms, self._backlog_ms()) + self._pace.voice_ms(full) > self._ahead_ms()
+
+    def _live_chars_per_ms(self) -> float | None:
+        took = self._text_to - self._text_from
+        return self._chars * SAMPLE_RATE_HZ / 1000 / took if self._chars >= _LIVE_CHARS and took > 0 else None
+
+    def _backlog_ms(self) -> float:
+        """What the voice has to do for the clauses that there are."""
+        return sum(self._pace.voice_ms(len(text)) for text in self._unmade())
+
+    def _ahead_ms(self) -> float:
+        """Audio of the clauses that there are, as far as it has not been played."""
+        samples = self.ledger.waiting_samples + sum(s.pcm.size for s in self._ready.values() if s is not None)
+        return samples * 1000 / SAMPLE_RATE_HZ + sum(self._pace.audio_ms(len(text)) for text in self._unmade())
+
+    def _unmade(self) -> list[str]:
+        done = self._placed
+        return [t for i, t in enumerate(self._clauses[done:], start=done) if i not in self._ready]
 
     def written(self, now: int, *, complete: bool = True) -> list[Output]:
         """No more text comes. What was cut off in the middle of a clause is not begun, if anything stands before it."""
-        rest = self._splitter.finish()
-        return self._close_text(rest if complete or not self._clauses else [], self._policy.empty_text, now)
+        if not self._written:
+            self._pace.wrote(self._chars, self._text_to - self._text_from)
+        whole, rest = self._splitter.finish_parts()
+        keep = complete or not (self._clauses or whole)
+        return self._close_text([*whole, *rest] if keep else whole, self._policy.empty_text, now)
 
     def fixed(self, text: str, now: int) -> list[Output]:
         """The whole text at once, as it stands."""
@@ -98,24 +176,28 @@ class Answer:
 
     def failed(self, now: int) -> list[Output]:
         """The text will not be completed: say what there is, or that it went wrong."""
-        return self._close_text([], self._policy.failed_text, now)
+        whole, _ = self._splitter.finish_parts()
+        return self._close_text(whole, self._policy.failed_text, now)
 
     def _close_text(self, rest: list[str], instead: str, now: int) -> list[Output]:
         if self._written:
             return []
         self._written = True
-        if not rest and not self._clauses:
-            rest = [instead]
-        return self._add(rest, now) + self._end(now)
+        out = self._add(rest, now)
+        if not self._clauses:
+            out += self._add([instead], now)
+        return out + self._end(now)
 
     def _add(self, clauses: list[str], now: int) -> list[Output]:
         out: list[Output] = []
-        for text in clauses:
+        for clause in clauses:
+            if not (text := self._rounds.fresh(clause)):
+                continue
             self._clauses.append(text)
             out.append(Clause(now, self.turn, len(self._clauses) - 1, text))
-        return out + self._ask()
+        return out + self._ask(now)
 
-    def _ask(self) -> list[Output]:
+    def _ask(self, now: int) -> list[Output]:
         """Give the voice its next clauses, as far ahead as is sensible."""
         policy = self._policy
         limit = self._placed + policy.ahead_clauses if self._released else policy.prepared_clauses
@@ -124,21 +206,31 @@ class Answer:
         out: list[Output] = []
         while self._asked < min(len(self._clauses), limit):
             out.append(Speak(self.job, self._asked, self._clauses[self._asked]))
+            self._speak_asked[self._asked] = now
             self._asked += 1
         return out
 
     def spoken(self, index: int, speech: Speech | None, now: int) -> list[Output]:
         """Clause `index` came back from the voice; None: it has no sound."""
+        if index == ACKNOWLEDGEMENT:
+            self._notice = speech
+            return self._acknowledge(now) if self._notice_due else []
         self._ready[index] = speech
         out: list[Output] = []
+        began = max(self._speak_asked.pop(index, now), self._voice_free)
+        self._voice_free = now
+        if speech is not None and now >= began:
+            self._pace.spoke(len(speech.text), now - began, speech.pcm.size)
         if speech is not None and not self._first_audio:
             self._first_audio = True
             out.append(TtsFirstAudio(now, self.turn))
         return out + self._place(now)
 
-    def release(self, now: int) -> list[Output]:
-        """The turn is committed."""
+    def release(self, now: int, since: int | None = None) -> list[Output]:
+        """The turn is committed. `since`: the end of speech, from which on the user waits (None: that was just now)."""
         self._released = True
+        if self.turn > 0:
+            self._lateness = Lateness(self._policy.lateness, now if since is None else since)
         return self._place(now)
 
     def _place(self, now: int) -> list[Output]:
@@ -152,24 +244,78 @@ class Answer:
                 out.append(Play(self.job, self._placed, speech))
                 self._queuing.append(self._placed)
             self._placed += 1
-        return out + self._ask() + self._end(now)
+        if self._placed and self._lateness is not None:
+            self._lateness.over()
+        return out + self._ask(now) + self._end(now)
 
     def queued(self, span: Span, speech: Speech) -> None:
         """A clause lies in the ring at `span`."""
-        self._in_ring.append(self._queuing.pop(0))
+        index = self._queuing.pop(0)
+        if index == ACKNOWLEDGEMENT:
+            self._notice_from, self._notice_to = span.start, span.end
+            return
+        self._in_ring.append(index)
         self.ledger.add(span, speech)
 
     def played(self, span: Span, dac_sample: int) -> list[Output]:
         """A block went to the converter."""
-        before = self.started
+        before = self.ledger.first_dac_sample
         self.ledger.advance(span, dac_sample)
+        if span.end > self._notice_from and span.start < self._notice_to:
+            self._notice_sounds = True
         out: list[Output] = []
         first = self.ledger.first_dac_sample
-        if not before and first is not None:
+        if before is None and first is not None:
             out.append(PlayoutStart(first, self.turn))
         if self.interrupted_at is None:
-            out += self._ask()
+            out += self._say_what_there_is(dac_sample)
+            out += self._acknowledge(dac_sample)
+            out += self._ask(dac_sample)
         return out + self._end(dac_sample)
+
+    def _say_what_there_is(self, now: int) -> list[Output]:
+        """The language model has stalled: a clause that was held back so that no gap follows it waits in vain."""
+        waits = self._released and not (self._written or self._suspended) and self._splitter.waiting_chars > 0
+        if not waits or self._stalled or now - self._text_to < _STALLED_SAMPLES:
+            return []
+        self._stalled = True
+        return self._add(self._splitter.feed(""), now)
+
+    # --- it takes a while -------------------------------------------------------------------------------------
+
+    def _acknowledge(self, now: int) -> list[Output]:
+        """Say that it takes a while, if it does."""
+        late = self._lateness
+        if late is None or late.is_over or self._suspended or self._ready or self._placed:
+            return []
+        self._notice_due = late.due(now, self._remaining_ms(now))
+        if self._notice is None:
+            if self._notice_asked or not (self._notice_due or (late.soon(now) and self._asked == 0)):
+                return []
+            self._notice_asked = True
+            return [Speak(self.job, ACKNOWLEDGEMENT, late.text)]
+        if not self._notice_due:
+            return []
+        late.over()
+        self._queuing.append(ACKNOWLEDGEMENT)
+        return [Acknowledged(now, self.turn, late.text), Play(self.job, ACKNOWLEDGEMENT, self._notice)]
+
+    def _remaining_ms(self, now: int) -> float | None:
+        """Until the answer's first sound, by what is known; None: it should have come, and nobody knows."""
+        pace, first_chars = self._pace, self._policy.clauses.first_max_chars
+        if self._clauses:
+            since, expected = max(self._speak_asked.get(0, now), self._voice_free), pace.voice_ms(len(self._clauses[0]))
+        else:
+            expected = pace.text_ms(first_chars - self._splitter.waiting_chars, self._live_chars_per_ms())
+            expected += pace.voice_ms(first_chars)
+            if self._first_token:
+                since = self._text_to
+            elif self._text_asked and pace.first_token_ms is not None:
+                since, expected = self._text_asked, expected + pace.first_token_ms
+            else:
+                return None
+        left = expected - (now - since) * 1000 / SAMPLE_RATE_HZ
+        return left if left > 0 else None
 
     def _end(self, now: int) -> list[Output]:
         if self._finished or not (self._released and self._written) or self.interrupted_at is not None:

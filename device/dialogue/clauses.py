@@ -8,11 +8,18 @@
 A clause ends at a sentence end, or at a comma, semicolon, colon or dash once it is long enough; the first one is
 allowed to be shorter, because the user waits for it. A mark counts only when white space follows it, so that
 3.14, 1,000, 5:30 and example.org stay whole; abbreviations and initials do not end a sentence. Markdown, code
-and emoji never come out (`speakable`). Sans-IO.
+and emoji never come out (`speakable`).
+
+Short is good only while nobody has to wait for what comes next. `Flow` says so, by what text and voice take: a clause
+ends where the next one will be audio before it has been played, else at a later mark. A first clause that would become
+long (also a later one, when the loudspeaker is about to run dry) ends where a phrase begins, as a speaker who
+thinks while he talks would breathe: "The sky looks blue | because sunlight ...". Sans-IO.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from device.dialogue.speakable import CodeFences, speakable
 
@@ -21,9 +28,48 @@ from device.dialogue.speakable import CodeFences, speakable
 class ClausePolicy:
     """Lengths in characters."""
 
-    first_min_chars: int = 12  #: a comma may end the first clause from here on
+    first_min_chars: int = 4  #: a comma may end the first clause from here on
     min_chars: int = 24  #: ... and every later one from here on
     max_chars: int = 100  #: longer than this is cut between two words
+    first_max_chars: int = 48  #: the first clause, if no mark has come by then, ends where a phrase begins
+
+
+class Flow(Protocol):
+    """Does the answer go on without a gap? (`device.dialogue.answer` asks `Pace`.)"""
+
+    def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
+        """Is the next clause audio before this one has been played? `tolerated_ms`: of silence between them."""
+        ...
+
+    def runs_dry(self, chars: int) -> bool:
+        """Will the loudspeaker be silent before `chars` more have been written and made audio?"""
+        ...
+
+
+class Unhurried:
+    """A `Flow` for texts that are there as a whole."""
+
+    def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:  # noqa: ARG002
+        return True
+
+    def runs_dry(self, chars: int) -> bool:  # noqa: ARG002
+        return False
+
+
+#: Behind a sentence nobody minds that a speaker thinks; within one a silence that no comma explains is a stutter.
+_SENTENCE_TOLERANCE_MS = 1000.0
+#: A first clause of fewer characters is not cut at a phrase: "It is | in Spain" sounds like a machine.
+_PHRASE_MIN_CHARS = 18
+#: Where phrases begin, the strongest boundary first (Gee & Grosjean 1983: pauses fall between clauses, then in front of
+#: prepositional phrases, then between subject and verb). "of" and "that" hold together what they join.
+_PHRASES = tuple(
+    frozenset(words.split())
+    for words in (
+        "and but or because which who when where while if although though so unless until since before after as than",
+        "in on at by for from with without into through during between about under over around near to like",
+        "is are was were has have had can could will would should may might must does do did",
+    )
+)
 
 
 # Written out in lower case, without the final point.
@@ -38,6 +84,7 @@ _CLOSERS = "\"'”’)]*_"
 _HARD = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*(?=\s)|\n+")
 _SOFT = re.compile(rf"[,;:][{re.escape(_CLOSERS)}]*(?=\s)|\s[–—-]+(?=\s)|—")
 _LAST_WORD = re.compile(r"(\S+)$")
+_WORD = re.compile(r"\s([A-Za-z]+)(?=\s)")
 
 
 def _ends_sentence(text: str, mark_start: int, after: str) -> bool:
@@ -61,8 +108,10 @@ def _ends_sentence(text: str, mark_start: int, after: str) -> bool:
 class ClauseSplitter:
     """Holds the text that has not become a clause yet."""
 
-    def __init__(self, policy: ClausePolicy) -> None:
+    def __init__(self, policy: ClausePolicy, flow: Flow | None = None) -> None:
+        """`flow`: how fast things go; None: nobody waits."""
         self._policy = policy
+        self._flow = flow or Unhurried()
         self._fences = CodeFences()
         self._text = ""
         self._count = 0
@@ -70,21 +119,34 @@ class ClauseSplitter:
     def feed(self, piece: str) -> list[str]:
         """Take a piece of text; return the clauses that are complete with it."""
         self._text += self._fences.feed(piece)
+        return list(self._take(at_end=False))
+
+    def clauses(self, piece: str) -> Iterator[str]:
+        """As `feed`, but one at a time: `flow` is asked anew after each."""
+        self._text += self._fences.feed(piece)
         return self._take(at_end=False)
 
     def finish(self) -> list[str]:
         """No more text comes: return what is left."""
-        self._text += self._fences.finish()
-        out = self._take(at_end=True)
-        rest, self._text = self._text, ""
-        return out + self._clause(rest)
+        whole, rest = self.finish_parts()
+        return whole + rest
 
-    def _take(self, *, at_end: bool) -> list[str]:
-        out: list[str] = []
+    def finish_parts(self) -> tuple[list[str], list[str]]:
+        """As `finish`: the clauses that end with a mark, and what stands behind the last mark (one clause or none)."""
+        self._text += self._fences.finish()
+        whole = list(self._take(at_end=True))
+        rest, self._text = self._text, ""
+        return whole, self._clause(rest)
+
+    @property
+    def waiting_chars(self) -> int:
+        """Text that has not become a clause yet."""
+        return len(self._text)
+
+    def _take(self, *, at_end: bool) -> Iterator[str]:
         while (cut := self._cut(at_end)) is not None:
-            out += self._clause(self._text[:cut])
-            self._text = self._text[cut:].lstrip(" \t\r")
-        return out
+            head, self._text = self._text[:cut], self._text[cut:].lstrip(" \t\r")
+            yield from self._clause(head)
 
     def _clause(self, text: str) -> list[str]:
         clean = speakable(text)
@@ -95,29 +157,43 @@ class ClauseSplitter:
 
     def _cut(self, at_end: bool) -> int | None:
         """Where the next clause ends, or None while that cannot be known yet."""
-        text = self._text
-        soft = self._soft_cut(text)
-        hard = self._hard_cut(text, at_end)
-        if hard is not None and (soft is None or hard <= soft):
-            return hard
-        if soft is not None:
-            return soft
-        limit = self._policy.max_chars
-        if len(text) > limit:
-            space = text.rfind(" ", 1, limit)
-            return space if space > 0 else limit
+        text, policy = self._text, self._policy
+        marks = sorted(
+            [
+                *((end, _SENTENCE_TOLERANCE_MS) for end in self._hard_cuts(text, at_end)),
+                *((end, 0.0) for end in self._soft_cuts(text)),
+            ]
+        )
+        first = marks[0][0] if marks else len(text)
+        if (phrase := self._phrase_cut(text[:first], at_end=at_end and not marks)) is not None:
+            return phrase
+        for end, tolerated_ms in marks:
+            if end > policy.max_chars:
+                break
+            if at_end or self._flows(end, tolerated_ms):
+                return end
+        if len(text) > policy.max_chars:
+            space = text.rfind(" ", 1, policy.max_chars)
+            return space if space > 0 else policy.max_chars
         return None
 
-    def _hard_cut(self, text: str, at_end: bool) -> int | None:
+    def _flows(self, end: int, tolerated_ms: float) -> bool:
+        next_chars = self._policy.first_max_chars  # what can be made of the text behind it, if there is no mark in it
+        clause = speakable(self._text[:end])
+        return not clause or self._flow.flows(len(clause), len(self._text) - end, next_chars, tolerated_ms)
+
+    def _hard_cuts(self, text: str, at_end: bool) -> Iterator[int]:
         for match in _HARD.finditer(text):
             if match.group().startswith("\n"):
-                return match.end()
+                yield match.end()
+                continue
             after = text[match.end() :].lstrip()
             if not after and not at_end:
-                return None if self._doubtful(text, match.start()) else match.end()
+                if not self._doubtful(text, match.start()):
+                    yield match.end()
+                return
             if _ends_sentence(text, match.start(), after):
-                return match.end()
-        return None
+                yield match.end()
 
     @staticmethod
     def _doubtful(text: str, mark_start: int) -> bool:
@@ -126,9 +202,23 @@ class ClauseSplitter:
             return True
         return not _ends_sentence(text, mark_start, "a")
 
-    def _soft_cut(self, text: str) -> int | None:
+    def _soft_cuts(self, text: str) -> Iterator[int]:
         least = self._policy.first_min_chars if self._count == 0 else self._policy.min_chars
         for match in _SOFT.finditer(text):
             if match.end() >= least and len(speakable(text[: match.end()])) >= least:
-                return match.end()
+                yield match.end()
+
+    def _phrase_cut(self, text: str, *, at_end: bool) -> int | None:
+        """Where a phrase begins in `text`, which has no mark, if it has become long and somebody waits for it."""
+        limit = min(self._policy.first_max_chars, self._policy.max_chars)
+        if at_end or len(text) <= limit or not (self._count == 0 or self._hurried()):
+            return None
+        starts = [(m.start(), m.group(1).casefold()) for m in _WORD.finditer(text, _PHRASE_MIN_CHARS, limit)]
+        for openers in _PHRASES:
+            for start, word in starts:
+                if word in openers and self._flows(start, 0.0):
+                    return start
         return None
+
+    def _hurried(self) -> bool:
+        return self._flow.runs_dry(self._policy.max_chars - len(self._text))

@@ -6,11 +6,18 @@ history.assistant("The capital of")       # it was interrupted there
 history.messages_with("And of Spain?")
 
 An answer that was interrupted and may yet go on is there with what was heard so far (`so_far`).
+
+It is bounded: beyond `MAX_MESSAGES` the older half is forgotten, for good and on purpose. That happens when an answer is
+over and in large steps, so that the language model's cache of the beginning survives until then and is made anew
+while nobody waits. The model's own window (`models.chat_window`) is far shorter unless its context is very long.
 """
 
 from collections.abc import Sequence
 
 from models.protocols import Message
+
+#: 200 turns: an hour of talking.
+MAX_MESSAGES = 400
 
 
 class History:
@@ -48,6 +55,16 @@ class History:
         self._so_far = ""
         if text:
             self._messages.append(Message("assistant", text))
+            self._forget()
+
+    def _forget(self) -> None:
+        """Of a long chat only the newer half stays; it begins with a user's message."""
+        heads = 1 if self._messages and self._messages[0].role == "system" else 0
+        if len(self._messages) - heads <= MAX_MESSAGES:
+            return
+        kept = self._messages[-MAX_MESSAGES // 2 :]
+        first = next((i for i, m in enumerate(kept) if m.role == "user"), 0)
+        self._messages = self._messages[:heads] + kept[first:]
 
     def _joined(self, message: Message) -> list[Message]:
         before = self.messages

@@ -8,7 +8,7 @@ from device.dialogue.clauses import ClausePolicy, ClauseSplitter
 
 
 def split(text: str, size: int = 4, policy: ClausePolicy | None = None) -> list[str]:
-    splitter = ClauseSplitter(policy or ClausePolicy())
+    splitter = ClauseSplitter(policy or ClausePolicy(first_min_chars=12))
     out: list[str] = []
     for i in range(0, len(text), size):
         out += splitter.feed(text[i : i + size])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from device.card import BLOCK_SAMPLES, Span
+from device.dialogue.answer import ACKNOWLEDGEMENT
 from device.dialogue.commands import Command, Decode, Flush, Judge, LiveJobs, Output, Play, Reply, Speak
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.events import Event
@@ -189,11 +190,12 @@ class VirtualRim:
             case Speak(job, index, text):
                 speech = fake_speech(text) if self.voice_works else None
                 self._later(self.tts_ms * MS, lambda: self._spoken(job, index, speech))
-            case Play(job, _, speech):
+            case Play(job, index, speech):
                 span = Span(self._written, self._written + len(speech.pcm))
                 self._written = span.end
                 self._ring.append((span.start, span.end, span.start))
-                self.spans.append((span, speech))
+                if index != ACKNOWLEDGEMENT:  # no words of an answer
+                    self.spans.append((span, speech))
                 self._take(self.talk.queued(job, span, speech))
             case Flush():
                 self._flush = True

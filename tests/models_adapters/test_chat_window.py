@@ -51,6 +51,18 @@ def test_the_beginning_holds_still_for_many_turns() -> None:
     assert 0 < changes <= 8
 
 
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 40)), min_size=1, max_size=60), st.integers(300, 500))
+def test_the_cut_does_not_move_with_a_short_question(turns: list[tuple[int, int]], budget: int) -> None:
+    """It moves behind an answer: what is prefilled then is what the next reply begins with."""
+    said = [SYSTEM]
+    for n, (question, answer) in enumerate(turns):
+        asked = [*said, Message("user", f"q{n} " + "w " * question)]
+        before = fit(said, count=words, budget_tokens=budget)
+        now = fit(asked, count=words, budget_tokens=budget)
+        assert now[: len(before)] == before
+        said = [*asked, Message("assistant", f"a{n} " + "w " * answer)]
+
+
 def test_the_last_question_loses_its_front() -> None:
     long = Message("user", " ".join(f"w{i}" for i in range(500)))
     kept = fit([SYSTEM, long], count=words, budget_tokens=100)

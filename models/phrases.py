@@ -1,0 +1,78 @@
+"""What is said often is kept as audio: a bounded cache in front of a voice.
+
+    voice = PhraseVoice(PiperVoice(path), keep=["One moment."])
+    voice.speak("One moment.")      # made; the second time it is there at once
+
+The oldest phrases go when all together take more than `max_bytes`; those of `keep` stay. Phrases are made ready by
+being spoken once while nothing else is to do.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from models.protocols import Cancelled, Speech, Voice, never
+
+#: A minute of speech at 16 kHz.
+MAX_BYTES = 2_000_000
+#: Longer clauses are hardly ever said twice, and would push out those that are.
+MAX_CHARS = 60
+
+
+class PhraseVoice:
+    """A `Voice` that remembers. Any thread; calls of the voice itself are made outside the lock."""
+
+    def __init__(
+        self, voice: Voice, *, keep: Iterable[str] = (), max_bytes: int = MAX_BYTES, max_chars: int = MAX_CHARS
+    ) -> None:
+        """`keep`: texts that are never pushed out (nor counted as `max_chars` has it); they are few."""
+        self._voice = voice
+        self._keep = frozenset(keep)
+        self._max_bytes = max_bytes
+        self._max_chars = max_chars
+        self._lock = threading.Lock()
+        self._phrases: OrderedDict[str, Speech] = OrderedDict()
+        self._bytes = 0
+        self.hits = 0  #: calls that were answered from the cache
+        self.misses = 0  #: calls that went to the voice
+
+    @property
+    def held_bytes(self) -> int:
+        """Size of the audio that is kept."""
+        return self._bytes
+
+    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
+        """As the voice does it. The audio of a kept phrase is shared, and read-only. Raises ModelRunError."""
+        with self._lock:
+            known = self._phrases.get(text)
+            if known is not None:
+                self._phrases.move_to_end(text)
+                self.hits += 1
+                return None if cancelled() else known
+            self.misses += 1
+        speech = self._voice.speak(text, cancelled=cancelled)
+        if speech is not None and (text in self._keep or len(text) <= self._max_chars):
+            self._remember(text, speech)
+        return speech
+
+    def close(self) -> None:
+        """Forget everything and free the voice."""
+        with self._lock:
+            self._phrases.clear()
+            self._bytes = 0
+        close = getattr(self._voice, "close", None)
+        if close is not None:
+            close()
+
+    def _remember(self, text: str, speech: Speech) -> None:
+        speech.pcm.flags.writeable = False
+        with self._lock:
+            if text in self._phrases:  # two threads said it at once
+                return
+            self._phrases[text] = speech
+            self._bytes += speech.pcm.nbytes
+            for old in list(self._phrases):
+                if self._bytes <= self._max_bytes:
+                    return
+                if old not in self._keep:
+                    self._bytes -= self._phrases.pop(old).pcm.nbytes
