@@ -289,6 +289,26 @@ class AnswerSettings(Section):
     acknowledgement: Name = Field(default="One moment.", description="... these; they should promise nothing")
 
 
+class DegradeSettings(Section):
+    """What is done without when the machine is behind: partials, then speculation, then the recogniser's full effort."""
+
+    enabled: bool = Field(default=True, description="give things up when the machine is behind, and take them back")
+    decode_percent: int = Field(
+        default=50, ge=5, le=1_000, description="it is when recognising takes so much of the time of the sound, in percent"
+    )
+    microphone_late_ms: int = Field(
+        default=200, ge=50, le=10_000, description="... or the microphone is so far behind, in ms"
+    )
+    wait_ms: int = Field(default=400, ge=50, le=60_000, description="... or work waits so long for its model, in ms")
+    turn_model_ms: int = Field(default=200, ge=20, le=10_000, description="... or the turn model takes so long, in ms")
+    temperature_c: int = Field(
+        default=80, ge=40, le=120, description="... or the processor is so warm, in degrees Celsius"
+    )
+    recover_s: int = Field(
+        default=10, ge=1, le=3_600, description="when it was calm for so long one thing is taken back, in s"
+    )
+
+
 class SessionSettings(Section):
     """The record of the conversations."""
 
@@ -397,6 +417,7 @@ class Settings(BaseSettings):
     tts: TtsSettings = TtsSettings()
     clause: ClauseSettings = ClauseSettings()
     answer: AnswerSettings = AnswerSettings()
+    degrade: DegradeSettings = DegradeSettings()
     # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
