@@ -290,11 +290,14 @@ class AnswerSettings(Section):
 
 
 class DegradeSettings(Section):
-    """What is done without when the machine is behind: partials, then speculation, then the recogniser's full effort."""
+    """What is done without when the machine is behind: partials, speculation, then the recogniser's full effort."""
 
     enabled: bool = Field(default=True, description="give things up when the machine is behind, and take them back")
     decode_percent: int = Field(
-        default=50, ge=5, le=1_000, description="it is when recognising takes so much of the time of the sound, in percent"
+        default=50,
+        ge=5,
+        le=1_000,
+        description="it is when recognising takes so much of the time of the sound, in percent",
     )
     microphone_late_ms: int = Field(
         default=200, ge=50, le=10_000, description="... or the microphone is so far behind, in ms"
