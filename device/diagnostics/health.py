@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Self
 
 #: Zones of the processor by their type: "cpu-thermal" (Raspberry Pi, Jetson Orin), "CPU-therm" (Jetson Nano),
-#: "tj-thermal" (the hottest of a Jetson), "soc-thermal" (Rockchip), "x86_pkg_temp". Others lie: a Jetson's "PMIC-Die" is
-#: always 100.
+#: "tj-thermal" (the hottest of a Jetson), "soc-thermal" (Rockchip), "x86_pkg_temp". Others lie: a Jetson's "PMIC-Die"
+#: is always 100.
 _PROCESSOR = re.compile(r"cpu|soc|tj|x86_pkg", re.IGNORECASE)
 #: Bits of the firmware's flags: frequency capped, throttled, soft temperature limit, each of them now. Bit 0 is a weak
 #: power supply, bits 16 to 19 the past. (Raspberry Pi documentation, vcgencmd get_throttled)
