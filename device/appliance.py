@@ -9,6 +9,7 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
+from device.assembly import answer_policy
 from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
@@ -17,8 +18,6 @@ from device.audio.playback_gain import with_playback_gain
 from device.card import Block, Card
 from device.config import Settings
 from device.diagnostics.calibration_store import CalibrationStore
-from device.dialogue.answer import AnswerPolicy
-from device.dialogue.clauses import ClausePolicy
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
@@ -34,7 +33,7 @@ from device.session.store import SessionStore
 
 def policy_of(settings: Settings) -> Policy:
     """The conversation's rules as the configuration has them."""
-    vad, turn, barge_in, clause = settings.vad, settings.turn, settings.barge_in, settings.clause
+    vad, turn, barge_in = settings.vad, settings.turn, settings.barge_in
     return Policy(
         endpoint=EndpointPolicy(
             onset=OnsetRule(vad.start_probability, vad.min_speech_ms),
@@ -56,7 +55,7 @@ def policy_of(settings: Settings) -> Policy:
         turn_model=turn.model != "none",
         speculate=turn.speculate,
         language=settings.stt.language,
-        answer=AnswerPolicy(ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars)),
+        answer=answer_policy(settings),
         pre_roll_ms=vad.pre_roll_ms,
         open_microphone=turn.listen == "open",
         barge_in=barge_in.enabled,

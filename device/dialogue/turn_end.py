@@ -53,11 +53,6 @@ class TurnEnd:
         self._finished: float | None = None
         self._wording: Wording | None = None
 
-    @property
-    def finished(self) -> float | None:
-        """The turn model's newest probability in this pause."""
-        return self._finished
-
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""
         self._offset_sample = offset_sample
@@ -94,6 +89,12 @@ class TurnEnd:
         return max(0, now - self._offset_sample) * 1000 / SAMPLE_RATE_HZ
 
     @property
+    def believed(self) -> bool:
+        """Does this pause sound like the end: the turn model is for it, and the words are not against it?"""
+        likely = self._finished is not None and self._finished >= self._policy.likely
+        return self._offset_sample is not None and likely and self._wording not in _HOLDS_BACK
+
+    @property
     def wait_ms(self) -> float:
         """The silence that ends the turn, as it looks now."""
         policy = self._policy
@@ -116,8 +117,7 @@ class TurnEnd:
         """The turn is over, for this reason; None: not yet, or it is not quiet."""
         if self._offset_sample is None or self.silence_ms(now) < self.wait_ms:
             return None
-        believed = self._finished is not None and self._finished >= self._policy.likely
-        return "complete" if believed and self._wording not in _HOLDS_BACK else "silence"
+        return "complete" if self.believed else "silence"
 
     def told(self, now: int, turn: int, verdict: Literal["commit", "wait", "nothing"]) -> EndPoint:
         """What is thought now, for the trace."""
