@@ -24,6 +24,7 @@ from device.dialogue.events import Event, Failure
 from device.dialogue.interruption import ResumePolicy
 from device.dialogue.listening import ListeningPolicy
 from device.dialogue.loop import Assistant, Models
+from device.dialogue.speaker_pauses import SpeakerPausePolicy
 from device.dialogue.turn_end import TurnEndPolicy
 from device.persona import Persona
 from device.session.from_events import Scribe
@@ -52,6 +53,7 @@ def policy_of(settings: Settings) -> Policy:
             longest_silence_ms=turn.longest_silence_ms,
             plain_silence_ms=turn.end_silence_ms,
         ),
+        pauses=SpeakerPausePolicy(highest_ms=turn.longest_pause_ms),
         turn_model=turn.model != "none",
         speculate=turn.speculate,
         language=settings.stt.language,

@@ -234,17 +234,19 @@ class Conversation:
         if heard.text:
             stable, retracted = known.stable, known.retracted_words
             decode_ms = round(transcript.decode_ms, 1)
-            out.append(ev.Partial(now, turn.number, heard.text, stable, retracted, decode_ms, heard.covered_sample))
+            out.append(ev.Partial(now, turn.number, known.text, stable, retracted, decode_ms, heard.covered_sample))
         if turn.ended:
             return self._after(out + self._conclude(turn, now))
         if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
             return self._after(out + self._warm(turn, known.stable))
         turn.worded(wording_of(heard.text, self._policy.language))
-        return self._after(out + self._suppose(turn, heard))
+        return self._after([*out, *self._suppose(turn, heard), *self._listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer to `Judge`: the probability that the speaker has finished."""
-        return self._after([] if self._turn is None else self._turn.judged(job, finished, now))
+        if self._turn is None:
+            return []
+        return self._after([*self._turn.judged(job, finished, now), *self._listen()])
 
     def token(self, job: int, piece: str, now: int) -> list[Output]:
         """A piece of the answer to `Reply`."""
@@ -343,7 +345,7 @@ class Conversation:
             return turn.listen(self._now, turn.offset_sample, paused=True)
         offset = self._endpointer.offset_sample
         out = turn.listen(self._now, offset, paused=self._endpointer.paused)
-        reason = turn.over(self._now)
+        reason = turn.over(self._now, offset)
         return out if reason is None else out + self._finish(reason, offset)
 
     def _finish(self, reason: EndReason, offset_sample: int, until: int | None = None) -> list[Output]:

@@ -113,6 +113,10 @@ class TurnEnd:
             return policy.likely_silence_ms
         return policy.unsure_silence_ms if self._wording in _SOUNDS_WHOLE else policy.longest_silence_ms
 
+    def at_the_longest(self, now: int) -> bool:
+        """Has it been quiet for as long as is waited at most?"""
+        return self.silence_ms(now) >= self._policy.longest_silence_ms
+
     def over(self, now: int) -> Literal["complete", "silence"] | None:
         """The turn is over, for this reason; None: not yet, or it is not quiet."""
         if self._offset_sample is None or self.silence_ms(now) < self.wait_ms:

@@ -167,9 +167,15 @@ class UserTurn:
         """Once it is over: is all of it understood as well as it will be?"""
         return self._listening.settled(self.offset_sample)
 
-    def over(self, now: int) -> EndReason | None:
-        """Is this pause the end, and why? None: not yet, or it is not quiet. A held button decides alone."""
-        return None if self.held or self.ended else self._end.over(now)
+    def over(self, now: int, offset_sample: int) -> EndReason | None:
+        """Is this pause the end, and why? None: not yet, or it is not quiet. A held button decides alone.
+
+        The words have a say, so they are waited for: but for no longer than the longest pause.
+        """
+        known = self._listening.settled(min(offset_sample, self._memory.end_sample))
+        if self.held or self.ended or not (known or self._end.at_the_longest(now)):
+            return None
+        return self._end.over(now)
 
     def told(self, now: int, verdict: Literal["commit", "wait", "nothing"]) -> ev.EndPoint:
         """What is thought of the pause, for the trace."""
