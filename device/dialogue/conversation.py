@@ -47,6 +47,10 @@ _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 _WARM_WORDS = 3
 
 
+#: Nobody reacts to a sound sooner than this: who speaks within 200 ms of it was going to.
+_REACTION_SAMPLES = SAMPLE_RATE_HZ // 5
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How the conversation behaves. Units in the names."""
@@ -315,7 +319,7 @@ class Conversation:
         out: list[Output] = []
         if self._answer is not None:
             answer, self._answer = self._answer, None
-            if not answer.started:  # the turn was taken too early: there was more to say
+            if _not_heard_yet(answer, onset_sample):  # the turn was taken too early: there was more to say
                 self._pauses.went_on(to_ms(onset_sample - self._last_offset))
             out += self._silenced.begin(answer, self._now, onset_sample)
         self._silenced.nothing(None)  # it may have been about to go on
@@ -482,3 +486,9 @@ class Conversation:
         if answer is not None:
             return "speaking" if answer.started else "thinking"
         return "idle"
+
+
+def _not_heard_yet(answer: Answer, onset_sample: int) -> bool:
+    """Did the user begin to speak before they can have noticed that there is an answer?"""
+    first = answer.ledger.first_dac_sample
+    return first is None or onset_sample - first < _REACTION_SAMPLES
