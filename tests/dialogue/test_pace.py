@@ -50,7 +50,22 @@ def test_the_median_of_the_first_tokens() -> None:
 
 
 WORDS = st.sampled_from(
-    ["sure,", "the", "rain", "falls", "because", "in", "Spain,", "and", "water.", "Mountains", "are", "of", "high!", "so"]
+    [
+        "sure,",
+        "the",
+        "rain",
+        "falls",
+        "because",
+        "in",
+        "Spain,",
+        "and",
+        "water.",
+        "Mountains",
+        "are",
+        "of",
+        "high!",
+        "so",
+    ]
 )
 
 
@@ -62,9 +77,7 @@ class Measured:
         self.ahead_ms = 0.0
 
     def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
-        return self.pace.flows(
-            clause_chars, rest_chars, next_chars, ahead_ms=self.ahead_ms, tolerated_ms=tolerated_ms
-        )
+        return self.pace.flows(clause_chars, rest_chars, next_chars, ahead_ms=self.ahead_ms, tolerated_ms=tolerated_ms)
 
     def runs_dry(self, chars: int) -> bool:
         return self.pace.text_ms(chars) + self.pace.voice_ms(100) > self.ahead_ms

@@ -1,5 +1,6 @@
 """A hundred turns: the prefix survives, a trim costs nobody's waiting, and nothing grows."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,5 +71,5 @@ def test_the_history_is_bounded_and_begins_with_the_user() -> None:
     assert history.messages[0].role == "system"
     assert history.messages[1].role == "user"
     assert history.messages[-1].text == "answer 999"
-    drops = sum(b < a for a, b in zip(lengths, lengths[1:], strict=False))
+    drops = sum(b < a for a, b in pairwise(lengths))
     assert 1 <= drops <= 10, "in large steps"
