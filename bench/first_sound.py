@@ -37,6 +37,8 @@ Can you help me plan a birthday party?|What's the weather like?|How far is the m
 What is the largest ocean?|How does a microwave oven work?|Why do cats purr?|Is a tomato a fruit?
 What should I cook tonight?|How many days are in a leap year?|What does photosynthesis mean?|Good morning.
 Can you recommend a book?|How do I remove a coffee stain?|What is the speed of light?|Thank you."""
+#: The voice never waits for the loudspeaker: where it is that far ahead no gap is near, and a run takes a minute.
+AHEAD_SAMPLES = 600 * SAMPLE_RATE_HZ
 CAREFUL_OF_NOTHING = ClausePolicy(first_min_chars=12, first_max_chars=100)
 
 
@@ -125,8 +127,8 @@ def main() -> int:
     chat, voice = load_chat(settings), load_voice(settings)
     questions = QUESTIONS.replace("\n", "|").split("|")[: args.only or None]
     rules: dict[str, tuple[AnswerPolicy, Pace]] = {
-        "before": (AnswerPolicy(CAREFUL_OF_NOTHING), Hasty()),
-        "now": (AnswerPolicy(), Pace()),
+        "before": (AnswerPolicy(CAREFUL_OF_NOTHING, ahead_samples=AHEAD_SAMPLES), Hasty()),
+        "now": (AnswerPolicy(ahead_samples=AHEAD_SAMPLES), Pace()),
     }
     out: dict[str, Any] = {}
     for name in rules:

@@ -101,6 +101,10 @@ def test_any_text_is_survived_and_bounded(text: str, size: int) -> None:
         ("Sure, I can help. Good.", ["Sure,", "I can help.", "Good."]),
         ("The capital of France is Paris.", ["The capital of France is Paris."]),
         (
+            "A green leaf does the work by which light is made.",
+            ["A green leaf does the work", "by which light is made."],
+        ),
+        (
             "The sky looks blue to all of us because sunlight is scattered by the air.",
             ["The sky looks blue to all of us", "because sunlight is scattered by the air."],
         ),
