@@ -220,7 +220,7 @@ class ClauseSplitter:
         starts = [(m.start(), m.group(1).casefold()) for m in _WORD.finditer(text, _PHRASE_MIN_CHARS, limit)]
         for openers in _PHRASES:
             for start, word in starts:
-                before = text[:start].split()[-1].casefold()
+                before = text[:start].rsplit(maxsplit=1)[-1].casefold()
                 if word in openers and before not in _BINDING and self._flows(start, 0.0):
                     return start
         return None
