@@ -27,7 +27,7 @@ from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
-from device.dialogue.commands import Chime, Output, Reply, Warm
+from device.dialogue.commands import Cancel, Chime, Output, Prepare, Reply, Warm
 from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.events import to_ms
 from device.dialogue.history import History
@@ -106,7 +106,8 @@ class Conversation:
     def open(self, greeting: str = "") -> list[Output]:
         """The session begins: get the language model ready, and say `greeting` if there is one."""
         out: list[Output] = [ev.StateChange(0, 0, self._state), Warm(self._history.messages)]
-        return self._after(out + (self._announce(greeting, 0) if greeting else []))
+        out += self._announce(greeting, 0) if greeting else []
+        return self._after([*out, Prepare(self._policy.answer.fixed_texts)])
 
     # --- the microphone and the button ------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Whole turns on virtual time, with a turn model: how soon, how patient, and what is prepared when."""
 
+import itertools
+
 import pytest
 from virtual_rim import MS, VirtualRim
 
@@ -98,7 +100,7 @@ def test_words_that_stay_are_given_to_the_language_model_while_the_user_talks() 
     assert all(text.startswith(words) for words in warmed)
     assert not rim.of(ev.Supposed), "but no answer is begun in the middle of a sentence"
     stable = [e.stable for e in rim.of(ev.Partial)]
-    assert all(b.startswith(a) for a, b in zip(stable, stable[1:], strict=False))
+    assert all(b.startswith(a) for a, b in itertools.pairwise(stable))
 
 
 def test_the_same_words_heard_again_keep_the_hypothesis() -> None:
