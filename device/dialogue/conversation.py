@@ -27,7 +27,7 @@ from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
-from device.dialogue.commands import Cancel, Chime, Output, Prepare, Reply, Warm
+from device.dialogue.commands import Chime, Output, Prepare, Reply, Warm
 from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.events import to_ms
 from device.dialogue.history import History

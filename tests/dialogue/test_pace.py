@@ -49,6 +49,8 @@ def test_the_median_of_the_first_tokens() -> None:
     assert pace.first_token_ms == 200
 
 
+BLOCK_MS = 10.0  # of the card: less is not heard as a gap
+
 WORDS = st.sampled_from(
     [
         "sure,",
@@ -115,6 +117,6 @@ def test_no_gap_within_a_sentence_at_the_measured_speeds(
         say(clause, written / chars_per_s * 1000)
     for clause, gap in gaps:
         if clause[-1] not in ".!?":
-            assert gap <= 0, f"{gap:.0f} ms of silence behind {clause!r}"
+            assert gap <= BLOCK_MS, f"{gap:.0f} ms of silence behind {clause!r}"
         else:
-            assert gap <= 1000
+            assert gap <= 1000 + BLOCK_MS
