@@ -35,8 +35,8 @@ FULL_CONTEXT = 1500
 WINDOW_SAMPLES = FULL_CONTEXT * SAMPLES_PER_POSITION
 #: Below this tiny.en begins to repeat itself or to lose words, however short the utterance is.
 MIN_CONTEXT = 384
-#: The same while `WhisperCpp.frugal` is set: the encoder takes two thirds of the time, and more words are wrong, 114
-#: of 379 in place of 111 (turns, spoken_digits, ha_commands_en and the short ones of read_misc).
+#: The same while `WhisperCpp.frugal` is set: the encoder takes about two thirds of the time, and more words are wrong, 114
+#: of 379 in place of 111 (turns, spoken_digits, ha_commands_en and the first 78 words of read_misc).
 FRUGAL_CONTEXT = 256
 #: Silence the encoder wants to see behind the last word, 2.56 s; with less of it the end of the utterance is missed.
 CONTEXT_MARGIN = 128
@@ -50,10 +50,9 @@ LEAD_SAMPLES = SAMPLE_RATE_HZ // 2
 #: click, a breath) can spoil it. Of 30 windows cut differently round the recorded command "pause", 9 gave nothing, and
 #: 1 with this; of 115 windows of 2 s from recordings of noise, 3 gave words, and 7 with this (the VAD keeps most away).
 SECOND_START_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
-#: A text that goes round in circles is decoded once more, with so many positions more: that ends the circle as the
-#: whole window does, in a third of its time. Texts that are only improbable are left as they are: of the 379 words
-#: above the whole window mends none of those below 0.2 (and spoils one, in 0.7 s), and changes nothing on balance below
-#: 0.3; utterance by utterance a wider window is as often worse as better.
+#: A text that goes round in circles is decoded once more, with so many positions more. Texts that are only improbable
+#: are left as they are: of the 379 words above the whole window mends none of those below 0.2 (and spoils one, in
+#: 0.7 s), and changes nothing on balance below 0.3; utterance by utterance it is as often worse as better.
 LOOP_CONTEXT = 384
 #: Shorter audio is not worth a decode: whisper.cpp refuses less than 100 ms.
 MIN_SAMPLES = SAMPLE_RATE_HZ // 10
