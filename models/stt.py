@@ -35,7 +35,7 @@ FULL_CONTEXT = 1500
 WINDOW_SAMPLES = FULL_CONTEXT * SAMPLES_PER_POSITION
 #: Below this tiny.en begins to repeat itself or to lose words, however short the utterance is.
 MIN_CONTEXT = 384
-#: The same while `WhisperCpp.frugal` is set: the encoder takes about two thirds of the time, and more words are wrong, 114
+#: The same while `WhisperCpp.frugal` is set: about two thirds of the time in the encoder, and more words wrong, 114
 #: of 379 in place of 111 (turns, spoken_digits, ha_commands_en and the first 78 words of read_misc).
 FRUGAL_CONTEXT = 256
 #: Silence the encoder wants to see behind the last word, 2.56 s; with less of it the end of the utterance is missed.
