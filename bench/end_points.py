@@ -34,8 +34,8 @@ ROOM_S = 1.2
 BEGUN_MS = 800.0
 COMMITTED_MS = 500.0
 GOAL = (15.0, 90.0)  #: per cent of unfinished answered, at most; of finished committed, at least
-PATIENCE = tuple(np.round(np.geomspace(0.1, 4.0, 40), 3))
-THRESHOLDS = tuple(np.linspace(0.0, 1.0, 101))
+PATIENCE = tuple(np.round(np.geomspace(0.1, 4.0, 40), 3).tolist())
+THRESHOLDS = tuple(np.linspace(0.0, 1.0, 101).tolist())
 _ASKED_SAMPLES = SAMPLE_RATE_HZ // 5
 _SHORT_ANSWERS = "llm.max_reply_tokens=8"  # what is said does not matter here, only when
 _TIMING = Timing(gap_s=0.6, patience_s=3.0, tail_s=0.2)

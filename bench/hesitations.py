@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.clips import Paused, dictated, with_pause
 from bench.figures import percentiles, share, show
-from bench.options import Parser, Utterance, count, load_utterances, read_manifest, seconds
+from bench.options import Parser, Utterance, count, count_or_none, load_utterances, read_manifest, seconds
 from bench.turn_runs import Run, first_sound, open_bench
 from device.audio.files import load_audio
 from device.cli.boundary import guarded
@@ -36,14 +36,14 @@ def main() -> int:
     parser.utterances()
     parser.data()
     parser.add_argument("--pause-s", type=seconds, help="all pauses this long, in s")
-    parser.add_argument("--numbers", type=int, default=12, help="numbers to dictate; 0: none")
+    parser.add_argument("--numbers", type=count_or_none, default=12, help="numbers to dictate; 0: none")
     parser.add_argument("--batch", type=count, default=6, help="utterances a session")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of digits and pauses")
     parser.common()
     args = parser.parse_args()
     pauses = PAUSES_S if args.pause_s is None else (args.pause_s,)
     commands, too_short = paused_commands(load_utterances(args.source, args.only), pauses)
-    numbers = dictated_numbers(args.data / "spoken_digits", args.numbers, pauses, args.seed) if args.numbers > 0 else []
+    numbers = dictated_numbers(args.data / "spoken_digits", args.numbers, pauses, args.seed) if args.numbers else []
     rows: dict[str, list[dict[str, object]]] = {"commands": [], "numbers": []}
     with open_bench([_SHORT_ANSWERS, *args.set]) as bench:
         for kind, paused in (("commands", commands), ("numbers", numbers)):

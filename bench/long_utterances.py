@@ -123,18 +123,17 @@ def in_the_window(audio: Floats, recogniser: WhisperCpp, vad: SileroVad, score: 
     pointer = Endpointer(EndpointPolicy(max_utterance_ms=1e9))
     pointer.hold(0)
     window = UtteranceWindow(UtterancePolicy(), 0)
-    offset = 0
     frame = vad.frame_samples
     for start in range(0, len(audio) - frame + 1, frame):
         end = start + frame
         block = audio[start:end]
         window.level(start, end, float(np.sqrt(np.mean(block**2))))
-        for decision in pointer.feed(vad.probability(block), start, end):
+        heard = pointer.hear((block * 32767).astype(np.int16), start)
+        for decision in [*heard, *pointer.feed(vad.probability(block), start, end)]:
             if isinstance(decision, Pause):
-                offset = decision.offset_sample
                 decode(window, end, audio, recogniser, score, last=False)
             elif isinstance(decision, Resume):
-                window.pause(offset, start)
+                window.pause(decision.start_sample, decision.end_sample)
         if window.overdue(end):
             decode(window, end, audio, recogniser, score, last=False)
     decode(window, len(audio), audio, recogniser, score, last=True)

@@ -73,6 +73,11 @@ def count(text: str) -> int:
     return value
 
 
+def count_or_none(text: str) -> int:
+    """argparse type: a whole number from 0 up."""
+    return 0 if text.strip() == "0" else count(text)
+
+
 def seconds(text: str) -> float:
     """argparse type: a time from 0 to 60 s."""
     try:

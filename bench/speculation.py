@@ -36,19 +36,20 @@ def main() -> int:
         return 0
     total: dict[str, object] = {}
     cost: dict[str, float | None] = {}
-    for name, value in (("with", "true"), ("without", "false")):
-        with open_bench([*args.set, f"{KEY}={value}"]) as bench:
+    with open_bench(args.set) as plain:
+        for name, value in (("with", "true"), ("without", "false")):
+            bench = plain.changed(f"{KEY}={value}")
             runs = list(bench.each(utterances))
             cost[name] = bench.cpu_a_turn_s(runs)
-        turns = [o for run in runs for o in run.outcomes]
-        total |= {
-            f"{name}_cpu_s_a_turn": cost[name],
-            f"{name}_ttfa_ms": percentiles(t.ttfa_ms for t in turns),
-            f"{name}_commits": sum(run.commits for run in runs),
-            f"{name}_discarded": sum(isinstance(e, Discarded) for run in runs for e in run.result.events),
-        }
-        if not args.json:
-            print(f"{name} speculation: {cost[name]} CPU s a turn", flush=True)
+            turns = [o for run in runs for o in run.outcomes]
+            total |= {
+                f"{name}_cpu_s_a_turn": cost[name],
+                f"{name}_ttfa_ms": percentiles(t.ttfa_ms for t in turns),
+                f"{name}_commits": sum(run.commits for run in runs),
+                f"{name}_discarded": sum(isinstance(e, Discarded) for run in runs for e in run.result.events),
+            }
+            if not args.json:
+                print(f"{name} speculation: {cost[name]} CPU s a turn", flush=True)
     total["ratio"] = ratio(cost["with"], cost["without"])
     show(total, as_json=args.json)
     return 0

@@ -97,9 +97,17 @@ class Run:
 class Bench:
     """Settings and loaded models; every `session` is a new conversation with them."""
 
-    def __init__(self, settings: Settings, persona: Persona, models: Models, load_s: float) -> None:
+    def __init__(
+        self, sets: Sequence[str], settings: Settings, persona: Persona, models: Models, load_s: float
+    ) -> None:
         self.settings, self.persona, self.models, self.load_s = settings, persona, models, load_s
+        self._sets = tuple(sets)
         self._idle_share: float | None = None
+
+    def changed(self, *sets: str) -> "Bench":
+        """The same models under other settings, none of which may be a model's own. Raises ConfigError."""
+        together = (*self._sets, *sets)
+        return Bench(together, load_settings(None, together), self.persona, self.models, self.load_s)
 
     def session(
         self,
@@ -198,11 +206,12 @@ class _Button:
 def open_bench(sets: Sequence[str]) -> Iterator[Bench]:
     """Load the models; the sessions are recorded in a folder that goes away. Raises ConfigError, ModelError."""
     with tempfile.TemporaryDirectory(prefix="nearfield-bench-") as scratch:
-        settings = load_settings(None, [*sets, f"session.database={Path(scratch) / 'sessions.db'}"])
+        sets = [*sets, f"session.database={Path(scratch) / 'sessions.db'}"]
+        settings = load_settings(None, sets)
         persona = load_persona(settings.persona)
         began = time.monotonic()
         models = load_models(settings)
-        yield Bench(settings, persona, models, time.monotonic() - began)
+        yield Bench(sets, settings, persona, models, time.monotonic() - began)
 
 
 def outcomes(utterances: Sequence[Utterance], result: Result, speaker: Int16s) -> list[Outcome]:

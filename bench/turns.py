@@ -10,12 +10,13 @@ other, with the same models. --load N keeps N processes spinning beside it.
 """
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.figures import median, percentiles, ratio, show
-from bench.options import Parser, count, load_utterances
+from bench.options import Parser, count_or_none, load_utterances
 from bench.plots import need_matplotlib, plot_ttfa
 from bench.processor_time import busy_processes, peak_rss_mb
 from bench.sequential import Sequential, SequentialTurn
@@ -27,7 +28,7 @@ def main() -> int:
     parser = Parser(__doc__)
     parser.utterances()
     parser.add_argument("--sequential", action="store_true", help="the same through a sequential pipeline, to compare")
-    parser.add_argument("--load", type=count, default=0, metavar="N", help="N busy processes beside it")
+    parser.add_argument("--load", type=count_or_none, default=0, metavar="N", help="N busy processes beside it")
     parser.add_argument("--plot", type=Path, metavar="F.png", help="draw how TTFA is distributed (needs matplotlib)")
     parser.add_argument("--echo-db", type=float, help="the microphone hears the loudspeaker at this gain, 8 ms late")
     parser.common()
@@ -61,6 +62,7 @@ def main() -> int:
         "busy_processes": args.load,
         "degraded": degradations(runs),
         **(compared(turns, sequential) if args.sequential else {}),
+        **({"sequential_turns": [asdict(t) for t in sequential]} if args.sequential and args.json else {}),
         "models_loaded_s": round(load_s, 2),
         "peak_memory_mb": round(peak_rss_mb()),
     }

@@ -62,22 +62,34 @@ class Ending:
 
     def commit_ms(self, patience: float = 1.0) -> float | None:
         """Of the last turn that it became, or when that would have been."""
-        if not self.commits_ms:
-            return None
-        real = self.commits_ms[-1]
-        if patience == 1.0 or (decided := commit_at(self.looks)) is None:
-            return real
-        supposed = commit_at(self.looks, patience)
-        assert supposed is not None
-        return supposed + max(0.0, real - decided)  # what came between the decision and the commit still would
+        return self._moved(-1, patience) if self.commits_ms else None
 
     def sound_ms(self, patience: float = 1.0) -> float | None:
-        """When something was first heard, or would have been."""
-        if patience == 1.0 or self.first_sound_ms is None or not self.commits_ms:
+        """When something was first heard, or would have been: it moves with the first commit."""
+        if self.first_sound_ms is None or not self.commits_ms:
             return self.first_sound_ms
-        supposed = self.commit_ms(patience)
-        assert supposed is not None
-        return supposed + self.first_sound_ms - self.commits_ms[-1]
+        return self._moved(0, patience) + self.first_sound_ms - self.commits_ms[0]
+
+    def _moved(self, turn: int, patience: float) -> float:
+        """The commit of its first (0) or last (-1) turn; what came between the decision and it still would."""
+        real, looks = self.commits_ms[turn], _by_turn(self.looks)
+        decided = commit_at(looks[turn]) if looks else None
+        supposed = commit_at(looks[turn], patience) if looks else None
+        if patience == 1.0 or decided is None or supposed is None:
+            return real
+        return supposed + max(0.0, real - decided)
+
+
+def _by_turn(looks: Sequence[Look]) -> list[list[Look]]:
+    """The looks that led to each commit; what comes behind the last is not among them."""
+    out: list[list[Look]] = []
+    rest: list[Look] = []
+    for look in looks:
+        rest.append(look)
+        if look.verdict == "commit":
+            out.append(rest)
+            rest = []
+    return out
 
 
 def wrongly_begun(ending: Ending, within_ms: float, patience: float = 1.0) -> bool:
@@ -88,7 +100,8 @@ def wrongly_begun(ending: Ending, within_ms: float, patience: float = 1.0) -> bo
 
 def quickly_committed(ending: Ending, within_ms: float, patience: float = 1.0) -> bool:
     """Was a finished utterance committed within so much of its end of speech, and not cut off?"""
-    if ending.first_sound_ms is not None and ending.first_sound_ms < 0:
+    sound_ms = ending.sound_ms(patience)
+    if sound_ms is not None and sound_ms < 0:
         return False
     at_ms = ending.commit_ms(patience)
     return at_ms is not None and at_ms <= within_ms

@@ -9,6 +9,7 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
+from device.assembly import answer_policy
 from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
@@ -17,14 +18,13 @@ from device.audio.playback_gain import with_playback_gain
 from device.card import Block, Card
 from device.config import Settings
 from device.diagnostics.calibration_store import CalibrationStore
-from device.dialogue.answer import AnswerPolicy
-from device.dialogue.clauses import ClausePolicy
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
 from device.dialogue.interruption import ResumePolicy
 from device.dialogue.listening import ListeningPolicy
 from device.dialogue.loop import Assistant, Models
+from device.dialogue.speaker_pauses import SpeakerPausePolicy
 from device.dialogue.turn_end import TurnEndPolicy
 from device.persona import Persona
 from device.session.from_events import Scribe
@@ -34,7 +34,7 @@ from device.session.store import SessionStore
 
 def policy_of(settings: Settings) -> Policy:
     """The conversation's rules as the configuration has them."""
-    vad, turn, barge_in, clause = settings.vad, settings.turn, settings.barge_in, settings.clause
+    vad, turn, barge_in = settings.vad, settings.turn, settings.barge_in
     return Policy(
         endpoint=EndpointPolicy(
             onset=OnsetRule(vad.start_probability, vad.min_speech_ms),
@@ -53,10 +53,11 @@ def policy_of(settings: Settings) -> Policy:
             longest_silence_ms=turn.longest_silence_ms,
             plain_silence_ms=turn.end_silence_ms,
         ),
+        pauses=SpeakerPausePolicy(highest_ms=turn.longest_pause_ms),
         turn_model=turn.model != "none",
         speculate=turn.speculate,
         language=settings.stt.language,
-        answer=AnswerPolicy(ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars)),
+        answer=answer_policy(settings),
         pre_roll_ms=vad.pre_roll_ms,
         open_microphone=turn.listen == "open",
         barge_in=barge_in.enabled,

@@ -35,6 +35,9 @@ FULL_CONTEXT = 1500
 WINDOW_SAMPLES = FULL_CONTEXT * SAMPLES_PER_POSITION
 #: Below this tiny.en begins to repeat itself or to lose words, however short the utterance is.
 MIN_CONTEXT = 384
+#: The same while `WhisperCpp.frugal` is set: about two thirds of the time in the encoder, and more words wrong, 114
+#: of 379 in place of 111 (turns, spoken_digits, ha_commands_en and the first 78 words of read_misc).
+FRUGAL_CONTEXT = 256
 #: Silence the encoder wants to see behind the last word, 2.56 s; with less of it the end of the utterance is missed.
 CONTEXT_MARGIN = 128
 #: Fast speech has some six tokens a second; what writes more than this is a loop.
@@ -47,9 +50,10 @@ LEAD_SAMPLES = SAMPLE_RATE_HZ // 2
 #: click, a breath) can spoil it. Of 30 windows cut differently round the recorded command "pause", 9 gave nothing, and
 #: 1 with this; of 115 windows of 2 s from recordings of noise, 3 gave words, and 7 with this (the VAD keeps most away).
 SECOND_START_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
-#: Below this probability the narrow window may be to blame: the whole one gets a try, and the likelier text is taken.
-#: Of 16 spoken commands that is one ("pause", which gains three words), of 75 read sentences none, of 30 digits two.
-DOUBTFUL_PROBABILITY = 0.2
+#: A text that goes round in circles is decoded once more, with so many positions more. Texts that are only improbable
+#: are left as they are: of the 379 words above the whole window mends none of those below 0.2 (and spoils one, in
+#: 0.7 s), and changes nothing on balance below 0.3; utterance by utterance it is as often worse as better.
+LOOP_CONTEXT = 384
 #: Shorter audio is not worth a decode: whisper.cpp refuses less than 100 ms.
 MIN_SAMPLES = SAMPLE_RATE_HZ // 10
 #: "ggml", the first word of every whisper.cpp model file.
@@ -64,10 +68,10 @@ pw.whisper_log_set(lambda level, text: _log.append((level, text)))
 atexit.register(pw.whisper_log_set, None)
 
 
-def context_for(samples: int) -> int:
+def context_for(samples: int, *, floor: int = MIN_CONTEXT) -> int:
     """Encoder positions for `samples` of audio at 16 kHz: its length and a margin, between a floor and the window."""
     needed = math.ceil(samples / SAMPLES_PER_POSITION) + CONTEXT_MARGIN
-    return min(max(needed, MIN_CONTEXT), FULL_CONTEXT)
+    return min(max(needed, floor), FULL_CONTEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class _Decode:
 
 class WhisperCpp:
     """One loaded model. Calls from several threads wait for each other."""
+
+    #: True: short utterances get a narrower window from the next call on, for a machine that does not keep up. Any
+    #: thread may set it.
+    frugal: bool = False
 
     def __init__(self, path: Path, *, language: str = "en", threads: int = 0, initial_prompt: str = "") -> None:
         """Load `path` (ggml, f16 or quantised) and decode some silence, so that the first utterance is not slower.
@@ -102,19 +110,23 @@ class WhisperCpp:
     def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:
         """`audio`: (n,) float32 in -1..1, 16 kHz, of any length. Raises ModelRunError.
 
-        whisper.cpp asks `cancelled` between the encoder and the decoder and after every token, so that a cancelled
-        call comes back after at most one pass of the encoder.
+        "partial" is one pass. "final" may take a second one, when the first gave nothing or went round in circles; a
+        third when the second then gave nothing. Beyond 30 s it is decoded until it is plausible.
+
+        whisper.cpp asks `cancelled` before and after the encoder and after every token. The encoder itself cannot be
+        stopped (1.8.5 hands the callback to none of the graphs it computes), so that a cancelled call comes back after
+        at most one pass of it.
         """
         started = time.perf_counter()
         audio = np.ascontiguousarray(audio, dtype=np.float32)
         decode: _Decode | None = None
         if not cancelled() and len(audio) >= MIN_SAMPLES:
             with self._lock:
-                decode = self._intelligible(audio, cancelled)
+                decode = self._intelligible(audio, cancelled, effort)
                 later = audio[SECOND_START_SAMPLES:]
                 again = effort == "final" and len(later) >= SECOND_START_SAMPLES
-                if decode is not None and not decode.text and again:
-                    decode = self._intelligible(later, cancelled)
+                if decode is not None and not (decode.text or decode.loop) and again:
+                    decode = self._intelligible(later, cancelled, "partial")
         text, probability = ("", 0.0) if decode is None else (decode.text, decode.probability)
         return Transcript(
             text=text,
@@ -131,30 +143,29 @@ class WhisperCpp:
                 pw.whisper_free(self._context)
                 self._context = None
 
-    def _intelligible(self, audio: Floats, cancelled: Cancelled) -> _Decode | None:
+    def _intelligible(self, audio: Floats, cancelled: Cancelled, effort: Effort) -> _Decode | None:
         """Decode behind a lead of silence; what nobody can have said has no text."""
-        decode = self._decode_well(np.concatenate((_LEAD, audio)), cancelled)
+        decode = self._decode_well(np.concatenate((_LEAD, audio)), cancelled, effort)
         if decode is not None and is_phantom(decode.text, probability=decode.probability, audio=audio):
             return _Decode("", 0.0, decode.loop)
         return decode
 
-    def _decode_well(self, audio: Floats, cancelled: Cancelled) -> _Decode | None:
-        """Decode; once more with the whole window when the first attempt is doubtful or went round in circles."""
+    def _decode_well(self, audio: Floats, cancelled: Cancelled, effort: Effort) -> _Decode | None:
+        """Decode; for a final text once more, with a wider window, when the first attempt went round in circles."""
         if self._context is None:
             raise ModelRunError(f"{self._path.name} is closed")
-        context = context_for(len(audio))
-        first = self._decode(audio, context, cancelled)
-        if first is None or context == FULL_CONTEXT or not first.text:
+        context = context_for(len(audio), floor=FRUGAL_CONTEXT if self.frugal else MIN_CONTEXT)
+        first = self._decode(audio, context, cancelled, effort)
+        if first is None or not (first.loop and first.text) or effort == "partial" or context == FULL_CONTEXT:
             return first
-        if not first.loop and first.probability >= DOUBTFUL_PROBABILITY:
-            return first
-        second = self._decode(audio, FULL_CONTEXT, cancelled)
-        if second is None or first.loop:
-            return second
-        return max(first, second, key=lambda decode: decode.probability)
+        second = self._decode(audio, min(context + LOOP_CONTEXT, FULL_CONTEXT), cancelled, effort)
+        # nobody says one thing for sixteen tokens in both windows: a baby cries, a motor turns
+        return _Decode("", 0.0, True) if second is not None and second.loop else second
 
-    def _decode(self, audio: Floats, context: int, cancelled: Cancelled) -> _Decode | None:
+    def _decode(self, audio: Floats, context: int, cancelled: Cancelled, effort: Effort = "final") -> _Decode | None:
         """One run over `audio`; None when cancelled."""
+        if cancelled():  # while it waited for another call, or during the first attempt
+            return None
         params, long = self._params, len(audio) > WINDOW_SAMPLES
         params.audio_ctx = context
         params.initial_prompt = self._prompt
@@ -165,7 +176,7 @@ class WhisperCpp:
         params.max_tokens = 0 if long else MAX_TOKENS_BASE + MAX_TOKENS_PER_S * len(audio) // SAMPLE_RATE_HZ
         # One pass: whisper.cpp's answer to a doubtful decode is up to five more, each as long as the first. Only long
         # audio, for which nobody waits in a conversation, gets them: there a loop would swallow what follows it.
-        params.temperature_inc = 0.2 if long else 0.0
+        params.temperature_inc = 0.2 if long and effort == "final" else 0.0
         aborted = False
 
         def abort() -> bool:

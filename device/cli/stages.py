@@ -243,7 +243,9 @@ def find_segments(settings: Settings, vad: VadModel, pcm: Int16s) -> list[tuple[
 def split_clauses(settings: Settings, text: str) -> list[str]:
     """The clauses that the assistant would speak `text` in."""
     clause = settings.clause
-    splitter = ClauseSplitter(ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars))
+    splitter = ClauseSplitter(
+        ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars, clause.first_max_chars)
+    )
     return [*splitter.feed(text), *splitter.finish()]
 
 

@@ -164,6 +164,12 @@ class TurnSettings(Section):
     partial_interval_ms: int = Field(
         default=700, ge=100, le=60_000, description="... again after so much new speech, in ms"
     )
+    longest_pause_ms: int = Field(
+        default=1_000,
+        ge=200,
+        le=10_000,
+        description="the waits follow the speaker's own pauses, up to this, in ms; 200 = they do not",
+    )
     max_utterance_s: int = Field(
         default=60, ge=1, le=600, description="longest turn, in s; what comes after is the next one"
     )

@@ -103,6 +103,11 @@ class Answer:
         return bool(self._queuing) or self.ledger.waiting_samples > 0
 
     @property
+    def placed(self) -> bool:
+        """Is the text complete, and all of it with the loudspeaker?"""
+        return self._written and self._placed == len(self._clauses)
+
+    @property
     def started(self) -> bool:
         """Has its first sample, or that of the words in front of it, left the loudspeaker?"""
         return self._notice_sounds or self.ledger.first_dac_sample is not None

@@ -105,6 +105,10 @@ def _ends_sentence(text: str, mark_start: int, after: str) -> bool:
     return word not in _ABBREVIATIONS
 
 
+#: No phrase begins behind these: "the process by | which".
+_BINDING = frozenset("of that the a an this his her its my your our their not".split()).union(*_PHRASES)
+
+
 class ClauseSplitter:
     """Holds the text that has not become a clause yet."""
 
@@ -216,7 +220,8 @@ class ClauseSplitter:
         starts = [(m.start(), m.group(1).casefold()) for m in _WORD.finditer(text, _PHRASE_MIN_CHARS, limit)]
         for openers in _PHRASES:
             for start, word in starts:
-                if word in openers and self._flows(start, 0.0):
+                before = text[:start].rsplit(maxsplit=1)[-1].casefold()
+                if word in openers and before not in _BINDING and self._flows(start, 0.0):
                     return start
         return None
 

@@ -95,7 +95,14 @@ class Warm:
     messages: tuple[Message, ...]
 
 
-Command = Decode | Judge | Reply | Speak | Play | Flush | Chime | Cancel | Suspend | Continue | Warm
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Have these texts spoken once, while the voice has nothing else to do: it keeps them; no answer expected."""
+
+    texts: tuple[str, ...]
+
+
+Command = Decode | Judge | Reply | Speak | Play | Flush | Chime | Cancel | Suspend | Continue | Warm | Prepare
 Output = Event | Command
 
 

@@ -24,24 +24,31 @@ import numpy as np
 
 from device.card import Span
 from device.dialogue import events as ev
-from device.dialogue.agreement import same_words
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
-from device.dialogue.commands import Cancel, Chime, Decode, Judge, Output, Reply, Warm
+from device.dialogue.commands import Chime, Output, Prepare, Reply, Warm
 from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
+from device.dialogue.events import to_ms
 from device.dialogue.history import History
 from device.dialogue.interruption import Interruptions, Reason, ResumePolicy
-from device.dialogue.listening import Heard, Listening, ListeningPolicy
-from device.dialogue.turn_end import TurnEnd, TurnEndPolicy
+from device.dialogue.listening import Heard, ListeningPolicy
+from device.dialogue.pace import Pace
+from device.dialogue.speaker_pauses import SpeakerPausePolicy, SpeakerPauses
+from device.dialogue.turn_end import TurnEndPolicy
+from device.dialogue.user_turn import EndReason, Hypothesis, Jobs, UserTurn, UserTurnPolicy
 from device.dialogue.wording import wording_of
-from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s, Message, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 
 
 #: The language model is given the words that will stay as soon as there are so many new ones.
 _WARM_WORDS = 3
+
+
+#: Nobody reacts to a sound sooner than this: who speaks within 200 ms of it was going to.
+_REACTION_SAMPLES = SAMPLE_RATE_HZ // 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Policy:
     listening: ListeningPolicy = ListeningPolicy()
     turn_end: TurnEndPolicy = TurnEndPolicy()
     turn_model: bool = True  #: is there one that answers `Judge`?
+    pauses: SpeakerPausePolicy = SpeakerPausePolicy()  #: how far the waits follow the speaker's own pauses
     answer: AnswerPolicy = AnswerPolicy()
     language: str = "en"  #: of the recogniser
     pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
@@ -61,48 +69,27 @@ class Policy:
     resume: ResumePolicy = ResumePolicy()  #: does an answer go on that was interrupted by nothing?
 
 
-@dataclass(slots=True)
-class _Hypothesis:
-    """What would be answered if the user has finished: one cancel scope, nothing of it is final."""
-
-    job: int
-    text: str
-    answer: Answer
-
-
-@dataclass(slots=True)
-class _Turn:
-    """The user's turn, from the onset to the commit."""
-
-    number: int
-    onset_sample: int
-    held: bool  # by push-to-talk
-    listening: Listening
-    end: TurnEnd
-    hypothesis: _Hypothesis | None = None
-    ended: Literal["complete", "silence", "release", "cap"] | None = None  # why it is over; None: it goes on
-    offset_sample: int = 0  # once it is over: the end of the voice
-    judging: int | None = None  # the job of the newest question to the turn model
-    warmed_words: int = 0
-
-
 class Conversation:
     """One conversation. Not thread-safe: one thread feeds it."""
 
     def __init__(self, policy: Policy, prompt: str, earlier: Sequence[Message] = ()) -> None:
         """`earlier`: what was said before this session, which goes on with it (`device.session.resumption`)."""
         self._policy = policy
-        self._pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
+        pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
+        self._turn_policy = UserTurnPolicy(policy.listening, policy.turn_end, policy.turn_model, pre_roll_samples)
+        self._pauses = SpeakerPauses(policy.pauses)
+        self._pace = Pace()
         self._history = History(prompt, earlier)
         self._boundary = CommitBoundary(self._history)
         longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
         self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
-        self._turn: _Turn | None = None
+        self._turn: UserTurn | None = None
+        self._last_offset = 0  # end of the voice in the newest committed turn
         self._answer: Answer | None = None  # committed, being made or played
         self._silenced = Interruptions(policy.resume, self._history)
         self._turns = 0  # committed so far
-        self._jobs = 0
+        self._jobs = Jobs()
         self._now = 0  # end of the newest microphone sample
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
@@ -119,7 +106,8 @@ class Conversation:
     def open(self, greeting: str = "") -> list[Output]:
         """The session begins: get the language model ready, and say `greeting` if there is one."""
         out: list[Output] = [ev.StateChange(0, 0, self._state), Warm(self._history.messages)]
-        return self._after(out + (self._announce(greeting, 0) if greeting else []))
+        out += self._announce(greeting, 0) if greeting else []
+        return self._after([*out, Prepare(self._policy.answer.fixed_texts)])
 
     # --- the microphone and the button ------------------------------------------------------------------------
 
@@ -133,6 +121,8 @@ class Conversation:
         """
         self._memory.append(sample, np.zeros_like(pcm) if muted else pcm)
         self._now = max(self._now, sample + pcm.size if now is None else now)
+        if self._turn is not None:
+            self._turn.hear(pcm, sample)
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
             out += self._decided(self._endpointer.hear(pcm, sample))
@@ -165,12 +155,12 @@ class Conversation:
                     out += self._begin(onset, held=False)
                 case Pause(offset):
                     if self._turn is not None:
-                        self._turn.end.pause(offset)
-                case Resume():
+                        self._turn.pause(offset)
+                case Resume(start, end):
                     if self._turn is not None:
-                        self._turn.end.go_on()
-                        self._turn.judging = None
-                    out += self._discard("more_speech")
+                        if self._turn.go_on((start, end)):
+                            self._pauses.went_on(to_ms(end - start))
+                        out += self._turn.discard("more_speech", self._now)
                 case Cap(offset):
                     out += self._finish("cap", offset)
         return out
@@ -241,7 +231,7 @@ class Conversation:
     def transcribed(self, job: int, transcript: Transcript, now: int) -> list[Output]:
         """The recogniser's answer to `Decode`."""
         turn = self._turn
-        heard = None if turn is None else turn.listening.transcribed(job, transcript)
+        heard = None if turn is None else turn.transcribed(job, transcript)
         if turn is None or heard is None:
             return []
         known = heard.agreement
@@ -249,22 +239,19 @@ class Conversation:
         if heard.text:
             stable, retracted = known.stable, known.retracted_words
             decode_ms = round(transcript.decode_ms, 1)
-            out.append(ev.Partial(now, turn.number, heard.text, stable, retracted, decode_ms, heard.covered_sample))
+            out.append(ev.Partial(now, turn.number, known.text, stable, retracted, decode_ms, heard.covered_sample))
         if turn.ended:
             return self._after(out + self._conclude(turn, now))
-        if not self._endpointer.paused or not turn.listening.covers(self._endpointer.offset_sample):
+        if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
             return self._after(out + self._warm(turn, known.stable))
-        turn.end.worded(wording_of(heard.text, self._policy.language))
-        return self._after(out + self._suppose(turn, heard))
+        turn.worded(wording_of(heard.text, self._policy.language))
+        return self._after([*out, *self._suppose(turn, heard), *self._listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer to `Judge`: the probability that the speaker has finished."""
-        turn = self._turn
-        if turn is None or turn.judging != job:
+        if self._turn is None:
             return []
-        turn.judging = None
-        turn.end.judged(finished)
-        return self._after([turn.end.told(now, turn.number, "wait")])
+        return self._after([*self._turn.judged(job, finished, now), *self._listen()])
 
     def token(self, job: int, piece: str, now: int) -> list[Output]:
         """A piece of the answer to `Reply`."""
@@ -291,21 +278,21 @@ class Conversation:
     def failed(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], message: str, now: int) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
         turn, answer = self._turn, self._working(job)
-        if answer is None and (turn is None or job not in (turn.listening.in_work, turn.judging)):
+        if answer is None and (turn is None or not turn.works_for(job)):
             return []
         number = answer.turn if answer is not None else self._turns + 1
         out: list[Output] = [ev.Failure(now, number, stage, message)]
         if stage == "stt":
             assert turn is not None
-            turn.listening.given_up()
-            out += self._discard("failed")  # while the user still talks the next pause tries again
+            turn.failed(job)
+            out += turn.discard("failed", now)  # while the user still talks the next pause tries again
             if turn.ended:
                 out += [*self._drop(), *self._silenced.settle_all()]
                 out += self._announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
         elif stage == "turn" and turn is not None:  # silence and words decide without it
-            turn.judging = None
+            turn.failed(job)
         elif stage == "tts":  # what cannot be spoken can still be sounded
             out.append(Chime("error"))
         return self._after(out)
@@ -333,23 +320,24 @@ class Conversation:
         out: list[Output] = []
         if self._answer is not None:
             answer, self._answer = self._answer, None
+            if _not_heard_yet(answer, onset_sample):  # the turn was taken too early: there was more to say
+                self._pauses.went_on(to_ms(onset_sample - self._last_offset))
             out += self._silenced.begin(answer, self._now, onset_sample)
         self._silenced.nothing(None)  # it may have been about to go on
         if self._turn is not None:  # its transcript is still awaited: what follows belongs to it
             turn = self._turn
-            out += self._discard("more_speech")
-            turn.ended = None
+            out += turn.discard("more_speech", self._now)
             turn.held = held
-            turn.end.go_on()
-            turn.judging = None
+            turn.go_on()
             return out
-        policy = self._policy
-        self._turn = _Turn(
+        self._turn = UserTurn(
             self._turns + 1,
             onset_sample,
-            held,
-            Listening(policy.listening, onset_sample),
-            TurnEnd(policy.turn_end, with_model=policy.turn_model),
+            self._turn_policy,
+            self._jobs,
+            self._memory,
+            held=held,
+            least_wait_ms=self._pauses.least_wait_ms,
         )
         return [*out, ev.SpeechStart(self._now, self._turn.number, onset_sample)]
 
@@ -358,30 +346,14 @@ class Conversation:
         turn = self._turn
         if turn is None:
             return []
-        paused = turn.ended is not None or self._endpointer.paused
-        offset = turn.offset_sample if turn.ended else self._endpointer.offset_sample
-        out: list[Output] = []
-        effort = turn.listening.due(self._now, offset_sample=offset, paused=paused)
-        if effort is not None:
-            out += self._call_off(turn)
-            self._jobs += 1
-            turn.listening.asked(self._jobs, self._now, paused=paused)
-            out.append(Decode(self._jobs, self._said(turn), effort))
-        if turn.ended or turn.held:
-            return out
-        if turn.judging is None and turn.end.judgement_due(self._now):
-            self._jobs += 1
-            turn.judging = self._jobs
-            out.append(Judge(self._jobs, self._said(turn)))
-        reason = turn.end.over(self._now)
+        if turn.ended:
+            return turn.listen(self._now, turn.offset_sample, paused=True)
+        offset = self._endpointer.offset_sample
+        out = turn.listen(self._now, offset, paused=self._endpointer.paused)
+        reason = turn.over(self._now, offset)
         return out if reason is None else out + self._finish(reason, offset)
 
-    def _said(self, turn: _Turn) -> Floats:
-        return self._memory.cut(turn.onset_sample - self._pre_roll_samples, self._now)
-
-    def _finish(
-        self, reason: Literal["complete", "silence", "release", "cap"], offset_sample: int, until: int | None = None
-    ) -> list[Output]:
+    def _finish(self, reason: EndReason, offset_sample: int, until: int | None = None) -> list[Output]:
         """The user has finished. Commit at once when all of it is understood, else when the transcript comes."""
         turn = self._turn
         assert turn is not None
@@ -391,7 +363,7 @@ class Conversation:
         out: list[Output] = [ev.SpeechEnd(now, turn.number, offset_sample)]
         return out + (self._conclude(turn, now) or self._listen())
 
-    def _warm(self, turn: _Turn, stable: str) -> list[Output]:
+    def _warm(self, turn: UserTurn, stable: str) -> list[Output]:
         """The words that will stay, while the user goes on: what is evaluated now is not waited for later."""
         words = len(stable.split())
         if turn.hypothesis is not None or not self._policy.speculate or words < turn.warmed_words + _WARM_WORDS:
@@ -399,55 +371,37 @@ class Conversation:
         turn.warmed_words = words
         return [Warm(self._history.messages_with(stable))]
 
-    def _suppose(self, turn: _Turn, heard: Heard) -> list[Output]:
+    def _suppose(self, turn: UserTurn, heard: Heard) -> list[Output]:
         """The user may have finished with these words: prepare the answer to them."""
-        hypothesis = turn.hypothesis
-        if hypothesis is not None and same_words(hypothesis.text, heard.text):
+        if turn.supposes(heard.text):
             return []
-        out = self._discard("other_words")
+        out = turn.discard("other_words", self._now)
         if self._policy.speculate and self._silenced.excuse(heard.text, by_button=turn.held) is None:
             out += self._prepare(turn, heard.text)
         return out
 
-    def _prepare(self, turn: _Turn, text: str) -> list[Output]:
+    def _prepare(self, turn: UserTurn, text: str) -> list[Output]:
         """There are words: what was being said before them is over, and an answer to them is begun."""
         out = self._silenced.settle_all()
-        self._jobs += 1
-        turn.hypothesis = _Hypothesis(self._jobs, text, Answer(self._jobs, turn.number, self._policy.answer))
-        return [
-            *out,
-            ev.Supposed(self._now, turn.number, text),
-            Reply(self._jobs, self._history.messages_with(text)),
-        ]
+        job = self._jobs.next()
+        answer = Answer(job, turn.number, self._policy.answer, self._pace, asked=self._now)
+        turn.hypothesis = Hypothesis(job, text, answer)
+        return [*out, ev.Supposed(self._now, turn.number, text), Reply(job, self._history.messages_with(text))]
 
-    def _discard(self, reason: Literal["more_speech", "other_words", "nothing", "failed"]) -> list[Output]:
-        """The hypothesis is wrong: not a trace of it remains."""
-        if self._turn is None or self._turn.hypothesis is None:
-            return []
-        hypothesis, self._turn.hypothesis = self._turn.hypothesis, None
-        return [Cancel(hypothesis.job), ev.Discarded(self._now, self._turn.number, hypothesis.text, reason)]
-
-    def _call_off(self, turn: _Turn) -> list[Output]:
-        """Nobody waits any more for the decode that is in work."""
-        job = turn.listening.in_work
-        return [] if job is None else [Cancel(job)]
-
-    def _conclude(self, turn: _Turn, now: int) -> list[Output]:
+    def _conclude(self, turn: UserTurn, now: int) -> list[Output]:
         """The user has finished. If the transcript is there: a turn, or nothing."""
-        heard = turn.listening.heard
-        if heard is None or not turn.listening.settled(turn.offset_sample):
+        heard = turn.heard
+        if heard is None or not turn.understood:
             return []
         why = self._silenced.excuse(heard.text, by_button=turn.held)
         if why is not None:
-            told = turn.end.told(now, turn.number, "nothing")
-            return [told, *self._nothing(why)]
+            return [turn.told(now, "nothing"), *self._nothing(why)]
         out: list[Output] = []
-        hypothesis = turn.hypothesis
-        if hypothesis is None or not same_words(hypothesis.text, heard.text):
-            out += [*self._discard("other_words"), *self._prepare(turn, heard.text)]
+        if not turn.supposes(heard.text):
+            out += [*turn.discard("other_words", now), *self._prepare(turn, heard.text)]
         return out + self._commit(turn, heard, now)
 
-    def _commit(self, turn: _Turn, heard: Heard, now: int) -> list[Output]:
+    def _commit(self, turn: UserTurn, heard: Heard, now: int) -> list[Output]:
         """The one place where a turn becomes the assistant's."""
         hypothesis, transcript = turn.hypothesis, heard.transcript
         assert hypothesis is not None
@@ -456,19 +410,19 @@ class Conversation:
         self._turns = turn.number
         self._answer = hypothesis.answer
         self._boundary.commit(hypothesis.job, hypothesis.text)
+        self._pauses.ended()
+        self._last_offset = turn.offset_sample
         return [
-            turn.end.told(now, turn.number, "commit"),
+            turn.told(now, "commit"),
             ev.Final(now, turn.number, hypothesis.text, transcript.probability, transcript.decode_ms),
             ev.Commit(now, turn.number, hypothesis.text, turn.ended),
-            *hypothesis.answer.release(now),
+            *hypothesis.answer.release(now, turn.offset_sample),
         ]
 
     def _drop(self) -> list[Output]:
         """It was nothing: no turn comes of it."""
-        out = self._discard("nothing")
-        if self._turn is not None:
-            out += self._call_off(self._turn)
-        self._turn = None
+        turn, self._turn = self._turn, None
+        out = [] if turn is None else [*turn.discard("nothing", self._now), *turn.call_off()]
         self._endpointer.reset()
         return out
 
@@ -490,9 +444,9 @@ class Conversation:
 
     def _announce(self, text: str, now: int) -> list[Output]:
         """Say something that answers no turn: its events carry the number 0."""
-        self._jobs += 1
-        self._answer = answer = Answer(self._jobs, 0, self._policy.answer)
-        self._boundary.announce(self._jobs)
+        job = self._jobs.next()
+        self._answer = answer = Answer(job, 0, self._policy.answer, self._pace)
+        self._boundary.announce(job)
         return [*answer.fixed(text, now), *answer.release(now)]
 
     # --- the answer -------------------------------------------------------------------------------------------
@@ -533,3 +487,9 @@ class Conversation:
         if answer is not None:
             return "speaking" if answer.started else "thinking"
         return "idle"
+
+
+def _not_heard_yet(answer: Answer, onset_sample: int) -> bool:
+    """Did the user begin to speak before they can have noticed that there is an answer?"""
+    first = answer.ledger.first_dac_sample
+    return first is None or onset_sample - first < _REACTION_SAMPLES

@@ -41,9 +41,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The pause was only a pause; it lasted for `silence_samples`."""
+    """The pause was only a pause: silence in [start, end)."""
 
-    silence_samples: int
+    start_sample: int
+    end_sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,5 @@ class Endpointer:
             self._level.doubt(end_sample)
         if self._paused_at is None or self.offset_sample <= self._paused_at + _BACK_SAMPLES:
             return []
-        silence = end_sample - frame_samples - self._paused_at
-        self._paused_at = None
-        return [Resume(max(0, silence))]
+        start, self._paused_at = self._paused_at, None
+        return [Resume(start, max(start, end_sample - frame_samples))]

@@ -7,8 +7,8 @@ history.messages_with("And of Spain?")
 
 An answer that was interrupted and may yet go on is there with what was heard so far (`so_far`).
 
-It is bounded: beyond `MAX_MESSAGES` the older half is forgotten, for good and on purpose. That happens when an answer is
-over and in large steps, so that the language model's cache of the beginning survives until then and is made anew
+It is bounded: beyond `MAX_MESSAGES` the older half is forgotten, for good and on purpose. That happens when an answer
+is over and in large steps, so that the language model's cache of the beginning survives until then and is made anew
 while nobody waits. The model's own window (`models.chat_window`) is far shorter unless its context is very long.
 """
 

@@ -1,13 +1,14 @@
 """One utterance as it is being understood: when is it decoded, and what is known of its words?
 
-    listening = Listening(ListeningPolicy(), onset_sample)
-    want = listening.due(now, offset_sample=offset, paused=True)    # decode up to now? with which effort?
-    listening.asked(job, now, want)
+    listening = Listening(ListeningPolicy(), start_sample, onset_sample)
+    effort = listening.due(now, offset_sample=offset, paused=True)  # decode? with which effort?
+    stretch = listening.asked(job, now, paused=True)                # ... this
     heard = listening.transcribed(job, transcript)                  # None: nobody waits for it any more
 
 While the speaker goes on, a quick decode now and then gives captions and the stable prefix. When it goes quiet, what
 was said so far is decoded at once; a decode that is in work and does not reach to there is given up. What is doubtful
-then is heard once more, with a little more silence behind it. Sans-IO.
+then is heard once more, with a little more silence behind it. Of a long utterance only what is not frozen is decoded
+(`utterance`). Sans-IO.
 
 How soon behind the voice? Words wrong on read_misc and ha_commands_en cut 60 / 100 / 200 / 400 ms behind it, and
 whole: 8.2 / 8.2 / 8.0 / 8.0 / 7.8 % and 18.8 / 20.3 / 18.8 / 17.4 / 18.8 %. What differs at 60 ms was doubtful.
@@ -16,6 +17,7 @@ whole: 8.2 / 8.2 / 8.0 / 8.0 / 7.8 % and 18.8 / 20.3 / 18.8 / 17.4 / 18.8 %. Wha
 from dataclasses import dataclass
 
 from device.dialogue.agreement import Agreement, LocalAgreement
+from device.dialogue.utterance import Stretch, UtterancePolicy, UtteranceWindow
 from models.protocols import SAMPLE_RATE_HZ, Effort, Transcript
 
 
@@ -25,6 +27,7 @@ class ListeningPolicy:
 
     partials: bool = True  #: decode while the speaker goes on
     partial_interval_ms: float = 700.0  #: so much new sound before it is decoded again
+    window: UtterancePolicy = UtterancePolicy()  #: how a long utterance is cut
     doubtful: float = 0.35  #: below this probability a transcript is heard once more,
     again_silence_ms: float = 200.0  #: when it has been quiet for so long
     empty_silence_ms: float = 500.0  #: ... and for so long before it is believed that there were no words
@@ -35,19 +38,16 @@ class Heard:
     """What a decode found."""
 
     job: int
-    transcript: Transcript
+    text: str  #: of the whole utterance
+    transcript: Transcript  #: of the stretch that was decoded
     covered_sample: int  #: end of the audio that it was made from
     agreement: Agreement
-
-    @property
-    def text(self) -> str:
-        return self.transcript.text
 
 
 @dataclass(frozen=True, slots=True)
 class _Decoding:
     job: int
-    covered_sample: int
+    stretch: Stretch
     paused: bool
 
 
@@ -58,8 +58,10 @@ def _samples(ms: float) -> int:
 class Listening:
     """One utterance: at most one decode is in work."""
 
-    def __init__(self, policy: ListeningPolicy, onset_sample: int) -> None:
+    def __init__(self, policy: ListeningPolicy, start_sample: int, onset_sample: int) -> None:
+        """`start_sample`: where decoding starts, before the onset."""
         self._policy = policy
+        self._window = UtteranceWindow(policy.window, start_sample)
         self._agreement = LocalAgreement()
         self._decoding: _Decoding | None = None
         self._covered = onset_sample  # a decode was asked for up to here
@@ -75,25 +77,37 @@ class Listening:
         """Partials `factor` times as far apart."""
         self._stretch = factor
 
+    def level(self, start_sample: int, end_sample: int, rms: float) -> None:
+        """How loud [start, end) is: where a long utterance may be cut."""
+        self._window.level(start_sample, end_sample, rms)
+
+    def pause(self, start_sample: int, end_sample: int) -> None:
+        """The speaker was silent in [start, end) and went on."""
+        self._window.pause(start_sample, end_sample)
+
     def due(self, now: int, *, offset_sample: int, paused: bool) -> Effort | None:
         """Is what was said up to `now` to be decoded, and with which effort? `offset_sample`: end of the voice."""
         if not paused:
-            if not self._policy.partials or self._decoding is not None:
+            if self._decoding is not None:
                 return None
             far = now - self._covered >= _samples(self._policy.partial_interval_ms * self._stretch)
-            return "partial" if far else None
+            return "partial" if (far and self._policy.partials) or self._window.overdue(now) else None
         if self._covered < offset_sample:
             return "final"
         if self._decoding is not None or self.settled(offset_sample):
             return None
         # doubtful: again, as soon as there is something new to hear
-        needed = self._needed(offset_sample)
-        return "final" if now >= needed else None
+        return "final" if now >= self._needed(offset_sample) else None
 
-    def asked(self, job: int, now: int, *, paused: bool) -> None:
-        """`job` decodes what was said up to `now`; an earlier one is not waited for any more."""
-        self._decoding = _Decoding(job, now, paused)
-        self._covered = now
+    def asked(self, job: int, now: int, *, paused: bool, last: bool = False) -> Stretch:
+        """`job` decodes what is returned, of what was said up to `now`; an earlier one is not waited for any more.
+
+        `last`: the utterance is over, and an answer waits for it.
+        """
+        stretch = self._window.stretch(now, last=last)
+        self._decoding = _Decoding(job, stretch, paused and not stretch.cut)
+        self._covered = stretch.end_sample
+        return stretch
 
     def given_up(self) -> None:
         """The decode in work failed or was called off."""
@@ -109,8 +123,11 @@ class Listening:
             self.given_up()
             return None
         self._decoding = None
-        agreement = self._agreement.add(transcript.text, paused=decoding.paused)
-        self.heard = Heard(job, transcript, decoding.covered_sample, agreement)
+        stretch = decoding.stretch
+        self._window.decoded(transcript.text, stretch)
+        text, sure = self._window.text, transcript.probability
+        agreement = self._agreement.add(text, stretch.end_sample, paused=decoding.paused, probability=sure)
+        self.heard = Heard(job, text, transcript, stretch.end_sample, agreement)
         return self.heard
 
     def covers(self, offset_sample: int) -> bool:

@@ -19,7 +19,20 @@ from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
-from device.dialogue.commands import Chime, Command, Decode, Flush, Judge, LiveJobs, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import (
+    Chime,
+    Command,
+    Decode,
+    Flush,
+    Judge,
+    LiveJobs,
+    Output,
+    Play,
+    Prepare,
+    Reply,
+    Speak,
+    Warm,
+)
 from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.voice_meter import Reading, VoiceMeter
@@ -268,6 +281,8 @@ class Assistant:
                 self._carry_out(self._conversation.queued(job, span, speech))
             case Warm():
                 self._llm.give(partial(self._warm, command))
+            case Prepare(texts):
+                self._tts.give(partial(self._prepare, texts))
 
     def _cancelled(self, job: int) -> Callable[[], bool]:
         return lambda: not self._jobs.alive(job)
@@ -323,6 +338,17 @@ class Assistant:
             self._models.chat.warm(command.messages, cancelled=lambda: self._llm.busy or self._stopping.is_set())
         except Exception as error:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
             _log.warning("the language model could not be warmed: %s", error)
+
+    def _prepare(self, texts: tuple[str, ...]) -> None:
+        """The voice keeps what it has said before: nobody waits for this."""
+        for text in texts:
+            if self._tts.busy or self._stopping.is_set():
+                return
+            try:
+                self._models.voice.speak(text)
+            except Exception as error:  # noqa: BLE001 - when it is wanted, its failure will be told
+                _log.warning("a phrase could not be prepared: %s", error)
+                return
 
     def _fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], error: Exception) -> None:
         _log.error("%s failed: %s", stage, error)

@@ -53,11 +53,6 @@ class TurnEnd:
         self._finished: float | None = None
         self._wording: Wording | None = None
 
-    @property
-    def finished(self) -> float | None:
-        """The turn model's newest probability in this pause."""
-        return self._finished
-
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""
         self._offset_sample = offset_sample
@@ -94,6 +89,12 @@ class TurnEnd:
         return max(0, now - self._offset_sample) * 1000 / SAMPLE_RATE_HZ
 
     @property
+    def believed(self) -> bool:
+        """Does this pause sound like the end: the turn model is for it, and the words are not against it?"""
+        likely = self._finished is not None and self._finished >= self._policy.likely
+        return self._offset_sample is not None and likely and self._wording not in _HOLDS_BACK
+
+    @property
     def wait_ms(self) -> float:
         """The silence that ends the turn, as it looks now."""
         policy = self._policy
@@ -112,12 +113,15 @@ class TurnEnd:
             return policy.likely_silence_ms
         return policy.unsure_silence_ms if self._wording in _SOUNDS_WHOLE else policy.longest_silence_ms
 
+    def at_the_longest(self, now: int) -> bool:
+        """Has it been quiet for as long as is waited at most?"""
+        return self.silence_ms(now) >= self._policy.longest_silence_ms
+
     def over(self, now: int) -> Literal["complete", "silence"] | None:
         """The turn is over, for this reason; None: not yet, or it is not quiet."""
         if self._offset_sample is None or self.silence_ms(now) < self.wait_ms:
             return None
-        believed = self._finished is not None and self._finished >= self._policy.likely
-        return "complete" if believed and self._wording not in _HOLDS_BACK else "silence"
+        return "complete" if self.believed else "silence"
 
     def told(self, now: int, turn: int, verdict: Literal["commit", "wait", "nothing"]) -> EndPoint:
         """What is thought now, for the trace."""

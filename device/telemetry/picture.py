@@ -152,7 +152,7 @@ def _draw_ttfa(axes: Any, traces: Sequence[TurnTrace], shown: TurnTrace) -> None
     axes.set_xlim(0.5, len(traces) + 0.5)
     axes.set_xlabel("turn, oldest first (the ringed one is above)", fontsize=9.5)
     axes.set_ylabel("ms", fontsize=9.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     _plain(axes, "y")
 
 

@@ -79,6 +79,16 @@ def test_an_ending_moves_as_a_whole() -> None:
     assert not wrongly_begun(ending, 400, patience=2.0)
 
 
+def test_of_two_turns_the_first_is_heard_and_the_last_is_the_answer() -> None:
+    """Answered in a pause at -500 ms, and then for good."""
+    looks = (look(-570, 130, 200), look(-500, 200, 200, "commit"), look(300, 250, 250, "commit"))
+    ending = Ending("a", (-500.0, 300.0), -450.0, looks)
+    assert ending.commit_ms(2.0) == pytest.approx(50 + 500)
+    assert ending.sound_ms(2.0) == pytest.approx(-700 + 400 + 50)
+    assert not quickly_committed(ending, 500)
+    assert quickly_committed(Ending("a", (-500.0, 300.0), 10.0, looks), 500)
+
+
 def test_cut_off_is_not_quickly_committed_and_silence_is_no_answer() -> None:
     assert not quickly_committed(Ending("a", (-400.0, 200.0), -350.0, ()), 500)
     assert not quickly_committed(Ending("a", (), None, ()), 500)

@@ -109,7 +109,7 @@ def test_a_message_is_always_one_printable_line(message: str, hint: str) -> None
         (["--version"], 0, ""),
         (["--help"], 0, ""),
         ([], 2, ""),
-        (["trancribe"], 2, "no such command 'trancribe'. Did you mean 'transcribe'?"),
+        (["trancribe"], 2, "no such command 'trancribe'. Did you mean 'transcribe'"),
         (["--bogus"], 2, "no such option: --bogus"),
         (["config", "show", "--jsn"], 2, "no such option: --jsn (Possible options: --json"),
         (["config"], 2, ""),

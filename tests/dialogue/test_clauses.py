@@ -92,3 +92,46 @@ def test_any_text_is_survived_and_bounded(text: str, size: int) -> None:
         assert len(clause) <= 60 or " " not in clause[:60]
         assert "```" not in clause
         assert "**" not in clause
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 1000])
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("Sure, I can help. Good.", ["Sure,", "I can help.", "Good."]),
+        ("The capital of France is Paris.", ["The capital of France is Paris."]),
+        (
+            "A green leaf does the work by which light is made.",
+            ["A green leaf does the work", "by which light is made."],
+        ),
+        (
+            "The sky looks blue to all of us because sunlight is scattered by the air.",
+            ["The sky looks blue to all of us", "because sunlight is scattered by the air."],
+        ),
+        (
+            "It is the house of the man of the moon of the town of York.",
+            ["It is the house of the man of the moon of the town of York."],
+        ),
+    ],
+)
+def test_a_long_first_clause_ends_where_a_phrase_begins(text: str, clauses: list[str], size: int) -> None:
+    assert split(text, size, ClausePolicy()) == clauses
+
+
+class Dry:
+    """Nothing ever comes in time."""
+
+    def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:  # noqa: ARG002
+        return False
+
+    def runs_dry(self, chars: int) -> bool:  # noqa: ARG002
+        return True
+
+
+def test_where_nothing_comes_in_time_text_is_gathered_but_never_lost() -> None:
+    text = "Sure, it is here. " + "It goes on and on without an end, " * 8
+    splitter = ClauseSplitter(ClausePolicy(), Dry())
+    clauses = [*splitter.feed(text), *splitter.finish()]
+    assert " ".join(clauses).split() == text.split()
+    assert len(clauses[0]) > 80
+    assert all(len(clause) <= 100 for clause in clauses)

@@ -107,7 +107,7 @@ def test_a_click_is_not_speech() -> None:
 
 def test_a_pause_that_was_only_a_pause() -> None:
     world = World().feed(0.9, 10).feed(0.0, 10).feed(0.9, 5).feed(0.0, 30)
-    assert world.decisions == [Onset(0), Pause(10 * FRAME), Resume(10 * FRAME), Pause(25 * FRAME)]
+    assert world.decisions == [Onset(0), Pause(10 * FRAME), Resume(10 * FRAME, 20 * FRAME), Pause(25 * FRAME)]
 
 
 def test_between_the_thresholds_voice_goes_on_and_silence_stays() -> None:
@@ -161,9 +161,9 @@ def test_decisions_come_in_a_sensible_order(runs: list[tuple[float, int, int | N
                 assert not paused
                 assert offset <= now - 60 * 16
                 paused = True
-            case Resume(silence):
+            case Resume(start, end):
                 assert paused
-                assert silence >= 0
+                assert start <= end <= now
                 paused = False
             case Cap():
                 assert talking

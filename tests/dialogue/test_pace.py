@@ -49,8 +49,25 @@ def test_the_median_of_the_first_tokens() -> None:
     assert pace.first_token_ms == 200
 
 
+BLOCK_MS = 10.0  # of the card: less is not heard as a gap
+
 WORDS = st.sampled_from(
-    ["sure,", "the", "rain", "falls", "because", "in", "Spain,", "and", "water.", "Mountains", "are", "of", "high!", "so"]
+    [
+        "sure,",
+        "the",
+        "rain",
+        "falls",
+        "because",
+        "in",
+        "Spain,",
+        "and",
+        "water.",
+        "Mountains",
+        "are",
+        "of",
+        "high!",
+        "so",
+    ]
 )
 
 
@@ -62,9 +79,7 @@ class Measured:
         self.ahead_ms = 0.0
 
     def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
-        return self.pace.flows(
-            clause_chars, rest_chars, next_chars, ahead_ms=self.ahead_ms, tolerated_ms=tolerated_ms
-        )
+        return self.pace.flows(clause_chars, rest_chars, next_chars, ahead_ms=self.ahead_ms, tolerated_ms=tolerated_ms)
 
     def runs_dry(self, chars: int) -> bool:
         return self.pace.text_ms(chars) + self.pace.voice_ms(100) > self.ahead_ms
@@ -102,6 +117,6 @@ def test_no_gap_within_a_sentence_at_the_measured_speeds(
         say(clause, written / chars_per_s * 1000)
     for clause, gap in gaps:
         if clause[-1] not in ".!?":
-            assert gap <= 0, f"{gap:.0f} ms of silence behind {clause!r}"
+            assert gap <= BLOCK_MS, f"{gap:.0f} ms of silence behind {clause!r}"
         else:
-            assert gap <= 1000
+            assert gap <= 1000 + BLOCK_MS

@@ -44,6 +44,7 @@ class VirtualRim:
     policy: Policy = field(default_factory=lambda: Policy(turn_model=False))
     judge: Callable[[str], float] = lambda _text: 0.99  # what the turn model thinks of what was said
     judge_ms: int = 25
+    probability: float = 0.9  # of every transcript
     stt_ms: int = 150
     first_token_ms: int = 40
     token_ms: int = 6
@@ -221,5 +222,5 @@ class VirtualRim:
     def _transcribed(self, job: int, heard: str | Exception, samples: int) -> list[Output]:
         if isinstance(heard, Exception):
             return self.talk.failed(job, "stt", str(heard), self.clock)
-        transcript = Transcript(heard, 0.9 if heard else 0.0, samples / MS, float(self.stt_ms))
+        transcript = Transcript(heard, self.probability if heard else 0.0, samples / MS, float(self.stt_ms))
         return self.talk.transcribed(job, transcript, self.clock)

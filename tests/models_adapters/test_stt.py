@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ModelDamagedError, ModelMissingError
-from models.stt import CONTEXT_MARGIN, FULL_CONTEXT, MIN_CONTEXT, SAMPLES_PER_POSITION, WhisperCpp, context_for
+from models.protocols import Effort
+from models.stt import (
+    CONTEXT_MARGIN,
+    FRUGAL_CONTEXT,
+    FULL_CONTEXT,
+    LOOP_CONTEXT,
+    MIN_CONTEXT,
+    SAMPLES_PER_POSITION,
+    WhisperCpp,
+    context_for,
+)
 
 
 def spoken(steady_voice: Any, text: str) -> np.ndarray:
@@ -22,10 +32,25 @@ def spoken(steady_voice: Any, text: str) -> np.ndarray:
     return (audio + np.random.default_rng(0).normal(0, 1e-3, len(audio))).astype(np.float32)
 
 
-@given(st.integers(0, 100 * 16_000))
-def test_the_window_holds_the_utterance(samples: int) -> None:
-    context = context_for(samples)
-    assert MIN_CONTEXT <= context <= FULL_CONTEXT
+@pytest.fixture
+def passes(recogniser: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Encoder positions of each pass over the audio that the recogniser makes from now on."""
+    contexts: list[int] = []
+    decode = recogniser._decode
+
+    def counted(audio: np.ndarray, context: int, *rest: Any) -> Any:
+        contexts.append(context)
+        return decode(audio, context, *rest)
+
+    monkeypatch.setattr(recogniser, "_decode", counted)
+    monkeypatch.setattr(recogniser, "frugal", False)
+    return contexts
+
+
+@given(st.integers(0, 100 * 16_000), st.sampled_from([FRUGAL_CONTEXT, MIN_CONTEXT]))
+def test_the_window_holds_the_utterance(samples: int, floor: int) -> None:
+    context = context_for(samples, floor=floor)
+    assert floor <= context <= FULL_CONTEXT
     assert context == FULL_CONTEXT or context * SAMPLES_PER_POSITION >= samples + CONTEXT_MARGIN * SAMPLES_PER_POSITION
 
 
@@ -74,6 +99,47 @@ def test_household_noise_says_hardly_anything(recogniser: Any, shared_data: Path
         clip = soxr.resample(audio.mean(axis=1), rate, 16_000)[: 3 * 16_000]
         said.append(recogniser.transcribe(clip.astype(np.float32)).text)
     assert sum(text != "" for text in said) <= 1, said
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("effort", "most"), [("partial", 1), ("final", 2)])
+def test_what_says_nothing_is_heard_again_only_for_a_final_text(
+    recogniser: Any, passes: list[int], effort: Effort, most: int
+) -> None:
+    assert recogniser.transcribe(np.zeros(32_000, dtype=np.float32), effort=effort).text == ""
+    assert passes == [MIN_CONTEXT] * most
+
+
+@pytest.mark.models
+def test_second_tries_are_never_the_whole_window(recogniser: Any, passes: list[int], shared_data: Path) -> None:
+    """Short words at half speed, twice as fast, soft: what the model is least sure of, and loops most on."""
+    import soundfile  # noqa: PLC0415
+
+    for file in sorted((shared_data / "ha_commands_en").glob("*.wav"))[::5]:
+        audio, _ = soundfile.read(file, dtype="float32")
+        for odd in (audio[::2], np.repeat(audio[8_000:24_000], 2), np.tile(audio[12_000:20_000], 3) / 8):
+            passes.clear()
+            recogniser.transcribe(odd)
+            first = context_for(len(odd) + 8_000)
+            assert passes[0] == first
+            assert len(passes) <= 3
+            assert max(passes) <= first + LOOP_CONTEXT
+
+
+@pytest.mark.models
+def test_cancelled_between_two_tries(recogniser: Any, passes: list[int]) -> None:
+    heard = recogniser.transcribe(np.zeros(32_000, dtype=np.float32), cancelled=lambda: len(passes) >= 2)
+    assert (heard.text, heard.complete) == ("", False)
+
+
+@pytest.mark.models
+def test_frugal_narrows_the_window_of_short_utterances(
+    recogniser: Any, passes: list[int], monkeypatch: pytest.MonkeyPatch, steady_voice: Any
+) -> None:
+    monkeypatch.setattr(recogniser, "frugal", True)
+    heard = recogniser.transcribe(spoken(steady_voice, "What time is it?"))
+    assert heard.text == "What time is it?"
+    assert FRUGAL_CONTEXT <= passes[0] < MIN_CONTEXT
 
 
 @pytest.mark.models
@@ -160,7 +226,7 @@ def test_closed_and_quiet_at_exit(model_path: Any) -> None:
         "import sys, numpy as np; from pathlib import Path; from models.stt import WhisperCpp\n"
         "from models.errors import ModelRunError\n"
         "model = WhisperCpp(Path(sys.argv[1])); other = WhisperCpp(Path(sys.argv[1]))\n"
-        "audio = np.zeros(16000, np.float32); asked = iter([False, True, True, True])\n"
+        "audio = np.zeros(16000, np.float32); asked = iter([False] * 4)\n"
         "model.transcribe(audio, cancelled=lambda: next(asked, True)); model.close(); model.close()\n"
         "try: model.transcribe(audio)\n"
         "except ModelRunError: sys.exit(7)\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.errors import ModelDamagedError, ModelMissingError
 from models.loudness import loudness_lufs
 from models.protocols import Mark, Speech
-from models.tts import PAUSES_MS, PiperVoice
+from models.tts import PAUSES_MS, SILENCE_DBFS, PiperVoice
 
 CLAUSES = ["The lamp is on.", "No.", "To boil an egg,", "you need to heat the water.", "What would you like to do?"]
 
@@ -196,3 +196,35 @@ def test_not_a_model(tmp_path: Path, model_path: Any) -> None:
     shutil.copy(source.with_name(source.name + ".json"), path.with_name("joe.onnx.json"))
     with pytest.raises(ModelDamagedError, match="joe"):
         PiperVoice(path)
+
+
+def _silence_ms(pcm: Any, at: int) -> float:
+    """Length of the stretch around sample `at` whose 5 ms levels stay below the voice's own idea of silence."""
+    levels = np.sqrt(np.mean(np.square(pcm[: len(pcm) // 80 * 80].reshape(-1, 80) / 32768), axis=1))
+    loud = np.flatnonzero(levels > 10 ** (SILENCE_DBFS / 20))
+    before, after = loud[loud < at // 80], loud[loud >= at // 80]
+    return float(after[0] - before[-1] - 1) * 5
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("first", "second", "least_ms", "most_ms"),
+    [
+        ("Sure,", "I can help you with that.", 120, 200),
+        ("If it rains tomorrow,", "take a coat.", 120, 200),
+        ("The lamp is on.", "It is warm in here.", 250, 350),
+        ("Is it late?", "Not at all.", 250, 350),
+        ("The sky looks blue", "because sunlight is scattered.", 0, 60),
+    ],
+)
+def test_a_join_is_a_pause_and_no_click(
+    steady_voice: Any, first: str, second: str, least_ms: float, most_ms: float
+) -> None:
+    """Two clauses one behind the other, as they lie in the playback ring."""
+    clauses = [steady_voice.speak(text) for text in (first, second)]
+    joined = np.concatenate([clause.pcm for clause in clauses]).astype(int)
+    at = len(clauses[0].pcm)
+    assert least_ms <= _silence_ms(joined, at - 1) <= most_ms
+    inside = max(int(np.abs(np.diff(clause.pcm.astype(int))).max()) for clause in clauses)
+    across = int(np.abs(np.diff(joined[at - 80 : at + 80])).max())
+    assert across <= inside / 10, "5 ms to both sides of the join are all but silent"

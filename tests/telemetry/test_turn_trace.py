@@ -176,7 +176,7 @@ def test_marks_survive_their_json() -> None:
      '{"format":1,"marks":7}', "[" * 100_000],
 )  # fmt: skip
 def test_what_is_no_trace_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - JSON says it in its own words
+    with pytest.raises(ValueError):  # json and we each say it in our own words
         marks_from_json(text)
 
 

@@ -1,0 +1,152 @@
+"""Whole turns on virtual time, with a turn model: how soon, how patient, and what is prepared when."""
+
+import itertools
+
+import pytest
+from virtual_rim import MS, VirtualRim
+
+from device.dialogue import events as ev
+from device.dialogue.commands import Cancel, Decode, Judge, Reply, Warm
+from device.dialogue.conversation import Policy
+
+QUESTION = "What is the capital of France?"
+ANSWER = "The capital of France is Paris."
+
+
+def ttfa_ms(rim: VirtualRim, end_ms: int) -> float:
+    return (rim.of(ev.PlayoutStart)[0].sample - end_ms * MS) / MS
+
+
+def test_a_question_that_sounds_complete_is_answered_within_a_human_pause() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy())
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.reason == "complete"
+    # 64 ms until the VAD is silent for long enough, 150 decode, 40 + 24 first clause, 45 voice, one block each
+    assert ttfa_ms(rim, 2500) <= 64 + 32 + 150 + 80 + 45 + 50
+
+
+def test_one_that_does_not_is_waited_for() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.05)
+    rim.say(1000, 2000, "What is the capital")
+    rim.say(3100, 3900, "of France?")
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == QUESTION
+    assert commit.reason == "silence"
+    assert commit.sample >= (3900 + 1100) * MS - 512
+
+
+@pytest.mark.parametrize("text", ["Turn on the", "My number is four two", "Get me an espresso with..."])
+def test_words_that_want_more_are_waited_for_though_the_voice_sounds_complete(text: str) -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy())
+    rim.say(1000, 2000, text)
+    rim.say(3200, 4000, "and that is all.")
+    rim.run(9000)
+    assert [e.text for e in rim.of(ev.Commit)] == [f"{text} and that is all."]
+
+
+def test_words_that_want_more_are_answered_at_last() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy())
+    rim.say(1000, 2000, "Turn on the")
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert 1400 * MS <= commit.sample - 2000 * MS <= 1600 * MS
+
+
+def test_the_turn_model_changes_its_mind_while_the_pause_lasts() -> None:
+    heard = iter([0.2, 0.95])
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: next(heard, 0.95))
+    rim.say(1000, 2000, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert 240 * MS <= commit.sample - 2000 * MS <= 400 * MS
+    assert [e.finished for e in rim.of(ev.EndPoint)] == [0.2, 0.95, 0.95]
+    assert [e.verdict for e in rim.of(ev.EndPoint)] == ["wait", "wait", "commit"]
+
+
+def test_a_turn_model_that_fails_is_done_without() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy())
+    rim.judge_ms = 60_000  # it never answers
+    rim.say(1000, 2000, QUESTION)
+    rim.run(2200)
+    job = next(c.job for _, c in rim.commands if isinstance(c, Judge))
+    rim._take(rim.talk.failed(job, "turn", "out of memory", rim.clock))
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.reason == "silence"
+    assert commit.sample - 2000 * MS <= 650 * MS
+    assert [f.stage for f in rim.of(ev.Failure)] == ["turn"]
+
+
+def test_a_decode_that_does_not_reach_the_pause_is_given_up_for_one_that_does() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), stt_ms=500)
+    rim.say(1000, 1900, QUESTION)  # a partial is in work when it ends
+    rim.run(9000)
+    decodes = [c for _, c in rim.commands if isinstance(c, Decode)]
+    assert [d.effort for d in decodes] == ["partial", "final"]
+    assert Cancel(decodes[0].job) in [c for _, c in rim.commands]
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION]
+
+
+def test_words_that_stay_are_given_to_the_language_model_while_the_user_talks() -> None:
+    text = "Please tell me in a few short words what the capital city of the country France is called today."
+    rim = VirtualRim(answers=[ANSWER], policy=Policy())
+    rim.say(1000, 6000, text)
+    rim.run(5900)
+    warmed = [c.messages[-1].text for _, c in rim.commands if isinstance(c, Warm) and c.messages[-1].role == "user"]
+    assert warmed
+    assert all(text.startswith(words) for words in warmed)
+    assert not rim.of(ev.Supposed), "but no answer is begun in the middle of a sentence"
+    stable = [e.stable for e in rim.of(ev.Partial)]
+    assert all(b.startswith(a) for a, b in itertools.pairwise(stable))
+
+
+def test_the_same_words_heard_again_keep_the_hypothesis() -> None:
+    said = iter(["Next", "Next.", "Next."])
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.6, hears=lambda _: next(said))
+    rim.probability = 0.2  # doubtful: it is heard once more
+    rim.say(1000, 1500, "Next")
+    rim.run(9000)
+    assert sum(isinstance(c, Decode) for _, c in rim.commands) == 2
+    assert sum(isinstance(c, Reply) for _, c in rim.commands) == 1
+    assert not rim.of(ev.Discarded)
+    assert [e.text for e in rim.of(ev.Commit)] == ["Next"]
+
+
+def test_other_words_heard_again_replace_the_hypothesis() -> None:
+    said = iter(["Rizzam.", "Resume.", "Resume."])
+    rim = VirtualRim(answers=["Wrong.", "Right."], policy=Policy(), hears=lambda _: next(said))
+    rim.probability = 0.2
+    rim.say(1000, 1500, "Resume")
+    rim.run(9000)
+    assert [(e.text, e.reason) for e in rim.of(ev.Discarded)] == [("Rizzam.", "other_words")]
+    assert [e.text for e in rim.of(ev.Commit)] == ["Resume."]
+    assert rim.truly_heard() == "Right."
+
+
+def test_without_speculation_nothing_is_prepared_before_the_end() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(speculate=False))
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert min(t for t, c in rim.commands if isinstance(c, Reply)) >= commit.sample
+    assert not any(isinstance(c, Warm) for t, c in rim.commands if 1000 * MS < t < commit.sample)
+    assert rim.truly_heard() == ANSWER
+
+
+def test_a_speaker_who_pauses_long_is_given_the_time() -> None:
+    """The voice falls, the words are whole, and then it goes on: after some of that the waits are longer."""
+    rim = VirtualRim(answers=[ANSWER] * 20, policy=Policy())
+    at, cut = 1000, []
+    for n in range(8):
+        rim.say(at, at + 800, f"First part {n}.")
+        rim.say(at + 800 + 350, at + 2000, f"Second part {n}.")
+        before = len(rim.of(ev.Commit))
+        rim.run(at + 8000)
+        cut.append(len(rim.of(ev.Commit)) - before > 1)
+        at += 9000
+    assert cut[0], "who is not known is answered"
+    assert cut == sorted(cut, reverse=True), "and once known not interrupted any more"
+    assert not cut[-1]

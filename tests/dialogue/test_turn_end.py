@@ -1,0 +1,96 @@
+"""Is a pause the end of the turn? The rules one by one, and what holds for all of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.dialogue.turn_end import TurnEnd, TurnEndPolicy
+from device.dialogue.wording import Wording
+
+MS = 16
+RULES = TurnEndPolicy()
+
+
+def wait_ms(finished: float | None, wording: Wording | None, least_wait_ms: float = 0.0) -> float:
+    end = TurnEnd(RULES, with_model=True)
+    end.least_wait_ms = least_wait_ms
+    end.pause(0)
+    if finished is not None:
+        end.judged(finished)
+    if wording is not None:
+        end.worded(wording)
+    return end.wait_ms
+
+
+@pytest.mark.parametrize(
+    ("finished", "wording", "expected"),
+    [
+        (0.97, Wording.STATEMENT, RULES.sure_silence_ms),
+        (0.97, None, RULES.sure_silence_ms),
+        (0.97, Wording.OPEN, RULES.sure_silence_ms),
+        (0.97, Wording.UNFINISHED, RULES.longest_silence_ms),
+        (0.97, Wording.DICTATING, RULES.longest_silence_ms),
+        (0.7, Wording.QUESTION, RULES.likely_silence_ms),
+        (0.7, Wording.UNFINISHED, RULES.longest_silence_ms),
+        (0.05, Wording.QUESTION, RULES.unsure_silence_ms),
+        (0.05, Wording.STATEMENT, RULES.unsure_silence_ms),
+        (0.05, Wording.OPEN, RULES.longest_silence_ms),
+        (0.05, None, RULES.longest_silence_ms),
+        (None, Wording.QUESTION, RULES.plain_silence_ms),
+        (None, Wording.UNFINISHED, RULES.longest_silence_ms),
+        (None, None, RULES.plain_silence_ms),
+    ],
+)
+def test_so_long_is_waited(finished: float | None, wording: Wording | None, expected: float) -> None:
+    assert wait_ms(finished, wording) == expected
+
+
+def test_who_pauses_long_is_waited_for_but_not_for_ever() -> None:
+    assert wait_ms(0.97, Wording.STATEMENT, 700) == 700
+    assert wait_ms(0.97, Wording.STATEMENT, 5000) == RULES.longest_silence_ms
+
+
+def test_the_turn_is_over_when_it_was_quiet_for_so_long() -> None:
+    end = TurnEnd(RULES, with_model=True)
+    assert end.over(10**9) is None, "it is not quiet"
+    end.pause(1000 * MS)
+    end.judged(0.95)
+    assert end.over(1199 * MS) is None
+    assert end.over(1200 * MS) == "complete"
+    end.go_on()
+    assert end.over(9000 * MS) is None
+    end.pause(2000 * MS)
+    assert end.over(2500 * MS) is None, "what was thought of the pause before does not count"
+    assert end.over(2600 * MS) == "silence"
+
+
+def test_the_turn_model_is_asked_at_the_first_pause_and_again_while_it_lasts() -> None:
+    end = TurnEnd(RULES, with_model=True)
+    assert not end.judgement_due(5000 * MS)
+    for start in (1000, 4000):
+        end.pause(start * MS)
+        asked = [t - start for t in range(start, start + 2000, 10) if end.judgement_due(t * MS)]
+        assert asked == list(RULES.judge_at_ms)
+        end.go_on()
+
+
+def test_without_a_turn_model_nobody_is_asked() -> None:
+    end = TurnEnd(RULES, with_model=False)
+    end.pause(0)
+    assert not any(end.judgement_due(t * MS) for t in range(0, 3000, 10))
+    assert end.over(600 * MS) == "silence"
+
+
+@given(
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.one_of(st.none(), st.sampled_from(Wording)),
+    st.floats(0, 5000),
+    st.one_of(st.none(), st.floats(0, 1)),
+)
+def test_the_surer_the_sooner_and_always_at_last(
+    finished: float | None, wording: Wording | None, least: float, surer: float | None
+) -> None:
+    wait = wait_ms(finished, wording, least)
+    assert RULES.sure_silence_ms <= wait <= RULES.longest_silence_ms
+    if finished is not None and surer is not None and surer >= finished:
+        assert wait_ms(surer, wording, least) <= wait
