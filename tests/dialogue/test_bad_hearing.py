@@ -1,6 +1,7 @@
 """What is hard to hear, and what is not meant for it: one outcome each (docs/bad-input.md), here on virtual time."""
 
 import pytest
+from placed_rim import PlacedRim
 from virtual_rim import MS, VirtualRim
 
 from device.dialogue import events as ev
@@ -12,7 +13,7 @@ QUESTION = "What is the capital of France?"
 
 
 def rim(**more: object) -> VirtualRim:
-    return VirtualRim(answers=["Fine."] * 9, policy=Policy(turn_model=False), **more)  # type: ignore[arg-type]
+    return PlacedRim(answers=["Fine."] * 9, policy=Policy(turn_model=False), **more)  # type: ignore[arg-type]
 
 
 def for_two_minutes(world: VirtualRim, pause_ms: int) -> VirtualRim:
@@ -36,20 +37,28 @@ def test_two_minutes_with_breaths_are_two_turns_and_lose_nothing() -> None:
     world = for_two_minutes(rim(), 300)
     assert [e.reason for e in world.of(ev.Commit)] == ["cap", "cap", "silence"]
     told = " ".join(e.text for e in world.of(ev.Commit))
-    assert all(f"Part {n}." in told for n in range(24))
-    assert max(len(c.audio) for _, c in world.commands if isinstance(c, Decode)) <= 62_000 * MS, "bounded"
+    assert [told.count(f"Part {n}.") for n in range(24)] == [1] * 24
+    assert max(len(c.audio) for _, c in world.commands if isinstance(c, Decode)) <= 30_000 * MS, "bounded"
+
+
+@pytest.mark.parametrize("stt_ms", [1500, 3000])
+def test_a_slow_recogniser_loses_nothing_of_the_two_minutes(stt_ms: int) -> None:
+    world = for_two_minutes(rim(stt_ms=stt_ms), 300)
+    told = " ".join(e.text for e in world.of(ev.Commit))
+    assert [told.count(f"Part {n}.") for n in range(24)] == [1] * 24
 
 
 @pytest.mark.xfail(
     strict=True,
-    reason="conversation: an onset while the transcript of a capped turn is awaited reopens that turn, which then "
-    "outgrows the audio memory: the first minute is lost",
+    reason="listening: a cut that is in work when it goes quiet is called off and asked for again at every block, "
+    "so that a recogniser which takes longer than a block never comes to its end, and the turn is never answered",
 )
-@pytest.mark.parametrize("stt_ms", [1500, 3000])
-def test_a_slow_recogniser_does_not_lose_the_first_of_the_two_minutes(stt_ms: int) -> None:
-    world = for_two_minutes(rim(stt_ms=stt_ms), 300)
-    told = " ".join(e.text for e in world.of(ev.Commit))
-    assert all(f"Part {n}." in told for n in range(24))
+def test_a_slow_recogniser_comes_to_the_end_of_a_minute_without_a_breath() -> None:
+    world = rim(stt_ms=1500)
+    for start in range(1000, 41_000, 500):
+        world.say(start, start + 500, "word")
+    world.run(60_000)
+    assert [e.text.count("word") for e in world.of(ev.Commit)] == [80]
 
 
 @pytest.mark.parametrize("cough_ms", [70, 200, 600])
