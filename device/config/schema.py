@@ -162,7 +162,7 @@ class TurnSettings(Section):
     )
     partials: bool = Field(default=True, description="recognise while the user is still talking")
     partial_interval_ms: int = Field(
-        default=700, ge=100, le=60_000, description="... again after so much new speech, in ms"
+        default=1_000, ge=100, le=60_000, description="... again after so much new speech, in ms"
     )
     longest_pause_ms: int = Field(
         default=1_000,

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from device.dialogue.voice_offset import VoiceOffset
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
-#: Silero hears a voice for up to 240 ms after it has ended. One that it hears for longer than this, with confidence,
+#: Silero hears a voice for up to 350 ms after it has ended. One that it hears for longer than this, with confidence,
 #: though the level says that it is quiet, is a voice that has become soft.
-_SOFT_VOICE_SAMPLES = SAMPLE_RATE_HZ * 32 // 100
+_SOFT_VOICE_SAMPLES = SAMPLE_RATE_HZ * 4 // 10
 _SOFT_VOICE_PROBABILITY = 0.8
 #: So much more sound than there was when the pause began, and the voice is back: 20 ms.
 _BACK_SAMPLES = SAMPLE_RATE_HZ // 50
@@ -115,7 +115,7 @@ class Endpointer:
             self.talking = True
             self._onset_sample = sample
             self._vad_offset = sample
-            self._level.begin(sample)
+            self._level.begin(sample, sample)
         self._held = True
 
     @property
@@ -173,7 +173,7 @@ class Endpointer:
             return []
         self.talking = True
         self._vad_offset = end_sample
-        self._level.begin(end_sample)
+        self._level.begin(self._onset_sample, end_sample)
         return [Onset(self._onset_sample)]
 
     def _begins_anew(self, end_sample: int) -> bool:

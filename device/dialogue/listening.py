@@ -26,7 +26,7 @@ class ListeningPolicy:
     """When the recogniser is asked. Times in ms."""
 
     partials: bool = True  #: decode while the speaker goes on
-    partial_interval_ms: float = 700.0  #: so much new sound before it is decoded again
+    partial_interval_ms: float = 1000.0  #: so much new sound before it is decoded again
     window: UtterancePolicy = UtterancePolicy()  #: how a long utterance is cut
     doubtful: float = 0.35  #: below this probability a transcript is heard once more,
     again_silence_ms: float = 200.0  #: when it has been quiet for so long

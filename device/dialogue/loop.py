@@ -35,6 +35,7 @@ from device.dialogue.commands import (
 )
 from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
+from device.dialogue.right_of_way import RightOfWay
 from device.dialogue.voice_meter import Reading, VoiceMeter
 from models.protocols import SAMPLE_RATE_HZ, ChatModel, Int16s, Recogniser, TurnModel, VadModel, Voice
 
@@ -136,6 +137,7 @@ class Assistant:
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
         self._jobs = LiveJobs()
+        self._right_of_way = RightOfWay()  # of the first clause
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
 
     def run(self) -> None:
@@ -275,6 +277,8 @@ class Assistant:
             case Reply():
                 self._llm.give(partial(self._reply, command))
             case Speak():
+                if command.index == 0:
+                    self._right_of_way.take()
                 self._tts.give(partial(self._speak, command))
             case Play(job, _, speech):
                 span = self._card.play(speech.pcm)
@@ -316,6 +320,7 @@ class Assistant:
         try:
             for piece in self._models.chat.reply(command.messages, cancelled=cancelled):
                 self._post(partial(self._conversation.token, command.job, piece, self.now()))
+                self._right_of_way.wait()
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(command.job, "llm", error)
         else:
@@ -324,13 +329,16 @@ class Assistant:
 
     def _speak(self, command: Speak) -> None:
         cancelled = self._cancelled(command.job)
-        if cancelled():
-            return
         speech = None
         try:
+            if cancelled():
+                return
             speech = self._models.voice.speak(command.text, cancelled=cancelled)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(command.job, "tts", error)
+        finally:
+            if command.index == 0:
+                self._right_of_way.give_back()
         self._post(partial(self._conversation.spoken, command.job, command.index, speech, self.now()))
 
     def _warm(self, command: Warm) -> None:
