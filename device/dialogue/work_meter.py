@@ -3,11 +3,12 @@
     work = WorkMeter(degrade)
     stt.give(work.timed("stt", partial(decode, command)))       # any thread: how long does it stand in the queue?
     work.decoded(transcript); work.judged(took_ms)              # the workers
+    work.read(end_sample, asked_s)                              # the ear: a block came, asked for at `asked_s`
     for event in work.heard(end_sample): publish(event)         # every block, in the conversation's thread
 
-How late the microphone is follows from two clocks: a block that is dealt with later after its last sample than the
-promptest of late was held up by so much. The baseline is let rise by 200 ppm, so that a card whose clock differs from
-the machine's (by 100 ppm at most, as cards go) is not taken for one that falls behind.
+How late the microphone is follows from two clocks. A block that the ear had to wait for is new: nothing was held up
+then, and what the clocks differ by is what they differ by. By how much more they do when a block is dealt with, so
+late it is. So neither the drift of a card nor samples that a driver lost are taken for a backlog.
 """
 
 import time
@@ -19,7 +20,7 @@ from device.dialogue.degrade import Degrade, Worker
 from device.dialogue.events import Degraded
 from models.protocols import SAMPLE_RATE_HZ, Transcript
 
-_DRIFT = 200e-6
+_WAITED_S = 0.002  # a read that took longer found the ring empty
 _EVERY_SAMPLES = SAMPLE_RATE_HZ // 10  # the microphone's lateness is told ten times a second
 _NOTES = 256  # measurements that wait for the next block: far more than workers make in 10 ms
 
@@ -27,15 +28,16 @@ _Note = Callable[[int], list[Degraded]]
 
 
 class WorkMeter:
-    """One session's. `heard` and `card_lost` from one thread, everything else from any."""
+    """One session's. `heard` from one thread, `read` from one, everything else from any."""
 
     def __init__(self, degrade: Degrade, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._degrade = degrade
         self._clock_s = clock_s
         self._notes: deque[_Note] = deque(maxlen=_NOTES)  # what is measured elsewhere; append is atomic
-        self._prompt_s: float | None = None  # least difference of the two clocks: a block that nothing held up
+        self._apart_s: float | None = (
+            None  # of the two clocks, when nothing was held up; set by one thread, read by one
+        )
         self._told_sample = 0
-        self._read_s = 0.0
         self._latest_ms = 0.0  # the least of this tenth of a second: one hiccup is no backlog
 
     def timed(self, worker: Worker, work: Callable[[], None]) -> Callable[[], None]:
@@ -75,16 +77,14 @@ class WorkMeter:
             self._told_sample, self._latest_ms = end_sample, late_ms
         return out + self._degrade.tick(end_sample)
 
-    def card_lost(self) -> None:
-        """The capture clock may jump: what was prompt is found anew."""
-        self._prompt_s = None
+    def read(self, end_sample: int, asked_s: float) -> None:
+        """The ear got a block that ends at `end_sample`; it had asked for it at `asked_s` of the machine's clock."""
+        now_s = self._clock_s()
+        if now_s - asked_s >= _WAITED_S:
+            self._apart_s = now_s - end_sample / SAMPLE_RATE_HZ
 
     def _late_ms(self, end_sample: int) -> float:
-        now_s = self._clock_s()
-        apart_s = now_s - end_sample / SAMPLE_RATE_HZ
-        if self._prompt_s is None:
-            self._prompt_s = apart_s
-        else:
-            self._prompt_s = min(apart_s, self._prompt_s + _DRIFT * (now_s - self._read_s))
-        self._read_s = now_s
-        return (apart_s - self._prompt_s) * 1000
+        apart_s = self._apart_s
+        if apart_s is None:
+            return 0.0
+        return max(0.0, (self._clock_s() - end_sample / SAMPLE_RATE_HZ - apart_s) * 1000)
