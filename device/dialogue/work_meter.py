@@ -34,9 +34,7 @@ class WorkMeter:
         self._degrade = degrade
         self._clock_s = clock_s
         self._notes: deque[_Note] = deque(maxlen=_NOTES)  # what is measured elsewhere; append is atomic
-        self._apart_s: float | None = (
-            None  # of the two clocks, when nothing was held up; set by one thread, read by one
-        )
+        self._apart_s: float | None = None  # the two clocks, when nothing was held up; one thread sets it, one reads it
         self._told_sample = 0
         self._latest_ms = 0.0  # the least of this tenth of a second: one hiccup is no backlog
 
