@@ -23,6 +23,7 @@ QUESTION = "What is the capital of France?"
 EVENTS = {
     "speech_start", "speech_end", "partial", "final", "commit", "llm_first_token", "clause", "tts_first_audio",
     "playout_start", "playout_end", "interrupted", "resumed", "tool_call", "tool_result", "state", "error",
+    "end_point", "supposed", "discarded", "acknowledged", "degraded",
 }  # fmt: skip
 
 
