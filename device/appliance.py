@@ -18,7 +18,9 @@ from device.audio.playback_gain import with_playback_gain
 from device.card import Block, Card
 from device.config import Settings
 from device.diagnostics.calibration_store import CalibrationStore
+from device.diagnostics.health import Health, HealthReader, HealthWatch
 from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.degrade import DegradePolicy
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
 from device.dialogue.interruption import ResumePolicy
@@ -56,12 +58,28 @@ def policy_of(settings: Settings) -> Policy:
         pauses=SpeakerPausePolicy(highest_ms=turn.longest_pause_ms),
         turn_model=turn.model != "none",
         speculate=turn.speculate,
+        degrade=degrade_policy(settings),
         language=settings.stt.language,
         answer=answer_policy(settings),
         pre_roll_ms=vad.pre_roll_ms,
         open_microphone=turn.listen == "open",
         barge_in=barge_in.enabled,
         resume=ResumePolicy(barge_in.resume, barge_in.resume_within_ms, backchannels=barge_in.backchannels),
+    )
+
+
+def degrade_policy(settings: Settings) -> DegradePolicy:
+    """When the machine counts as behind."""
+    degrade = settings.degrade
+    return DegradePolicy(
+        enabled=degrade.enabled,
+        decode_share=degrade.decode_percent / 100,
+        ear_late_ms=degrade.microphone_late_ms,
+        wait_ms=degrade.wait_ms,
+        turn_model_ms=degrade.turn_model_ms,
+        temperature_c=degrade.temperature_c,
+        down_ms=degrade.recover_s * 1000,
+        down_longest_ms=degrade.recover_s * 16_000,
     )
 
 
@@ -158,10 +176,13 @@ class Appliance:
 
     def run(self) -> None:
         """Converse until `assistant.stop()`. Raises AudioError when the card is lost (a `KeptCard`: CardStuckError)."""
-        with self._card:
+        with self._card, HealthWatch(self._on_health, HealthReader()):
             if self._say_back:
                 self._chime_back()
             self.assistant.run()
+
+    def _on_health(self, health: Health) -> None:
+        self.assistant.heat(health.temperature_c, throttled=bool(health.throttled))
 
     def close(self, *, failed: bool = False) -> None:
         """`failed`: it did not end in order. Raises SessionError when something could not be written."""

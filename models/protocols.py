@@ -8,7 +8,7 @@ as soon as it can with what it has.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,13 @@ class Recogniser(Protocol):
         """`audio`: (n,) float32 in -1..1, 16 kHz. `effort` "partial": one quick pass, for a text that is not the last
         word; "final": what is doubtful is listened to again. Raises ModelRunError."""
         ...
+
+
+@runtime_checkable
+class Frugal(Protocol):
+    """A recogniser that can do with less of the machine, at the price of some words."""
+
+    frugal: bool  #: any thread may set it, for the next call
 
 
 class TurnModel(Protocol):

@@ -28,6 +28,7 @@ from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
 from device.dialogue.commands import Chime, Output, Prepare, Reply, Warm
+from device.dialogue.degrade import Degrade, DegradePolicy
 from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.events import to_ms
 from device.dialogue.history import History
@@ -66,6 +67,7 @@ class Policy:
     open_microphone: bool = True  #: False: only push-to-talk opens a turn
     barge_in: bool = True  #: may speech (not the button) interrupt the answer?
     speculate: bool = True  #: prepare the answer before the turn is over
+    degrade: DegradePolicy = DegradePolicy()  #: what is done without when the machine is behind
     resume: ResumePolicy = ResumePolicy()  #: does an answer go on that was interrupted by nothing?
 
 
@@ -78,6 +80,7 @@ class Conversation:
         pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
         self._turn_policy = UserTurnPolicy(policy.listening, policy.turn_end, policy.turn_model, pre_roll_samples)
         self._pauses = SpeakerPauses(policy.pauses)
+        self.degrade = Degrade(policy.degrade)  #: fed by the rim, which measures; obeyed here
         self._pace = Pace()
         self._history = History(prompt, earlier)
         self._boundary = CommitBoundary(self._history)
@@ -346,6 +349,8 @@ class Conversation:
         turn = self._turn
         if turn is None:
             return []
+        degrade = self.degrade
+        turn.degrade(degrade.partial_interval_factor, full_effort=degrade.context_scale == 1)
         if turn.ended:
             return turn.listen(self._now, turn.offset_sample, paused=True)
         offset = self._endpointer.offset_sample
@@ -366,17 +371,21 @@ class Conversation:
     def _warm(self, turn: UserTurn, stable: str) -> list[Output]:
         """The words that will stay, while the user goes on: what is evaluated now is not waited for later."""
         words = len(stable.split())
-        if turn.hypothesis is not None or not self._policy.speculate or words < turn.warmed_words + _WARM_WORDS:
+        if turn.hypothesis is not None or not self._speculates or words < turn.warmed_words + _WARM_WORDS:
             return []
         turn.warmed_words = words
         return [Warm(self._history.messages_with(stable))]
+
+    @property
+    def _speculates(self) -> bool:
+        return self._policy.speculate and self.degrade.speculate
 
     def _suppose(self, turn: UserTurn, heard: Heard) -> list[Output]:
         """The user may have finished with these words: prepare the answer to them."""
         if turn.supposes(heard.text):
             return []
         out = turn.discard("other_words", self._now)
-        if self._policy.speculate and self._silenced.excuse(heard.text, by_button=turn.held) is None:
+        if self._speculates and self._silenced.excuse(heard.text, by_button=turn.held) is None:
             out += self._prepare(turn, heard.text)
         return out
 

@@ -93,7 +93,9 @@ class Listening:
             far = now - self._covered >= _samples(self._policy.partial_interval_ms * self._stretch)
             return "partial" if (far and self._policy.partials) or self._window.overdue(now) else None
         if self._covered < offset_sample:
-            return "final"
+            # the beginning is being frozen: let it come to its end, or it is begun anew at every block
+            cutting = self._decoding is not None and self._decoding.stretch.cut
+            return None if cutting else "final"
         if self._decoding is not None or self.settled(offset_sample):
             return None
         # doubtful: again, as soon as there is something new to hear

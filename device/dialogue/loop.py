@@ -37,7 +37,8 @@ from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.right_of_way import RightOfWay
 from device.dialogue.voice_meter import Reading, VoiceMeter
-from models.protocols import SAMPLE_RATE_HZ, ChatModel, Int16s, Recogniser, TurnModel, VadModel, Voice
+from device.dialogue.work_meter import WorkMeter
+from models.protocols import SAMPLE_RATE_HZ, ChatModel, Frugal, Int16s, Recogniser, TurnModel, VadModel, Voice
 
 _log = logging.getLogger(__name__)
 
@@ -138,6 +139,7 @@ class Assistant:
         self._stopping = threading.Event()
         self._jobs = LiveJobs()
         self._right_of_way = RightOfWay()  # of the first clause
+        self._work = WorkMeter(conversation.degrade)
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
 
     def run(self) -> None:
@@ -193,6 +195,10 @@ class Assistant:
         """The card hears again from `sample` on. From the thread that reads it."""
         self._post(partial(self._conversation.card_back, sample, lost_ms))
 
+    def heat(self, temperature_c: float | None, *, throttled: bool) -> None:
+        """The processor is so warm (None: unknown), or slows itself down. Any thread."""
+        self._work.heat(temperature_c, throttled=throttled)
+
     def mic_trouble(
         self, sample: int, kind: Literal["silent", "stuck", "clipping", "swapped"], message: str, *, over: bool
     ) -> None:
@@ -228,9 +234,11 @@ class Assistant:
         meter = VoiceMeter(self._models.vad)
         try:
             while not self._stopping.is_set():
+                asked_s = time.monotonic()
                 block = self._card.read(_READ_TIMEOUT_S)
                 if block is None:
                     continue
+                self._work.read(block.sample + block.mic.size, asked_s)
                 self._on_mic(block)
                 clean = self._ear.process(block)
                 sample = block.sample - self._ear.delay_samples
@@ -249,7 +257,11 @@ class Assistant:
 
     def _heard_block(self, block: Block, clean: Int16s, sample: int) -> list[Output]:
         now = block.sample + block.mic.size
-        out = self._conversation.hear(clean, sample, block.played, block.dac_sample, now, muted=block.muted)
+        degraded = self._work.heard(now)
+        if degraded and isinstance(self._models.recogniser, Frugal):
+            self._models.recogniser.frugal = self._conversation.degrade.context_scale < 1
+        out: list[Output] = [*degraded]
+        out += self._conversation.hear(clean, sample, block.played, block.dac_sample, now, muted=block.muted)
         self._on_block(now)
         return out
 
@@ -271,11 +283,11 @@ class Assistant:
                 if name in self._earcons and self._conversation.state != "speaking":
                     self._card.play(self._earcons[name])
             case Decode():
-                self._stt.give(partial(self._decode, command))
+                self._stt.give(self._work.timed("stt", partial(self._decode, command)))
             case Judge():
-                self._judge_of_turns.give(partial(self._judge, command))
+                self._judge_of_turns.give(self._work.timed("turn", partial(self._judge, command)))
             case Reply():
-                self._llm.give(partial(self._reply, command))
+                self._llm.give(self._work.timed("llm", partial(self._reply, command)))
             case Speak():
                 if command.index == 0:
                     self._right_of_way.take()
@@ -300,17 +312,20 @@ class Assistant:
         except Exception as error:  # noqa: BLE001 - a model that fails must not end the conversation
             self._fail(command.job, "stt", error)
         else:
+            self._work.decoded(transcript)
             self._post(partial(self._conversation.transcribed, command.job, transcript, self.now()))
 
     def _judge(self, command: Judge) -> None:
         model = self._models.turn
         if model is None:
             return
+        begun_s = time.monotonic()
         try:
             finished = model.finished(command.audio)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(command.job, "turn", error)
         else:
+            self._work.judged((time.monotonic() - begun_s) * 1000)
             self._post(partial(self._conversation.judged, command.job, finished, self.now()))
 
     def _reply(self, command: Reply) -> None:

@@ -86,6 +86,7 @@ class UserTurn:
         self._end = TurnEnd(policy.end, with_model=policy.turn_model and not held)
         self._end.least_wait_ms = least_wait_ms
         self._judging: int | None = None
+        self._full_effort = True
 
     # --- what is heard ----------------------------------------------------------------------------------------
 
@@ -93,6 +94,11 @@ class UserTurn:
         """`pcm`: (n,) int16, the newest block of the microphone."""
         rms = float(np.sqrt(np.mean(np.square(pcm, dtype=np.float32)))) if pcm.size else 0.0
         self._listening.level(sample, sample + pcm.size, rms)
+
+    def degrade(self, partial_interval_factor: float, *, full_effort: bool) -> None:
+        """The machine is behind, or is no longer: partials so many times as far apart, and nothing heard twice."""
+        self._listening.thin(partial_interval_factor)
+        self._full_effort = full_effort
 
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""
@@ -118,7 +124,13 @@ class UserTurn:
             out += self.call_off()
             job = self._jobs.next()
             stretch = self._listening.asked(job, until, paused=paused, last=self.ended is not None)
-            out.append(Decode(job, self._memory.cut(stretch.start_sample, stretch.end_sample), effort))
+            out.append(
+                Decode(
+                    job,
+                    self._memory.cut(stretch.start_sample, stretch.end_sample),
+                    effort if self._full_effort else "partial",
+                )
+            )
         if self.ended is None and self._judging is None and self._end.judgement_due(now):
             self._judging = self._jobs.next()
             out.append(Judge(self._judging, self._memory.cut(self._from, until)))
