@@ -138,6 +138,7 @@ class PortAudioCard:
             self._duplex.close()
             self._duplex = self._new_duplex()
         self._used = True
+        priority.catch_spinning()
         both = self._duplex
         if isinstance(both, TwoCards):
             if not self.one_clock:
