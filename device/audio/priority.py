@@ -82,10 +82,11 @@ def raise_thread(thread_id: int) -> bool:
 def catch_spinning() -> None:
     """Before rtkit is asked, in the main thread: a thread of its that computes without a pause loses its priority.
 
-    Without this the signal that the kernel sends then would end the process. Does nothing in other threads.
+    Without this the signal that the kernel sends then would end the process. Does nothing in other threads, or where
+    rtkit will not be asked.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGXCPU, lambda _number, _frame: [lower_thread(each) for each in tuple(_from_rtkit)])
+    if threading.current_thread() is threading.main_thread() and _not_by_itself():
+        signal.signal(signal.SIGXCPU, _lower_all)
 
 
 def _ask_rtkit(thread_id: int) -> int:
@@ -105,6 +106,11 @@ def lower_thread(thread_id: int) -> None:
             os.sched_setscheduler(thread_id, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     except OSError as error:
         log.debug("the callback's thread keeps its priority: %s", error)
+
+
+def _lower_all(_number: int, _frame: object) -> None:
+    for thread_id in tuple(_from_rtkit):
+        lower_thread(thread_id)
 
 
 def _raise_own_limit() -> None:
