@@ -1,6 +1,6 @@
 """Real-time priority for the thread that runs the audio callback, where the system allows it.
 
-    reason = why_not()                     # "" when this process may have it; `doctor` shows it
+    reason = why_not()                     # "" when this process may have it; `nearfield run` shows it
     raise_thread(thread_id)                # of the callback, or of any thread of this process
 
 Linux runs a SCHED_FIFO thread before all others. It may be given by root, by CAP_SYS_NICE, or under a limit on
@@ -11,6 +11,7 @@ everything works until more threads want to run than there are cores: then sound
 import logging
 import os
 import resource
+from functools import cache
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def why_not(limit: int | None = None, capabilities: int | None = None) -> str:
     if capabilities >> _CAP_SYS_NICE & 1 or limit == resource.RLIM_INFINITY or limit >= PRIORITY:
         return ""
     allowed = f"the limit is {limit}, {PRIORITY} is needed" if limit else "there is neither CAP_SYS_NICE nor a limit"
-    return f"no real-time priority for sound: {allowed}; {_HINT}"
+    return f"no real-time priority for sound, so it may drop out under load: {allowed}; {_HINT}"
 
 
 def raise_thread(thread_id: int) -> bool:
@@ -48,12 +49,19 @@ def raise_thread(thread_id: int) -> bool:
         except ProcessLookupError:
             return False  # the stream has ended meanwhile
         except OSError as error:
-            reason = f"no real-time priority for sound: the system refuses ({error.strerror})"
+            _tell_refusal(error.strerror)
+            return False
     if reason:
         log.info("%s", reason)
         return False
     log.info("the audio callback runs at real-time priority %d", PRIORITY)
     return True
+
+
+@cache
+def _tell_refusal(why: str) -> None:
+    """Once a process: nobody could foresee it, and every card that comes back meets it again."""
+    log.warning("no real-time priority for sound: the system refuses (%s)", why.lower())
 
 
 def lower_thread(thread_id: int) -> None:

@@ -1,16 +1,17 @@
 """`nearfield run`: the appliance on the sound card."""
 
 import contextlib
-import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from device.cli.boundary import say
-from device.cli.options import ConfigOption, SetOption, print_text, settings_from
+from device.cli.endings import EndedEarlyError, Endings
+from device.cli.options import ConfigOption, SetOption, VerboseOption, print_text, settings_from
+
+if TYPE_CHECKING:
+    from device.config import Settings
 
 
 def run(
@@ -23,6 +24,7 @@ def run(
     persona: Annotated[
         str | None, typer.Option("--persona", metavar="P", help="Who the assistant is, in place of the configured one.")
     ] = None,
+    verbose: VerboseOption = False,  # noqa: ARG001 - its callback has obeyed
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
 
@@ -34,8 +36,19 @@ def run(
 
       nearfield run --set turn.listen=push-to-talk
     """
+    with Endings() as endings:  # what is imported and loaded takes seconds, in which the end may be asked for
+        try:
+            settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
+            _run(settings, events, endings)
+        except EndedEarlyError as end:
+            say(f"ended by {end.signal_name} before it listened")
+
+
+def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
+    """Until somebody ends it. Raises EndedEarlyError when that was before it began."""
     from device.appliance import Appliance  # noqa: PLC0415
     from device.assembly import load_models  # noqa: PLC0415
+    from device.audio import priority  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.devices import rescan  # noqa: PLC0415
     from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
@@ -49,7 +62,6 @@ def run(
     from device.errors import AudioError  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
 
-    settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
     audio = settings.audio
     who = load_persona(settings.persona)
 
@@ -71,11 +83,12 @@ def run(
     opened: PortAudioCard | None = None
     try:
         opened = open_card(audio.input, audio.output)
-        _say_missing(opened.missing)
+        _note(opened.missing)
     except AudioError as error:
         if not audio.wait_for_card_s:
             raise
         say(f"waiting for the sound card: {error.message}", error.hint)
+    _note(priority.why_not())
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(EventLog(events)) if events is not None else None
 
@@ -86,24 +99,27 @@ def run(
             hands.show(event)
 
         models = load_models(settings)  # while a card is waited for, too: that time is not lost
+        endings.check()
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
         first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
         if first is not opened:
-            _say_missing(first.missing)
+            _note(first.missing)
         card = KeptCard(first, SameCard(audio.input, audio.output, first, open_card), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
         captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
-        appliance = stack.enter_context(
-            Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
-        )
-        stack.enter_context(_ended_in_order(appliance.assistant.stop))
+        with endings.held():
+            appliance = stack.enter_context(
+                Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
+            )
+        stack.enter_context(endings.by(appliance.assistant.stop))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
 
 
-def _say_missing(what: str) -> None:
+def _note(what: str) -> None:
+    """What is not as it could be, and no error."""
     if what:
         print_text(f"nearfield: {what}")
 
@@ -113,20 +129,3 @@ def print_trouble(text: str) -> None:
     if text:
         with contextlib.suppress(OSError):
             print_text(text)
-
-
-@contextlib.contextmanager
-def _ended_in_order(stop: Callable[[], None]) -> Iterator[None]:
-    """A supervisor ends us with SIGTERM, a broken ssh connection with SIGHUP: as orderly as Ctrl-C, with status 0."""
-
-    def handler(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    # `nohup` has SIGHUP ignored: so it stays
-    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
-    before = [(number, signal.signal(number, handler)) for number in ends]
-    try:
-        yield
-    finally:
-        for number, previous in before:
-            signal.signal(number, previous)
