@@ -100,6 +100,7 @@ def calibrate(
       nearfield calibrate --virtual --echo-db -6 --echo-delay-ms 12 --json
     """
     from device.audio.chatter import without_chatter  # noqa: PLC0415
+    from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.diagnostics.calibration import Calibration  # noqa: PLC0415
     from device.diagnostics.calibration_store import CalibrationStore  # noqa: PLC0415
     from device.errors import AudioError, UsageError  # noqa: PLC0415
@@ -108,7 +109,7 @@ def calibrate(
     if world.flags() and not virtual:
         raise UsageError(f"{world.flags()[0]} needs --virtual", hint="a real room is as it is")
     settings = settings_from(config, overrides)
-    card = world.card() if virtual else _sound_card(settings)
+    card = world.card() if virtual else open_sound_card(settings, loopback=False)
     sentence = None if say is None else _spoken(settings, say)
     with contextlib.ExitStack() as stack:
         ear = stack.enter_context(front_end(settings))
@@ -161,13 +162,6 @@ def front_end(settings: "Settings") -> "FrontEnd":
         residual_db=echo.residual_suppression_db,
         residual_active_db=echo.residual_suppression_active_db,
     )
-
-
-def _sound_card(settings: "Settings") -> "Card":
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415 - looks for cards when it is imported
-
-    audio = settings.audio
-    return PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
 
 
 def _spoken(settings: "Settings", text: str) -> "Int16s":

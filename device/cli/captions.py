@@ -37,6 +37,8 @@ class Captions:
                 print_text(f"           The sound card is lost: {event.message}")
             case ev.CardBack():
                 print_text(f"           The sound card is back after {event.lost_ms / 1000:.1f} s.")
+            case ev.NotHeard():
+                print_text("           (nobody hears you: the sound card is away)")
             case ev.MicTrouble():
                 print_text(f"           {event.message}")
             case ev.Failure():

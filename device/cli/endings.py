@@ -55,7 +55,7 @@ class Endings:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Within, nothing is raised, Ctrl-C included, so that nothing stays half made; what came is raised behind it."""
+        """Within, nothing is raised, Ctrl-C included: nothing stays half made. What came is raised behind it."""
         interrupts = 0
 
         def count(_number: int, _frame: FrameType | None) -> None:

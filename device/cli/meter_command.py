@@ -50,17 +50,13 @@ def meter(
 
       nearfield meter --play music.flac --seconds 20 --json
     """
-    from device.appliance import playback_gain_db  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.files import load_audio  # noqa: PLC0415
-    from device.audio.playback_gain import with_playback_gain  # noqa: PLC0415
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
+    from device.cli.sound_card import open_sound_card, turned_down  # noqa: PLC0415
 
     settings = settings_from(config, overrides)
-    audio = settings.audio
     sound = None if play is None else load_audio(play)
-    opened = PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
-    card = with_playback_gain(opened, playback_gain_db(settings, opened.name))
+    card = turned_down(open_sound_card(settings), settings)
     with contextlib.ExitStack() as stack:
         stop = threading.Event()
         stack.enter_context(_until_ctrl_c(stop))

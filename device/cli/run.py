@@ -1,6 +1,7 @@
 """`nearfield run`: the appliance on the sound card."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from device.cli.endings import EndedEarlyError, Endings
 from device.cli.options import ConfigOption, SetOption, VerboseOption, print_text, settings_from
 
 if TYPE_CHECKING:
+    from device.audio.portaudio import PortAudioCard
     from device.config import Settings
 
 
@@ -52,45 +54,26 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.devices import rescan  # noqa: PLC0415
     from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
     from device.audio.reopen import SameCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
     from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.cli.hands import Hands  # noqa: PLC0415
+    from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
-    from device.errors import AudioError  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
 
     audio = settings.audio
     who = load_persona(settings.persona)
 
-    def open_card(microphone: str, loudspeaker: str) -> PortAudioCard:
-        return PortAudioCard(
-            microphone,
-            loudspeaker,
-            rate_hz=audio.rate_hz,
-            mic_channel=audio.mic_channel,
-            sample_format=audio.format,
-            reference_channel=audio.reference_channel,
-        )
-
-    def listed_anew() -> PortAudioCard:
+    def listed_anew() -> "PortAudioCard":
         rescan()
-        return open_card(audio.input, audio.output)
+        return open_sound_card(settings)
 
-    # the card first: without one there is nothing to load models for
-    opened: PortAudioCard | None = None
-    try:
-        opened = open_card(audio.input, audio.output)
-        _note(opened.missing)
-    except AudioError as error:
-        if not audio.wait_for_card_s:
-            raise
-        say(f"waiting for the sound card: {error.message}", error.hint)
+    opened = _card_if_there(settings)  # first: without a card there is nothing to load models for
     _note(priority.why_not())
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(EventLog(events)) if events is not None else None
+        log = stack.enter_context(EventLog(events, keep=True)) if events is not None else None
 
         def publish(event: Event) -> None:
             if log is not None:  # first: a terminal that is gone raises
@@ -105,7 +88,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
         first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
         if first is not opened:
             _note(first.missing)
-        card = KeptCard(first, SameCard(audio.input, audio.output, first, open_card), patience)
+        card = KeptCard(first, SameCard(audio.input, audio.output, first, partial(open_sound_card, settings)), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
         captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
@@ -113,9 +96,27 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
             appliance = stack.enter_context(
                 Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
             )
+        if log is not None and not appliance.resumed:
+            log.start_anew()
         stack.enter_context(endings.by(appliance.assistant.stop))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
+
+
+def _card_if_there(settings: "Settings") -> "PortAudioCard | None":
+    """None: it is to be waited for. Raises AudioError."""
+    from device.cli.sound_card import open_sound_card  # noqa: PLC0415
+    from device.errors import AudioError  # noqa: PLC0415
+
+    try:
+        opened = open_sound_card(settings)
+    except AudioError as error:
+        if not settings.audio.wait_for_card_s:
+            raise
+        say(f"waiting for the sound card: {error.message}", error.hint)
+        return None
+    _note(opened.missing)
+    return opened
 
 
 def _note(what: str) -> None:

@@ -200,11 +200,26 @@ def test_sigterm_in_the_middle_of_an_answer_is_an_orderly_end(session: Session, 
 
 
 @pytest.mark.models
+def test_sigterm_while_the_models_load_is_an_orderly_end(session: Session) -> None:
+    session.start()
+    deadline = time.monotonic() + WAIT_S
+    while not session.log.exists():  # made before the models are loaded
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    assert session.end(signal.SIGTERM) == 0, session.told()
+    assert session.told() == "nearfield: ended by SIGTERM before it listened\n"
+    assert "is listening" not in session.out()
+    assert not session.database.exists(), "no conversation took place"
+
+
+@pytest.mark.models
 def test_a_terminal_that_hangs_up_is_an_orderly_end(session: Session) -> None:
     """An ssh connection that breaks."""
+    session.log.write_text('{"type": "of another conversation"}\n')
     session.start()
     session.wait_for("state")
     assert session.end(signal.SIGHUP) == 0, session.told()
+    assert session.events("of another conversation") == [], "a new conversation, a new file"
     turns, row = session.record()
     assert turns == []
     assert row["ended_at"] is not None
