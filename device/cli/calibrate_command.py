@@ -103,7 +103,7 @@ def calibrate(
     from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.diagnostics.calibration import Calibration  # noqa: PLC0415
     from device.diagnostics.calibration_store import CalibrationStore  # noqa: PLC0415
-    from device.errors import AudioError, UsageError  # noqa: PLC0415
+    from device.errors import AudioError, NearfieldError, UsageError  # noqa: PLC0415
 
     world = World(echo_db, echo_delay_ms, echo_ir, noise, drift_ppm)
     if world.flags() and not virtual:
@@ -124,13 +124,21 @@ def calibrate(
             if output is not None:
                 _record(output, calibration)
     result = calibration.result()
-    kept = CalibrationStore() if (not virtual if store is None else store) and result.heard else None
-    if kept is not None:
-        kept.save(result)
+    kept: Path | None = None
+    unkept: NearfieldError | None = None
+    if (not virtual if store is None else store) and result.heard:
+        calibrations = CalibrationStore()
+        try:
+            calibrations.save(result)
+            kept = calibrations.path
+        except NearfieldError as error:  # a full disk, say: what was measured is shown all the same
+            unkept = error
     if as_json:
-        print_json({**result.to_json(), "stored": None if kept is None else str(kept.path)})
+        print_json({**result.to_json(), "stored": None if kept is None else str(kept)})
     else:
-        show(result, None if kept is None else kept.path, output)
+        show(result, kept, output)
+    if unkept is not None:
+        raise unkept
     if not result.heard:
         raise AudioError(f"{card.name} could not be calibrated", hint=result.advice[0].text)
 
