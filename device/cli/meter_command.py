@@ -220,9 +220,9 @@ def _number(value: float | None, width: int, digits: int) -> str:
 
 
 def summary_line(summary: "MeterSummary") -> str:
-    """The whole run on one line."""
-    erle = "nothing was played" if summary.erle_db is None else f"ERLE {summary.erle_db:.1f} dB"
+    """The whole run on one line, 80 columns unless it ran for hours."""
+    erle = "nothing played" if summary.erle_db is None else f"ERLE {summary.erle_db:.1f} dB"
     return (
-        f"{summary.seconds:.1f} s: microphone {summary.mic_rms_dbfs:.1f} dBFS, peak {summary.mic_peak_dbfs:.1f}, "
-        f"{summary.mic_clipped_samples} samples clipped; {erle}; {summary.xruns} xruns, {summary.lost_samples} lost"
+        f"{summary.seconds:.1f} s: mic {summary.mic_rms_dbfs:.1f} dBFS, peak {summary.mic_peak_dbfs:.1f}, "
+        f"{summary.mic_clipped_samples} clipped; {erle}; {summary.xruns} xruns, {summary.lost_samples} lost"
     )

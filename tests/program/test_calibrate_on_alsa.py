@@ -151,5 +151,5 @@ def test_meter_in_a_terminal(terminal: Terminal) -> None:
     assert re.search(r"-15\.\d peak  -12\.\d dBFS", speaker)
     assert terminal.text.rindex("\x1b[?25h") > terminal.text.rindex("\x1b[?25l"), "the cursor is there again"
     assert terminal.settings() == terminal.before
-    assert "s: microphone -" in summary
+    assert "s: mic -" in summary
     assert "Traceback" not in terminal.text

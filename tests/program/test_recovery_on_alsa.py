@@ -1,7 +1,4 @@
-"""`nearfield run` loses its sound card and gets it back: PortAudio on a virtual ALSA card, real models.
-
-The program, its card and its room are those of test_run_on_alsa.
-"""
+"""`nearfield run` loses its sound card and gets it back: PortAudio on a virtual ALSA card, real models."""
 
 import os
 import pty
@@ -13,14 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_run_on_alsa
-from test_run_on_alsa import QUESTION, RATE_HZ, STORY, WAIT_S, Session
+from alsa_session import QUESTION, RATE_HZ, STORY, WAIT_S, Session
 from virtual_card.alsa_card import Loss
 
 from device.audio.earcons import earcon
 from models.protocols import Int16s
-
-session = test_run_on_alsa.session  # the fixture
 
 
 def earcons_in(played: Int16s) -> int:
