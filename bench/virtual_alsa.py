@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.insert(
-    1, str(Path(__file__).resolve().parent.parent / "tests")
-)  # behind ours: tests/ has folders of its names
+# behind the repository: tests/ has folders of the same names
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
 
