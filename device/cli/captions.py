@@ -15,6 +15,11 @@ class Captions:
         self._ready = ready
         self._speech_end: dict[int, int] = {}
 
+    @property
+    def begun(self) -> bool:
+        """Has anything been shown?"""
+        return not self._ready
+
     def show(self, event: ev.Event) -> None:
         if self._ready:
             print_text(self._ready)

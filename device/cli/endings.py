@@ -3,7 +3,7 @@
     with Endings() as endings:
         models = load_models(settings)              # SIGTERM here: EndedEarlyError, which is no failure
         with endings.held(), Appliance(...) as appliance: ...
-        with endings.by(appliance.assistant.stop): appliance.run()
+        with endings.by(appliance.assistant.stop, begun=lambda: ...): appliance.run()
 
 A supervisor ends a program with SIGTERM, a broken ssh connection with SIGHUP: status 0. Ctrl-C stays Python's, but for
 `held`. Used from the main thread, as signals are.
@@ -76,12 +76,21 @@ class Endings:
         self.check()
 
     @contextlib.contextmanager
-    def by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Within, a signal calls `stop`; one that came a moment before does so now."""
-        self._on_ask = stop
+    def by(self, stop: Callable[[], None], *, begun: Callable[[], bool]) -> Iterator[None]:
+        """Within, a signal calls `stop`; one that came a moment before does so now.
+
+        Until it has `begun` nobody looks whether to stop (a busy card may be waited for): EndedEarlyError as well.
+        """
+
+        def ask() -> None:
+            stop()
+            if not begun():
+                self.check()
+
+        self._on_ask = ask
         try:
             if self._asked:
-                stop()
+                ask()
             yield
         finally:
             # what is closed behind the run is closed whatever comes: it is on its way out

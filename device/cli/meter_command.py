@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,8 +163,26 @@ def _display(name: str) -> "Iterator[Callable[[MeterFrame], None]]":
     from rich.console import Console  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415
 
-    with Live(console=Console(highlight=False), auto_refresh=False, transient=True) as live:
+    with _without_echo(), Live(console=Console(highlight=False), auto_refresh=False, transient=True) as live:
         yield lambda frame: live.update(bars(frame, name), refresh=True)
+
+
+@contextlib.contextmanager
+def _without_echo() -> Iterator[None]:
+    """Keys that are typed, the "^C" of Ctrl-C among them, would break the last line and leave the first one behind."""
+    try:
+        before = termios.tcgetattr(sys.stdin)
+    except (termios.error, OSError, ValueError, AttributeError):  # no terminal, closed, or None
+        yield
+        return
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):  # it has hung up
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _line_a_second(frame: "MeterFrame") -> None:

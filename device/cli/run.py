@@ -98,7 +98,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
             )
         if log is not None and not appliance.resumed:
             log.start_anew()
-        stack.enter_context(endings.by(appliance.assistant.stop))
+        stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
 

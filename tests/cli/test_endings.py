@@ -86,7 +86,7 @@ def test_while_something_is_made_the_end_waits_for_it() -> None:
 def test_once_it_runs_the_end_is_a_call_and_leaving_is_not_disturbed() -> None:
     calls = []
     with Endings() as endings:
-        with endings.by(lambda: calls.append("stop")):
+        with endings.by(lambda: calls.append("stop"), begun=lambda: True):
             assert calls == []
             kill(signal.SIGTERM)
             assert calls == ["stop"]
@@ -94,6 +94,14 @@ def test_once_it_runs_the_end_is_a_call_and_leaving_is_not_disturbed() -> None:
             assert calls == ["stop", "stop"]
         kill(signal.SIGTERM)  # while the record is closed
     assert calls == ["stop", "stop"]
+
+
+def test_while_a_busy_card_is_waited_for_nobody_looks_whether_to_stop() -> None:
+    calls = []
+    waits = Endings()
+    with pytest.raises(EndedEarlyError), waits, waits.by(lambda: calls.append("stop"), begun=lambda: False):
+        kill(signal.SIGTERM)
+    assert calls == ["stop"]
 
 
 def test_handlers_are_put_back_and_nohup_is_respected() -> None:

@@ -105,6 +105,25 @@ def test_sigterm_while_the_models_load_is_an_orderly_end(session: Session) -> No
 
 
 @pytest.mark.models
+def test_sigterm_while_a_busy_card_is_waited_for_is_an_orderly_end(session: Session) -> None:
+    """It was free when it was looked at, and another program has it when it is to be started."""
+    session.start("audio.wait_for_card_s=600")
+    deadline = time.monotonic() + WAIT_S
+    while not session.log.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    session.card.set_busy()
+    while not session.database.exists():  # opened before the card is started
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)
+    assert session.end(signal.SIGTERM) == 0, session.told()
+    assert session.told() == "nearfield: ended by SIGTERM before it listened\n"
+    _, row = session.record()
+    assert row["ending"] == "done"
+
+
+@pytest.mark.models
 def test_a_terminal_that_hangs_up_is_an_orderly_end(session: Session) -> None:
     """An ssh connection that breaks."""
     session.log.write_text('{"type": "of another conversation"}\n')
