@@ -112,13 +112,14 @@ class FrontEnd:
         if self._muted:  # the canceller lags by a block: this is the one from before the mute
             self._muted = False
             clean = np.zeros(BLOCK_SAMPLES, np.int16)
-        sounds = int(np.abs(far).max()) > QUIET_PEAK
+        sounds = not block.far_known or int(np.abs(far).max()) > QUIET_PEAK
         self._quiet_for = 0 if sounds else min(self._quiet_for + 1, QUIET_AFTER_BLOCKS)
-        self._near_end_likely = self._evidence.feed(
+        likely = self._evidence.feed(
             self._canceller.powers(),
             sounding=self._quiet_for < QUIET_AFTER_BLOCKS,
             adapted=self.knows_the_room or self._quiet_for > self._tail_blocks,
         )
+        self._near_end_likely = likely and block.far_known  # nothing of an unknown far end is taken away
         return clean
 
     @property

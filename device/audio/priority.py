@@ -1,6 +1,6 @@
 """Real-time priority for the thread that runs the audio callback, where the system allows it.
 
-    reason = why_not()                     # "" when this process may have it; `doctor` shows it
+    reason = why_not()                     # "" when this process may have it; `nearfield run` shows it
     raise_thread(thread_id)                # of the callback, or of any thread of this process
 
 Linux runs a SCHED_FIFO thread before all others. It may be given by root, by CAP_SYS_NICE, or under a limit on
@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import threading
+from functools import cache
 from pathlib import Path
 
 from device.audio import rtkit
@@ -43,7 +44,7 @@ def why_not(limit: int | None = None, capabilities: int | None = None) -> str:
     try:
         rtkit.offer()
     except RtkitError as error:
-        return f"no real-time priority for sound: {reason}, and {error}; {_HINT}"
+        return f"no real-time priority for sound, so it may drop out under load: {reason}, and {error}; {_HINT}"
     return ""
 
 
@@ -68,12 +69,13 @@ def raise_thread(thread_id: int) -> bool:
         except ProcessLookupError:
             return False  # the stream has ended meanwhile
         except OSError as error:
-            reason = f"the system refuses ({error.strerror})"
+            _tell_refusal(error.strerror.lower())
+            return False  # nor would rtkit help: a container without a share of real-time
     if reason:
         try:
             granted = _ask_rtkit(thread_id)
         except RtkitError as error:
-            log.info("no real-time priority for sound: %s, and %s; %s", reason, error, _HINT)
+            log.info("no real-time priority for sound: %s, and %s", reason, error)  # `nearfield run` has shown it
             return False
     log.info("the audio callback runs at real-time priority %d%s", granted, ", from rtkit" if reason else "")
     return True
@@ -95,6 +97,12 @@ def _ask_rtkit(thread_id: int) -> int:
     granted = rtkit.make_realtime(thread_id, PRIORITY)
     _from_rtkit.add(thread_id)
     return granted
+
+
+@cache
+def _tell_refusal(why: str) -> None:
+    """Once a process: nobody could foresee it, and every card that comes back meets it again."""
+    log.warning("no real-time priority for sound: the system refuses (%s)", why)
 
 
 def lower_thread(thread_id: int) -> None:
