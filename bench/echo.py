@@ -238,7 +238,8 @@ class Bench:
             began = time.process_time()
             for at in range(0, far.size - BLOCK_SAMPLES + 1, BLOCK_SAMPLES):
                 part = slice(at, at + BLOCK_SAMPLES)
-                meter.feed(ear.process(Block(at, mic[part], far[part], Span(0, 0), at + 320)), at)
+                ear.process(Block(at, mic[part], far[part], Span(0, 0), at + 320))
+                meter.feed(ear.for_detector, at)
             spent = time.process_time() - began
         return {"percent_of_a_core": round(100 * spent / (far.size / SAMPLE_RATE_HZ), 2), "goal_percent": 3.0}
 

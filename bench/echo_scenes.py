@@ -155,7 +155,7 @@ class Scene:
                 clean.append(out)
                 likely = ear.near_end_likely
                 playing = at >= silent_until and bool(answer_ends[max(0, at - LATENCY_SAMPLES) // BLOCK_SAMPLES])
-                for reading in meter.feed(out, at - ear.delay_samples):
+                for reading in meter.feed(ear.for_detector, at - ear.delay_samples):
                     if not pointer.talking and (not likely or (playing and reading.second)):
                         continue
                     decisions = pointer.feed(
