@@ -69,7 +69,7 @@ def raise_thread(thread_id: int) -> bool:
         except ProcessLookupError:
             return False  # the stream has ended meanwhile
         except OSError as error:
-            _tell_refusal(error.strerror.lower())
+            _tell_refusal(str(error.strerror).lower())
             return False  # nor would rtkit help: a container without a share of real-time
     if reason:
         try:
