@@ -63,6 +63,27 @@ def test_the_recogniser_hears_less_of_the_echo_than_the_detector_and_a_person_wh
     np.testing.assert_array_equal(said[over], heard[over])
 
 
+def test_until_the_room_is_known_the_recogniser_hears_what_the_detector_must_not() -> None:
+    rng = np.random.default_rng(4)
+    far = rng.normal(0, 3000, 16_000 * 6).astype(np.int16)
+    person = rng.normal(0, 2000, far.size)
+    person[16_000 * 3 :] = 0
+    mic = np.clip(0.4 * far + person, -32768, 32767).astype(np.int16)
+    words, detector, known = [], [], []
+    with FrontEnd() as ear:
+        for at in range(0, far.size, 160):
+            words.append(ear.process(Block(at, mic[at : at + 160], far[at : at + 160], Span(0, 0), at)))
+            detector.append(ear.for_detector)
+            known.append(ear.knows_the_room)
+    learnt = known.index(True)
+    assert learnt > 100
+    early, at_change = slice(50 * 160, learnt * 160), slice((learnt - 1) * 160, (learnt + 2) * 160)
+    said, heard = np.concatenate(words), np.concatenate(detector)
+    assert level_db(said[early]) == pytest.approx(level_db(person[early]), abs=3)
+    assert level_db(heard[early]) < level_db(said[early]) - 20
+    assert level_db(said[at_change]) == pytest.approx(level_db(person[at_change]), abs=6)
+
+
 def test_a_card_that_cancels_by_itself_has_no_gate() -> None:
     ear = PassThrough()
     assert ear.process(Block(0, LOUD, LOUD, Span(0, 0), 0)) is LOUD
