@@ -28,6 +28,11 @@ FAR_END_ONLY = (
     ("real_music_spk.wav", "real_music_mic.wav"),
     ("syn_pyaec_x.wav", "syn_pyaec_d.wav"),
 )
+#: Packages that are no dependency of the project: how to have them in the table.
+HOW_TO_GET = {
+    "WebRTC AEC3": "pip install aec-audio-processing",
+    "PyPI speexdsp": "apt-get install swig libspeexdsp-dev && pip install speexdsp",
+}
 LEARN_BLOCKS = 300
 SOUNDS_RMS = 100.0
 
@@ -94,7 +99,7 @@ def _erle_db(far: Int16s, mic: Int16s, out: Int16s) -> float:
 
 
 def recorded(folder: Path, settings: Settings) -> dict[str, object]:
-    """A row a canceller; those that cannot be imported are left out."""
+    """A row a canceller; of those that cannot be imported, how to get them."""
     found = {"nearfield": ours, "WebRTC AEC3": _aec3(), "PyPI speexdsp": _speexdsp()}
     recogniser = load_recogniser(settings)
 
@@ -122,5 +127,5 @@ def recorded(folder: Path, settings: Settings) -> dict[str, object]:
         row["wer_percent"] = round(100 * sum(e for e, _ in counts) / max(1, sum(w for _, w in counts)), 1)
         row["words"] = sum(w for _, w in counts)
         rows[name] = row
-    rows["left out"] = [name for name, run in found.items() if run is None]
-    return rows
+    missing = [f"{name}: {HOW_TO_GET[name]}" for name, run in found.items() if run is None]
+    return {**rows, "left out": missing} if missing else rows

@@ -120,6 +120,8 @@ class Scene:
     far: Int16s
     echo_rms: float  # int16 units, over the voiced blocks
     clipped: bool = False
+    changed_at: int = 0  # sample from which the room is another one
+    changed_taps: Floats | None = None
 
     def run(
         self, vad: SileroVad, policy: EndpointPolicy, over: list[tuple[int, Int16s]] | None = None, seed: int = 0
@@ -132,6 +134,7 @@ class Scene:
         limit = CLIP * float(np.abs(self.far.astype(np.int32)).max()) if self.clipped else 32768.0
         gain = self._gain(limit)
         speaker = _Speaker(self.taps, limit, gain)
+        changed = _Speaker(self.changed_taps, limit, gain) if self.changed_taps is not None else None
         meter, pointer, heard = VoiceMeter(vad.fresh()), Endpointer(policy), Heard()
         clean: list[Int16s] = []
         silent_until = stopped_at = 0
@@ -141,14 +144,18 @@ class Scene:
                 far = self.far[at : at + BLOCK_SAMPLES]
                 if at < silent_until:
                     far = _cut(far) if at == stopped_at else np.zeros_like(far)
-                mic = near[at : at + BLOCK_SAMPLES] + speaker.at_microphone(far)
+                echo = speaker.at_microphone(far)
+                if changed is not None:
+                    after = changed.at_microphone(far)
+                    echo = after if at >= self.changed_at else echo
+                mic = near[at : at + BLOCK_SAMPLES] + echo
                 heard_mic = np.clip(np.rint(mic), -32768, 32767).astype(np.int16)
                 block = Block(at, heard_mic, far, Span(0, 0), at + LATENCY_SAMPLES)
                 out = ear.process(block)
                 clean.append(out)
                 likely = ear.near_end_likely
                 playing = at >= silent_until and bool(answer_ends[max(0, at - LATENCY_SAMPLES) // BLOCK_SAMPLES])
-                for reading in meter.feed(out, at - ear.delay_samples):
+                for reading in meter.feed(ear.for_detector, at - ear.delay_samples):
                     if not pointer.talking and (not likely or (playing and reading.second)):
                         continue
                     decisions = pointer.feed(

@@ -28,10 +28,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from virtual_card.alsa_card import Loss
-from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
+from bench.virtual_alsa import staged  # first: it says where the next ones are
+
+from virtual_card.alsa_card import Loss  # isort: skip
+from virtual_card.stage import AlsaStage  # isort: skip
 
 ROOT = Path(__file__).resolve().parent.parent
 MODES = {
@@ -42,7 +43,6 @@ MODES = {
 }
 WAIT_S = 60.0
 RESTART = 75
-CANNOT_RUN = 2
 
 
 class Bench:
@@ -138,14 +138,8 @@ def main() -> int:
     parser.add_argument("--mode", choices=MODES, action="append")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            plugin = build_plugin(Path(scratch))
-        except CannotBuildError as error:
-            print(error, file=sys.stderr)
-            return CANNOT_RUN
-        with AlsaStage(plugin) as alsa:
-            results = measure(Bench(alsa, Path(scratch)), args.mode or MODES, args.tries, args.away_s)
+    with tempfile.TemporaryDirectory() as scratch, staged() as alsa:
+        results = measure(Bench(alsa, Path(scratch)), args.mode or MODES, args.tries, args.away_s)
     if args.json:
         print(json.dumps(results))
         return 0

@@ -15,7 +15,6 @@ import gc
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,17 +25,17 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import numpy as np
-from virtual_card.alsa_card import AlsaCard
-from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
+
+from bench.virtual_alsa import staged  # first: it says where the next one is
+
+from virtual_card.alsa_card import AlsaCard  # isort: skip
 
 RATE_HZ = 16_000
 OBJECTS = 1_000_000
 HOLD_US = 60_000
 AHEAD_S = 2.0  # how much sound is queued for the loudspeaker at any time
-CANNOT_RUN = 2
 
 
 @dataclass(frozen=True)
@@ -105,16 +104,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     seconds = args.seconds if args.seconds is not None else args.minutes * 60
-    with tempfile.TemporaryDirectory() as build:
-        try:
-            plugin = build_plugin(Path(build))
-        except CannotBuildError as error:
-            print(error, file=sys.stderr)
-            return CANNOT_RUN
-        with AlsaStage(plugin) as stage:
-            os.environ |= stage.environment  # before PortAudio is loaded
-            alsa = stage.add("vcard", rate_hz=RATE_HZ, seconds=seconds + 90)  # models take their time to load
-            result = torture(alsa, seconds, with_models=not args.no_models)
+    with staged() as stage:
+        os.environ |= stage.environment  # before PortAudio is loaded
+        alsa = stage.add("vcard", rate_hz=RATE_HZ, seconds=seconds + 90)  # models take their time to load
+        result = torture(alsa, seconds, with_models=not args.no_models)
     if args.json:
         print(json.dumps({**asdict(result), "whole": result.whole}))
     else:

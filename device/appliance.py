@@ -145,7 +145,8 @@ class Appliance:
             greeting="" if broken else persona.greeting,
             earcons=earcons(settings.earcons.level_db) if with_earcons and settings.earcons.enabled else None,
         )
-        self._say_back = broken is not None  # it was interrupted by more than a person: say that it is here again
+        #: Does this session go on with a conversation that broke off?
+        self.resumed = broken is not None
         if kept is not None:
             kept.watch(self._on_lost, self._on_back)
 
@@ -177,7 +178,7 @@ class Appliance:
     def run(self) -> None:
         """Converse until `assistant.stop()`. Raises AudioError when the card is lost (a `KeptCard`: CardStuckError)."""
         with self._card, HealthWatch(self._on_health, HealthReader()):
-            if self._say_back:
+            if self.resumed:  # it was interrupted by more than a person: say that it is here again
                 self._chime_back()
             self.assistant.run()
 

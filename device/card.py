@@ -42,6 +42,8 @@ class Block:
     #: Capture clock of far[0] where `far` is not what the callback handed over but a loop-back channel of the card,
     #: which was captured as it sounded; None: far[0] sounds at `dac_sample`.
     far_sample: int | None = None
+    #: False: something sounds, or has just sounded, and what is not known yet: far is silence in its place.
+    far_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,12 @@ class EchoCanceller:
         _lib.nf_echo_last_powers(self._live(), self._powers)
         return EchoPowers(self._powers.near, self._powers.linear, self._powers.estimate)
 
+    def linear(self) -> Int16s:
+        """(160,) int16: what the filter alone left, of the same time as `process` last returned; not turned down."""
+        left = np.empty(BLOCK_SAMPLES, np.int16)
+        _lib.nf_echo_last_linear(self._live(), pointer(left))
+        return left
+
     def reset(self) -> None:
         """Forget the room: after a change of card or of its latency."""
         _lib.nf_echo_reset(self._live())

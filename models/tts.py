@@ -116,7 +116,10 @@ class PiperVoice:
                 return self._speech(text, pieces, sizes=[self._size(word) for word in spoken])
             except Exception as error:
                 # the phonemizer and the runtime raise whatever they like
-                raise ModelRunError(f"{self._path.name} could not say {text[:60]!r}: {error}") from error
+                # not the text itself: errors are logged, and what is said to people is nobody else's business
+                raise ModelRunError(
+                    f"{self._path.name} could not say a text of {len(text)} characters: {error}"
+                ) from error
 
     def close(self) -> None:
         """Free the voice; the object is of no use afterwards."""

@@ -120,13 +120,14 @@ def choose_output(wanted: str, devices: list[DeviceInfo] | None = None) -> Devic
 
 
 def choose_pair(
-    wanted_input: str, wanted_output: str, devices: list[DeviceInfo] | None = None
+    wanted_input: str, wanted_output: str, devices: list[DeviceInfo] | None = None, *, to_play: bool = False
 ) -> tuple[DeviceInfo | None, DeviceInfo | None]:
     """Microphone and loudspeaker, from one card if that can be: one clock, which the echo canceller likes best.
 
     "auto" takes the system's default if that has both directions, else the first card that has; beside a device that
     was named it takes the same card. None: "none" was asked for, or, for an automatic direction, nothing has it.
-    Raises NoCardError when a named device is not there, or there is nothing at all.
+    Raises NoCardError when a named device is not there, or there is nothing at all: no loudspeaker `to_play` on, else
+    no microphone.
     """
     devices = list_devices() if devices is None else devices
     wanted = [wanted_input.strip() or "auto", wanted_output.strip() or "auto"]
@@ -145,7 +146,7 @@ def choose_pair(
         beside = [d for d in devices if d.output_channels > 0 and same_clock(d, microphone)]
         loudspeaker = beside[0] if beside else _any(devices, inputs=False)
     if microphone is None and loudspeaker is None:
-        choose_input("auto", [])  # raises
+        (choose_output if to_play else choose_input)("auto", [])  # raises
     return microphone, loudspeaker
 
 

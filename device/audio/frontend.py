@@ -6,7 +6,9 @@
 The far end is laid on the time line where it leaves the loudspeaker (`Block.dac_sample`), so the canceller's tail
 models the room alone and none of it is spent on the card's output buffer; and when that buffer's length changes after
 an underflow, the learned room stays valid. What the loudspeaker adds to that, as those on Bluetooth do, is found from
-the sound (`alignment.py`). Whether a voice in the clean audio can be a person's is told by `evidence.py`.
+the sound (`alignment.py`). Whether a voice in the clean audio can be a person's is told by `evidence.py`; until it can,
+`far_end_gate.py` turns down what the recogniser hears, and `for_detector` is the sound from before that. Until the room
+is known the recogniser hears what the filter alone left, the detector next to nothing.
 """
 
 from types import TracebackType
@@ -17,10 +19,12 @@ import numpy.typing as npt
 
 from device.audio.alignment import DelayAlignment
 from device.audio.evidence import NearEndEvidence
+from device.audio.far_end_gate import FarEndGate
 from device.card import BLOCK_SAMPLES, Block
 from dsp.echo import QUIET_PEAK, EchoCanceller
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
+_RISE = np.arange(1, BLOCK_SAMPLES + 1, dtype=np.float32) / BLOCK_SAMPLES
 Indices = npt.NDArray[np.intp]
 
 #: The far end is put this much earlier than its DAC time: the driver's times may be wrong by so much, and the filter
@@ -89,9 +93,12 @@ class FrontEnd:
         self._muted = False
         self._alignment = DelayAlignment(reach_samples=self._canceller.tail_samples // 4)
         self._evidence = NearEndEvidence()
+        self._gate = FarEndGate()
         self._tail_blocks = self._canceller.tail_samples // BLOCK_SAMPLES
         self._quiet_for = QUIET_AFTER_BLOCKS
         self._near_end_likely = True
+        self._knew = False
+        self._for_detector: Int16s = np.zeros(BLOCK_SAMPLES, np.int16)
         self.delay_samples: int = self._canceller.delay_samples
 
     def process(self, block: Block) -> Int16s:
@@ -102,24 +109,48 @@ class FrontEnd:
         far = self._far.at_capture_time(block)
         if block.muted:  # zeros beside a far end would teach the filter a room without an echo: it waits instead
             self._muted = True
-            return np.zeros(BLOCK_SAMPLES, np.int16)
+            self._for_detector = np.zeros(BLOCK_SAMPLES, np.int16)
+            return self._for_detector
         if self._alignment.feed(far, block.mic):  # the filter learnt nothing of use where the far end lay before
             self._canceller.reset()
             self._evidence.reset()
         if self._alignment.delay_samples:
             far = self._far.delayed(self._alignment.delay_samples)
         clean = self._canceller.process(block.mic, far)
+        words = self._for_recogniser(clean)
         if self._muted:  # the canceller lags by a block: this is the one from before the mute
             self._muted = False
-            clean = np.zeros(BLOCK_SAMPLES, np.int16)
-        sounds = int(np.abs(far).max()) > QUIET_PEAK
+            clean = words = np.zeros(BLOCK_SAMPLES, np.int16)
+        sounds = not block.far_known or int(np.abs(far).max()) > QUIET_PEAK
         self._quiet_for = 0 if sounds else min(self._quiet_for + 1, QUIET_AFTER_BLOCKS)
-        self._near_end_likely = self._evidence.feed(
+        likely = self._evidence.feed(
             self._canceller.powers(),
             sounding=self._quiet_for < QUIET_AFTER_BLOCKS,
             adapted=self.knows_the_room or self._quiet_for > self._tail_blocks,
         )
-        return clean
+        self._near_end_likely = likely and block.far_known  # nothing of an unknown far end is taken away
+        self._for_detector = clean
+        alone = self._quiet_for <= self._tail_blocks and self.knows_the_room and not self._near_end_likely
+        return self._gate.process(words, shut=alone)
+
+    def _for_recogniser(self, clean: Int16s) -> Int16s:
+        """Until the room is known `clean` is turned down by 24 dB, with whoever speaks: then what the filter left.
+
+        A detector must not hear that, for it is the echo itself; words that somebody said over the echo are in it.
+        """
+        knew, self._knew = self._knew, self.knows_the_room
+        if knew and self._knew:
+            return clean
+        left = self._canceller.linear()
+        if not self._knew:
+            return left
+        out: Int16s = (left + (clean.astype(np.float32) - left) * _RISE).astype(np.int16)
+        return out
+
+    @property
+    def for_detector(self) -> Int16s:
+        """(160,) int16: what `process` last returned, from before the gate; not to be written to."""
+        return self._for_detector
 
     @property
     def near_end_likely(self) -> bool:
@@ -147,6 +178,7 @@ class FrontEnd:
         self._far = FarEndLine()
         self._alignment.reset()
         self._evidence.reset()
+        self._gate.reset()
         self._quiet_for = QUIET_AFTER_BLOCKS
 
     def close(self) -> None:
@@ -166,8 +198,12 @@ class PassThrough:
     delay_samples = 0
     near_end_likely = True
 
+    def __init__(self) -> None:
+        self.for_detector: Int16s = np.zeros(BLOCK_SAMPLES, np.int16)
+
     def process(self, block: Block) -> Int16s:
         """`block.mic`."""
+        self.for_detector = block.mic
         return block.mic
 
     def close(self) -> None:

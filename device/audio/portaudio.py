@@ -70,7 +70,7 @@ class PortAudioCard:
                 f"channel {reference_channel} cannot be the reference of microphone channel {mic_channel}",
                 hint="set audio.reference_channel to another channel of the input, or to -1 for none",
             )
-        self.input, self.output = choose_pair(input, output, list_devices())
+        self.input, self.output = choose_pair(input, output, list_devices(), to_play=mic_optional)
         #: What is not there and what that means, in a sentence; "" when both directions are.
         self.missing = _missing(self.input, self.output, mic_optional=mic_optional)
         self.name = _name(self.input, self.output)
@@ -138,6 +138,7 @@ class PortAudioCard:
             self._duplex.close()
             self._duplex = self._new_duplex()
         self._used = True
+        priority.catch_spinning()
         both = self._duplex
         if isinstance(both, TwoCards):
             if not self.one_clock:

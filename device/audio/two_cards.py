@@ -89,6 +89,7 @@ class FarAligner:
         self._place: float | None = None
         self._blocks = 0
         self._newest = 0  # ring position after the last one that was told
+        self._sounded = False  # before the clocks were known
 
     def played(self, timed: TimedBlock) -> None:
         """A block of the loudspeaker's: its `far`, `played` and `dac_ns`."""
@@ -106,12 +107,15 @@ class FarAligner:
         if block.far_sample is None:
             return aligned
         # the microphone's card hears the loudspeaker on a wire: no better reference than that
-        return replace(aligned, far=block.far, far_sample=block.far_sample)
+        return replace(aligned, far=block.far, far_sample=block.far_sample, far_known=True)
 
     def _aligned(self, block: Block) -> Block:
         if not self.meter.ready:
             # Two tenths of a second at the start. What was handed over meanwhile counts as played when it is.
-            return Block(block.sample, block.mic, np.zeros_like(block.mic), self._told(None), block.sample)
+            played = self._told(None)
+            self._sounded = self._sounded or played.end > played.start
+            silence = np.zeros_like(block.mic)
+            return Block(block.sample, block.mic, silence, played, block.sample, far_known=not self._sounded)
         place = self.meter.frame_out_at(block.sample + LEAD_SAMPLES)
         if self._place is None or abs(place - self._place) > JUMP_SAMPLES:
             self.jumps += self._place is not None

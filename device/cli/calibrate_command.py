@@ -100,15 +100,16 @@ def calibrate(
       nearfield calibrate --virtual --echo-db -6 --echo-delay-ms 12 --json
     """
     from device.audio.chatter import without_chatter  # noqa: PLC0415
+    from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.diagnostics.calibration import Calibration  # noqa: PLC0415
     from device.diagnostics.calibration_store import CalibrationStore  # noqa: PLC0415
-    from device.errors import AudioError, UsageError  # noqa: PLC0415
+    from device.errors import AudioError, NearfieldError, UsageError  # noqa: PLC0415
 
     world = World(echo_db, echo_delay_ms, echo_ir, noise, drift_ppm)
     if world.flags() and not virtual:
         raise UsageError(f"{world.flags()[0]} needs --virtual", hint="a real room is as it is")
     settings = settings_from(config, overrides)
-    card = world.card() if virtual else _sound_card(settings)
+    card = world.card() if virtual else open_sound_card(settings, loopback=False)
     sentence = None if say is None else _spoken(settings, say)
     with contextlib.ExitStack() as stack:
         ear = stack.enter_context(front_end(settings))
@@ -123,13 +124,21 @@ def calibrate(
             if output is not None:
                 _record(output, calibration)
     result = calibration.result()
-    kept = CalibrationStore() if (not virtual if store is None else store) and result.heard else None
-    if kept is not None:
-        kept.save(result)
+    kept: Path | None = None
+    unkept: NearfieldError | None = None
+    if (not virtual if store is None else store) and result.heard:
+        calibrations = CalibrationStore()
+        try:
+            calibrations.save(result)
+            kept = calibrations.path
+        except NearfieldError as error:  # a full disk, say: what was measured is shown all the same
+            unkept = error
     if as_json:
-        print_json({**result.to_json(), "stored": None if kept is None else str(kept.path)})
+        print_json({**result.to_json(), "stored": None if kept is None else str(kept)})
     else:
-        show(result, None if kept is None else kept.path, output)
+        show(result, kept, output)
+    if unkept is not None:
+        raise unkept
     if not result.heard:
         raise AudioError(f"{card.name} could not be calibrated", hint=result.advice[0].text)
 
@@ -161,13 +170,6 @@ def front_end(settings: "Settings") -> "FrontEnd":
         residual_db=echo.residual_suppression_db,
         residual_active_db=echo.residual_suppression_active_db,
     )
-
-
-def _sound_card(settings: "Settings") -> "Card":
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415 - looks for cards when it is imported
-
-    audio = settings.audio
-    return PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
 
 
 def _spoken(settings: "Settings", text: str) -> "Int16s":

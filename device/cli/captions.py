@@ -15,6 +15,11 @@ class Captions:
         self._ready = ready
         self._speech_end: dict[int, int] = {}
 
+    @property
+    def begun(self) -> bool:
+        """Has anything been shown?"""
+        return not self._ready
+
     def show(self, event: ev.Event) -> None:
         if self._ready:
             print_text(self._ready)
@@ -37,6 +42,8 @@ class Captions:
                 print_text(f"           The sound card is lost: {event.message}")
             case ev.CardBack():
                 print_text(f"           The sound card is back after {event.lost_ms / 1000:.1f} s.")
+            case ev.NotHeard():
+                print_text("           (nobody hears you: the sound card is away)")
             case ev.MicTrouble():
                 print_text(f"           {event.message}")
             case ev.Failure():

@@ -4,6 +4,8 @@ with EventLog(Path("events.jsonl")) as log: log.write(event)
 """
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Self
 
@@ -14,16 +16,27 @@ from device.errors import NearfieldError
 class EventLog:
     """Each line is flushed at once: an interrupted session leaves whole lines. A full disk is told at the end."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises NearfieldError when the file cannot be made."""
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
+        """`keep`: what the file holds already stays, until `start_anew`. Raises NearfieldError."""
         self._path = path
         self._error: OSError | None = None
         try:
-            self._file = path.open("w", encoding="utf-8", buffering=1)
+            whole = not keep or _ends_with_a_line(path)
+            self._file = path.open("a" if keep else "w", encoding="utf-8", buffering=1)
+            if not whole:  # whoever wrote it was killed within a line
+                self._file.write("\n")
         except OSError as error:
             raise NearfieldError(
                 f"cannot write the events to {path}: {error.strerror}", hint="name a file in a folder you may write to"
             ) from error
+
+    def start_anew(self) -> None:
+        """Drop what the file holds; a pipe or a terminal holds nothing. Never raises, as `write`."""
+        try:
+            if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                self._file.truncate(0)  # what is written is appended, so now at the beginning
+        except OSError as error:
+            self._error = self._error or error
 
     def write(self, event: Event) -> None:
         """Never raises: a log must not end the conversation."""
@@ -47,3 +60,12 @@ class EventLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    """True for one that is not there, or empty, or no file. Raises OSError."""
+    if not path.is_file() or not path.stat().st_size:
+        return True
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -37,7 +37,7 @@ class Hands:
         match event:
             case ev.StateChange():
                 self._panel.state(event.state)
-            case ev.Failure():
+            case ev.Failure() | ev.NotHeard():
                 self._panel.error()
             case _:
                 pass

@@ -14,6 +14,8 @@ from typer.main import get_command
 
 from device.cli.boundary import guarded
 from device.cli.lazy import Lazy, lazy_group, reflowed
+from device.cli.log_output import configure
+from device.cli.options import VerboseOption
 
 _TALK, _STAGES, _UPKEEP = "Talk", "One stage at a time", "Upkeep"
 
@@ -58,6 +60,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """An on-device voice assistant: it hears, thinks and speaks with no network.
 
@@ -71,6 +74,7 @@ def _root(
 
 def run_command(args: Sequence[str]) -> int:
     """Run `nearfield ARGS` in this process; returns the exit status and prints errors as the command does."""
+    configure()
     return guarded(lambda: reflowed(get_command(app)).main(list(args), prog_name="nearfield", standalone_mode=False))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,17 +51,13 @@ def meter(
 
       nearfield meter --play music.flac --seconds 20 --json
     """
-    from device.appliance import playback_gain_db  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.files import load_audio  # noqa: PLC0415
-    from device.audio.playback_gain import with_playback_gain  # noqa: PLC0415
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
+    from device.cli.sound_card import open_sound_card, turned_down  # noqa: PLC0415
 
     settings = settings_from(config, overrides)
-    audio = settings.audio
     sound = None if play is None else load_audio(play)
-    opened = PortAudioCard(audio.input, audio.output, rate_hz=audio.rate_hz, mic_channel=audio.mic_channel)
-    card = with_playback_gain(opened, playback_gain_db(settings, opened.name))
+    card = turned_down(open_sound_card(settings), settings)
     with contextlib.ExitStack() as stack:
         stop = threading.Event()
         stack.enter_context(_until_ctrl_c(stop))
@@ -166,8 +163,26 @@ def _display(name: str) -> "Iterator[Callable[[MeterFrame], None]]":
     from rich.console import Console  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415
 
-    with Live(console=Console(highlight=False), auto_refresh=False, transient=True) as live:
+    with _without_echo(), Live(console=Console(highlight=False), auto_refresh=False, transient=True) as live:
         yield lambda frame: live.update(bars(frame, name), refresh=True)
+
+
+@contextlib.contextmanager
+def _without_echo() -> Iterator[None]:
+    """Keys that are typed, the "^C" of Ctrl-C among them, would break the last line and leave the first one behind."""
+    try:
+        before = termios.tcgetattr(sys.stdin)
+    except (termios.error, OSError, ValueError, AttributeError):  # no terminal, closed, or None
+        yield
+        return
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):  # it has hung up
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _line_a_second(frame: "MeterFrame") -> None:
@@ -224,9 +239,9 @@ def _number(value: float | None, width: int, digits: int) -> str:
 
 
 def summary_line(summary: "MeterSummary") -> str:
-    """The whole run on one line."""
-    erle = "nothing was played" if summary.erle_db is None else f"ERLE {summary.erle_db:.1f} dB"
+    """The whole run on one line, 80 columns unless it ran for hours."""
+    erle = "nothing played" if summary.erle_db is None else f"ERLE {summary.erle_db:.1f} dB"
     return (
-        f"{summary.seconds:.1f} s: microphone {summary.mic_rms_dbfs:.1f} dBFS, peak {summary.mic_peak_dbfs:.1f}, "
-        f"{summary.mic_clipped_samples} samples clipped; {erle}; {summary.xruns} xruns, {summary.lost_samples} lost"
+        f"{summary.seconds:.1f} s: mic {summary.mic_rms_dbfs:.1f} dBFS, peak {summary.mic_peak_dbfs:.1f}, "
+        f"{summary.mic_clipped_samples} clipped; {erle}; {summary.xruns} xruns, {summary.lost_samples} lost"
     )

@@ -34,6 +34,19 @@ EchoIrOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def _verbose(wanted: bool) -> None:
+    if wanted:
+        from device.cli.log_output import configure  # noqa: PLC0415 - logging is configured once in most runs
+
+        configure(verbose=True)
+
+
+VerboseOption = Annotated[
+    bool,
+    typer.Option("--verbose", callback=_verbose, help="Tell on standard error what it does, as NEARFIELD_DEBUG=1."),
+]
+
+
 def settings_from(config: Path | None, overrides: list[str] | None) -> "Settings":
     """The settings in force for a command. Raises ConfigError."""
     from device.config import load_settings  # noqa: PLC0415 - see above

@@ -1,16 +1,19 @@
 """`nearfield run`: the appliance on the sound card."""
 
 import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from device.cli.boundary import say
-from device.cli.options import ConfigOption, SetOption, print_text, settings_from
+from device.cli.endings import EndedEarlyError, Endings
+from device.cli.options import ConfigOption, SetOption, VerboseOption, print_text, settings_from
+
+if TYPE_CHECKING:
+    from device.audio.portaudio import PortAudioCard
+    from device.config import Settings
 
 
 def run(
@@ -23,6 +26,7 @@ def run(
     persona: Annotated[
         str | None, typer.Option("--persona", metavar="P", help="Who the assistant is, in place of the configured one.")
     ] = None,
+    verbose: VerboseOption = False,  # noqa: ARG001 - its callback has obeyed
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
 
@@ -34,50 +38,42 @@ def run(
 
       nearfield run --set turn.listen=push-to-talk
     """
+    with Endings() as endings:  # what is imported and loaded takes seconds, in which the end may be asked for
+        try:
+            settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
+            _run(settings, events, endings)
+        except EndedEarlyError as end:
+            say(f"ended by {end.signal_name} before it listened")
+
+
+def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
+    """Until somebody ends it. Raises EndedEarlyError when that was before it began."""
     from device.appliance import Appliance  # noqa: PLC0415
     from device.assembly import load_models  # noqa: PLC0415
+    from device.audio import priority  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.devices import rescan  # noqa: PLC0415
     from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415
     from device.audio.reopen import SameCard  # noqa: PLC0415
     from device.cli.captions import Captions  # noqa: PLC0415
     from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.cli.hands import Hands  # noqa: PLC0415
+    from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
-    from device.errors import AudioError  # noqa: PLC0415
     from device.persona import load_persona  # noqa: PLC0415
 
-    settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
     audio = settings.audio
     who = load_persona(settings.persona)
 
-    def open_card(microphone: str, loudspeaker: str) -> PortAudioCard:
-        return PortAudioCard(
-            microphone,
-            loudspeaker,
-            rate_hz=audio.rate_hz,
-            mic_channel=audio.mic_channel,
-            sample_format=audio.format,
-            reference_channel=audio.reference_channel,
-        )
-
-    def listed_anew() -> PortAudioCard:
+    def listed_anew() -> "PortAudioCard":
         rescan()
-        return open_card(audio.input, audio.output)
+        return open_sound_card(settings)
 
-    # the card first: without one there is nothing to load models for
-    opened: PortAudioCard | None = None
-    try:
-        opened = open_card(audio.input, audio.output)
-        _say_missing(opened.missing)
-    except AudioError as error:
-        if not audio.wait_for_card_s:
-            raise
-        say(f"waiting for the sound card: {error.message}", error.hint)
+    opened = _card_if_there(settings)  # first: without a card there is nothing to load models for
+    _note(priority.why_not())
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(EventLog(events)) if events is not None else None
+        log = stack.enter_context(EventLog(events, keep=True)) if events is not None else None
 
         def publish(event: Event) -> None:
             if log is not None:  # first: a terminal that is gone raises
@@ -86,24 +82,45 @@ def run(
             hands.show(event)
 
         models = load_models(settings)  # while a card is waited for, too: that time is not lost
+        endings.check()
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
         first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
         if first is not opened:
-            _say_missing(first.missing)
-        card = KeptCard(first, SameCard(audio.input, audio.output, first, open_card), patience)
+            _note(first.missing)
+        card = KeptCard(first, SameCard(audio.input, audio.output, first, partial(open_sound_card, settings)), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
         captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
-        appliance = stack.enter_context(
-            Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
-        )
-        stack.enter_context(_ended_in_order(appliance.assistant.stop))
+        with endings.held():
+            appliance = stack.enter_context(
+                Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
+            )
+        if log is not None and not appliance.resumed:
+            log.start_anew()
+        stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
         appliance.run()
 
 
-def _say_missing(what: str) -> None:
+def _card_if_there(settings: "Settings") -> "PortAudioCard | None":
+    """None: it is to be waited for. Raises AudioError."""
+    from device.cli.sound_card import open_sound_card  # noqa: PLC0415
+    from device.errors import AudioError  # noqa: PLC0415
+
+    try:
+        opened = open_sound_card(settings)
+    except AudioError as error:
+        if not settings.audio.wait_for_card_s:
+            raise
+        say(f"waiting for the sound card: {error.message}", error.hint)
+        return None
+    _note(opened.missing)
+    return opened
+
+
+def _note(what: str) -> None:
+    """What is not as it could be, and no error."""
     if what:
         print_text(f"nearfield: {what}")
 
@@ -113,20 +130,3 @@ def print_trouble(text: str) -> None:
     if text:
         with contextlib.suppress(OSError):
             print_text(text)
-
-
-@contextlib.contextmanager
-def _ended_in_order(stop: Callable[[], None]) -> Iterator[None]:
-    """A supervisor ends us with SIGTERM, a broken ssh connection with SIGHUP: as orderly as Ctrl-C, with status 0."""
-
-    def handler(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    # `nohup` has SIGHUP ignored: so it stays
-    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
-    before = [(number, signal.signal(number, handler)) for number in ends]
-    try:
-        yield
-    finally:
-        for number, previous in before:
-            signal.signal(number, previous)

@@ -250,20 +250,14 @@ def split_clauses(settings: Settings, text: str) -> list[str]:
 
 
 def open_card(settings: Settings) -> Card:
-    """The sound card that the configuration names, to play on: a microphone is not needed. Raises AudioError."""
-    from device.audio.portaudio import PortAudioCard  # noqa: PLC0415 - looks for cards when it is imported
+    """The sound card that the configuration names, to play on as loud as it was calibrated: a microphone is not needed.
 
-    audio = settings.audio
+    Raises AudioError.
+    """
+    from device.cli.sound_card import open_sound_card, turned_down  # noqa: PLC0415 - not for a file
+
     try:
-        return PortAudioCard(
-            audio.input,
-            audio.output,
-            rate_hz=audio.rate_hz,
-            mic_channel=audio.mic_channel,
-            sample_format=audio.format,
-            reference_channel=audio.reference_channel,
-            mic_optional=True,
-        )
+        return turned_down(open_sound_card(settings, mic_optional=True), settings)
     except NoCardError as error:
         raise NoCardError(error.message, hint=f"{error.hint}; or write a file with -o FILE".lstrip("; ")) from error
 

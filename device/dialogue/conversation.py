@@ -171,10 +171,10 @@ class Conversation:
     def press(self, sample: int) -> list[Output]:
         """The talk button goes down at `sample`: the turn is the user's, whatever was going on.
 
-        While the microphone is muted it only stops the answer.
+        While the microphone is muted it only stops the answer; while the card is away it is only told of.
         """
-        if self._card_lost:  # nobody hears
-            return []
+        if self._card_lost:
+            return [ev.NotHeard(sample, 0, "card_lost")]
         if self._muted:
             answer, self._answer = self._answer, None
             out = self._silenced.final(answer, self._now, sample) if answer is not None else []

@@ -222,6 +222,14 @@ class CardBack(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NotHeard(Event):
+    """The talk button was pushed and nobody can hear: no turn comes of it, also if it is held until somebody can."""
+
+    type: ClassVar[str] = "not_heard"
+    reason: Literal["card_lost"]
+
+
+@dataclass(frozen=True, slots=True)
 class MicTrouble(Event):
     """The microphone delivers what no microphone should; `over`: it does no longer."""
 

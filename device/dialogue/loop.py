@@ -57,6 +57,11 @@ class Ear(Protocol):
         """False: a voice in the newest clean audio may be the assistant's own, or what it plays."""
         ...
 
+    @property
+    def for_detector(self) -> Int16s:
+        """The newest clean audio as the voice detector should have it."""
+        ...
+
     def process(self, block: Block) -> Int16s: ...
 
 
@@ -245,7 +250,7 @@ class Assistant:
                 self._heard = (block.sample + block.mic.size, time.monotonic())
                 self._post(partial(self._heard_block, block, clean, sample))
                 unsure = not self._ear.near_end_likely
-                for reading in meter.feed(clean, sample):
+                for reading in meter.feed(self._ear.for_detector, sample):
                     self._post(partial(self._heard_voice, reading, unsure))
         except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
             self._post(partial(_raise, error))

@@ -92,6 +92,7 @@ CDEF = """
         float estimate;
     } nf_echo_powers;
     void nf_echo_last_powers(const nf_echo *echo, nf_echo_powers *powers);
+    void nf_echo_last_linear(const nf_echo *echo, int16_t *linear);
     void nf_echo_process(nf_echo *echo, const int16_t *near, const int16_t *far, int16_t *clean);
 
     typedef struct nf_resampler nf_resampler;

@@ -153,6 +153,12 @@ void nf_echo_last_powers(const nf_echo *echo, nf_echo_powers *powers)
     *powers = echo->powers;
 }
 
+void nf_echo_last_linear(const nf_echo *echo, int16_t *linear)
+{
+    /* after the swap in nf_echo_process this is the block before the newest */
+    memcpy(linear, echo->linear, (size_t)echo->options.block * sizeof(int16_t));
+}
+
 static void ramp(int16_t *block, int32_t n, float from, float to)
 {
     for (int32_t i = 0; i < n; i++)

@@ -39,5 +39,7 @@ typedef struct nf_echo_powers {
     float estimate; /* what the filter took away: its idea of the echo */
 } nf_echo_powers;
 void nf_echo_last_powers(const nf_echo *echo, nf_echo_powers *powers);
+/* What the filter alone left: `block` samples of the time of the last `clean`, neither suppressed nor turned down. */
+void nf_echo_last_linear(const nf_echo *echo, int16_t *linear);
 
 #endif

@@ -93,6 +93,18 @@ def test_the_leak_is_the_erle_in_bad_moments() -> None:
     assert evidence.erle_db == 0.0
 
 
+def powers(left: float, taken: float, correlation: float) -> EchoPowers:
+    return EchoPowers(left + taken + 2 * correlation * (left * taken) ** 0.5, left, taken)
+
+
+@pytest.mark.parametrize(("correlation", "somebody"), [(0.0, True), (-0.05, True), (-0.3, False), (0.6, False)])
+def test_what_hangs_together_with_the_echo_is_the_echo(correlation: float, somebody: bool) -> None:
+    """The room has become another one: 17 dB more stays than the leak that was learnt, and nobody has spoken."""
+    evidence = learnt()
+    loud = powers(0.5e6, 1.0e6, correlation)
+    assert any(evidence.feed(loud, sounding=True, adapted=True) for _ in range(30)) == somebody
+
+
 def test_one_click_is_not_enough_to_be_a_person() -> None:
     """A block as loud as it may be passes for a moment and no longer: no voice detector calls that speech."""
     evidence = learnt()

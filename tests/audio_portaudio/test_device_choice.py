@@ -113,6 +113,17 @@ def test_pairs_that_cannot_be(devices: list[DeviceInfo], wanted: tuple[str, str]
         choose_pair(*wanted, devices)
 
 
+@pytest.mark.parametrize(("to_play", "kind"), [(True, "loudspeaker"), (False, "microphone")])
+def test_where_there_is_nothing_it_names_what_was_needed(
+    to_play: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NoCardError, match=f"no {kind}: "):
+        choose_pair("auto", "auto", [], to_play=to_play)
+    monkeypatch.setattr(portaudio, "list_devices", list)
+    with pytest.raises(NoCardError, match=f"no {kind}: "):
+        PortAudioCard(mic_optional=to_play)
+
+
 def test_devices_of_one_card_share_its_clock() -> None:
     assert same_clock(HEADSET, HEADSET_2)
     assert same_clock(SYSTEM, SYSTEM)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulses import centre, pulse
 
 from device.audio.duplex import Duplex
 from device.card import Block, Span
@@ -29,16 +30,6 @@ def tick(duplex: Duplex, count: int, mic: Int16s | None = None) -> None:
     for index in range(count):
         part = np.zeros(frames, np.int16) if mic is None else mic[index * frames : (index + 1) * frames]
         duplex.tick(part, frames)
-
-
-def pulse(rate_hz: int, at_s: float, seconds: float) -> Int16s:
-    t = np.arange(int(rate_hz * seconds)) / rate_hz
-    return (20_000 * np.exp(-0.5 * ((t - at_s) / 0.00025) ** 2)).astype(np.int16)
-
-
-def centre(pcm: Int16s) -> float:
-    weights = pcm.astype(float) ** 2
-    return float((weights * np.arange(len(pcm))).sum() / weights.sum())
 
 
 @pytest.mark.parametrize("rate_hz", RATES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulses import centre, pulse
 
 from device.audio.duplex import Duplex
 from device.audio.frontend import FarEndLine
@@ -25,20 +26,10 @@ def ticks(duplex: Duplex, seconds: float, mic: Int16s | None = None) -> list[Blo
     return blocks
 
 
-def pulse(rate_hz: int, at_s: float, seconds: float) -> Int16s:
-    t = np.arange(int(rate_hz * seconds)) / rate_hz
-    return (20_000 * np.exp(-0.5 * ((t - at_s) / 0.0005) ** 2)).astype(np.int16)
-
-
-def centre(pcm: Int16s) -> float:
-    weights = pcm.astype(float) ** 2
-    return float((weights * np.arange(len(pcm))).sum() / weights.sum())
-
-
 @pytest.mark.parametrize("rate_hz", RATES)
 def test_blocks_carry_the_time_of_their_samples(rate_hz: int) -> None:
     duplex = Duplex(rate_hz)
-    blocks = ticks(duplex, 0.6, pulse(rate_hz, 0.2, 0.6))
+    blocks = ticks(duplex, 0.6, pulse(rate_hz, 0.2, 0.6, width_ms=0.5))
     assert [block.sample for block in blocks] == list(range(0, 160 * len(blocks), 160))
     assert len(blocks) >= 55
     assert centre(np.concatenate([block.mic for block in blocks])) == pytest.approx(3200, abs=1)
@@ -49,7 +40,7 @@ def test_blocks_carry_the_time_of_their_samples(rate_hz: int) -> None:
 @pytest.mark.parametrize("rate_hz", RATES)
 def test_what_is_played_is_in_the_reference_at_its_place(rate_hz: int) -> None:
     duplex = Duplex(rate_hz)
-    duplex.play(pulse(16_000, 0.1, 0.3))
+    duplex.play(pulse(16_000, 0.1, 0.3, width_ms=0.5))
     blocks = ticks(duplex, 0.6)
     assert centre(np.concatenate([block.far for block in blocks])) == pytest.approx(1600, abs=1)
 

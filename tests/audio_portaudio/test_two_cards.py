@@ -1,5 +1,6 @@
 """Two cards with two clocks as one: the far end on the microphone's clock. All time is simulated."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -91,6 +92,48 @@ def test_the_canceller_cancels_across_two_clocks() -> None:
 
     _, blocks = simulated(0, 200, 20, jitter_ns=2e5, echo_s=0.02)
     assert left_db(blocks) < -20
+
+
+def test_before_the_clocks_are_known_a_voice_is_not_a_persons() -> None:
+    """What sounds in the first 0.2 s has no far end yet: its echo must interrupt nobody."""
+    aligner, blocks = simulated(0, 100, 1.5, jitter_ns=0, echo_s=0.01)
+    unknown = [block for block in blocks if not block.far.any()]
+    assert 10 <= len(unknown) <= 40
+    with FrontEnd(100) as front_end:
+        for block in blocks:
+            front_end.process(block)
+            assert not (block in unknown and front_end.near_end_likely), block.sample
+    assert aligner.meter.ready
+
+
+def test_before_anything_has_sounded_a_person_is_heard_at_once() -> None:
+    aligner = FarAligner()
+    zeros, voice = np.zeros(160, np.int16), np.full(160, 3000, np.int16)
+    with FrontEnd(100) as front_end:
+        for index in range(10):
+            aligner.played(TimedBlock(Block(index * 160, zeros, zeros, Span(0, 0), 0), 0, 10_000_000 * index))
+            heard = Block(index * 160, voice, zeros, Span(0, 0), 0)
+            front_end.process(aligner.heard(TimedBlock(heard, 10_000_000 * index, 0)))
+            assert not aligner.meter.ready
+            assert front_end.near_end_likely
+
+
+def test_a_room_that_is_known_does_not_vouch_for_a_far_end_that_is_not() -> None:
+    _, blocks = simulated(0, 0, 4, jitter_ns=0, echo_s=0.01)
+    with FrontEnd(100) as front_end:
+        for block in blocks:
+            front_end.process(block)
+        assert front_end.knows_the_room
+        for index in range(20):
+            front_end.process(
+                replace(
+                    blocks[-20 + index],
+                    sample=blocks[-1].sample + 160 * (index + 1),
+                    far=np.zeros(160, np.int16),
+                    far_known=False,
+                )
+            )
+            assert not front_end.near_end_likely
 
 
 def test_every_position_is_told_once_and_in_order() -> None:

@@ -82,6 +82,27 @@ def test_nothing_is_begun_while_it_is_away() -> None:
     assert rim.talk.state == "listening"
 
 
+@pytest.mark.parametrize("push", ["press", "toggle"])
+def test_a_button_that_nobody_can_hear_is_told_of_each_time(push: str) -> None:
+    """And held until the card is back it is no turn: nobody knows what was said before."""
+    rim = Lossy(answers=[ANSWER])
+    rim.run(500)
+    rim._take(rim.talk.card_lost(rim.clock, "unplugged"))
+    rim._take(getattr(rim.talk, push)(rim.clock))
+    if push == "press":
+        rim._take(rim.talk.release(rim.clock + 8000))
+    rim._take(getattr(rim.talk, push)(rim.clock + 16_000))
+    told = [event.to_json() for event in rim.of(ev.NotHeard)]
+    assert told == [
+        {"type": "not_heard", "t_ms": t_ms, "turn": 0, "reason": "card_lost"}
+        for t_ms in (ev.to_ms(rim.clock), ev.to_ms(rim.clock + 16_000))
+    ]
+    rim._take(rim.talk.card_back(rim.clock + 20_000, 1250.0))
+    rim._take(rim.talk.release(rim.clock + 32_000))
+    assert rim.talk.state == "idle"
+    assert not rim.of(ev.SpeechStart)
+
+
 def test_the_events_are_told_in_json() -> None:
     rim = Lossy()
     rim._take(rim.talk.card_lost(16_000, "it is gone"))

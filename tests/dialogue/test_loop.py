@@ -1,5 +1,6 @@
 """The rim with real threads: what fails in a worker is told, and ends nothing."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -97,6 +98,14 @@ def test_a_model_that_raises_is_told_and_ends_nothing(
     assert [e.heard for e in events if isinstance(e, ev.PlayoutEnd)] == [heard]
     assert [e.state for e in events if isinstance(e, ev.StateChange)][-1] == "idle"
     assert not any(r.exc_info for r in caplog.records if r.levelname != "DEBUG"), "no traceback for a person to read"
+
+
+def test_nothing_that_was_said_is_logged_in_any_detail(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    converse(Ends())
+    converse(Ends("tts"))
+    assert "tts is broken" in caplog.text
+    assert "Hello" not in caplog.text
 
 
 class Disturbed(Ends):

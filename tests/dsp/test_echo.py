@@ -148,3 +148,19 @@ def test_impossible_tails_are_refused(tail_ms: float) -> None:
 def test_amplification_is_refused() -> None:
     with pytest.raises(ValueError, match="below 0"):
         EchoCanceller(noise_suppress_db=3)
+
+
+def test_what_the_filter_alone_left_is_of_the_same_time() -> None:
+    """The same samples while nothing plays; while the room is learnt, and 24 dB less of `process`, the same person."""
+    far, person = talk(2, 1), talk(4, 5)
+    far = np.concatenate((np.zeros(2 * RATE, np.int16), far))
+    near = np.clip(person + echo_of(far).astype(int), -32768, 32767).astype(np.int16)
+    clean, left = [], []
+    with EchoCanceller() as canceller:
+        for at in range(0, near.size, 160):
+            clean.append(canceller.process(near[at : at + 160], far[at : at + 160]))
+            left.append(canceller.linear())
+        assert not canceller.adapted
+    np.testing.assert_array_equal(np.concatenate(left)[: 2 * RATE], np.concatenate(clean)[: 2 * RATE])
+    early = slice(2 * RATE + 800, None)
+    assert rms_dbfs(np.concatenate(left)[early]) - rms_dbfs(np.concatenate(clean)[early]) > 20

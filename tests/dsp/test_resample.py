@@ -4,23 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pulses import centre, pulse
 
 from dsp.levels import rms_dbfs
 from dsp.resample import LiveResampler, StreamResampler, resample
 from dsp.types import Int16s
 
 RATES = [8000, 22_050, 44_100, 48_000, 96_000]
-
-
-def pulse(rate_hz: int, at_s: float, seconds: float = 1.0) -> Int16s:
-    """A Gaussian of 0.25 ms: short, and within the band of every rate."""
-    t = np.arange(int(rate_hz * seconds)) / rate_hz
-    return (20_000 * np.exp(-0.5 * ((t - at_s) / 0.00025) ** 2)).astype(np.int16)
-
-
-def centre(pcm: Int16s) -> float:
-    weights = pcm.astype(float) ** 2  # soxr dithers the last bit: a plain mean would see it
-    return float((weights * np.arange(len(pcm))).sum() / weights.sum())
 
 
 def live(resampler: LiveResampler, pcm: Int16s, chunk: int) -> Int16s:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.errors import ModelDamagedError, ModelMissingError
+from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import loudness_lufs
 from models.protocols import Mark, Speech
 from models.tts import PAUSES_MS, SILENCE_DBFS, PiperVoice
@@ -43,6 +43,19 @@ def test_what_it_says_is_understood(steady_voice: Any, recogniser: Any) -> None:
 def test_without_variation_it_sounds_the_same_every_time(steady_voice: Any, voice: Any) -> None:
     assert np.array_equal(steady_voice.speak("Good morning.").pcm, steady_voice.speak("Good morning.").pcm)
     assert not np.array_equal(voice.speak("Good morning.").pcm, voice.speak("Good morning.").pcm)
+
+
+@pytest.mark.models
+def test_an_error_does_not_repeat_what_was_to_be_said(voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors are logged; words are not."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such tensor")
+
+    monkeypatch.setattr(voice, "_pieces", fail)
+    with pytest.raises(ModelRunError, match="a text of 10 characters: no such tensor") as caught:
+        voice.speak("My secret.")
+    assert "secret" not in caught.value.message
 
 
 @pytest.mark.models

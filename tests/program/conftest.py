@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
+from alsa_session import RATE_HZ, Session, small_room
 from nearfield_command import Command, Done
+from virtual_card.stage import AlsaStage
 
 from dsp.resample import resample
 from models.protocols import Int16s
@@ -49,3 +51,14 @@ def spoken(voice: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
         return made[text]
 
     return say
+
+
+@pytest.fixture
+def session(alsa_stage: AlsaStage, environment: dict[str, str], tmp_path: Path) -> Iterator[Session]:
+    card = alsa_stage.add("vcard", rate_hz=RATE_HZ, seconds=300)
+    card.set_echo(small_room(-15))
+    made = Session(card, {**environment, **alsa_stage.environment}, tmp_path)
+    yield made
+    if made.program is not None and made.program.poll() is None:
+        made.program.kill()
+        made.program.wait()

@@ -1,6 +1,9 @@
 """`nearfield calibrate` and `nearfield meter`, the command itself."""
 
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,32 @@ def test_a_calibration_is_kept_where_it_says(nearfield: Command, environment: di
         assert str(kept) in done.out
     finally:
         kept.unlink()
+
+
+def test_a_full_disk_keeps_the_last_calibration_and_shows_this_one(environment: dict[str, str], tmp_path: Path) -> None:
+    kept = tmp_path / "nearfield" / "calibration.toml"
+    kept.parent.mkdir()
+    kept.write_text('[card."virtual card"]\nplayback_gain_db = -7.5\n', "utf-8")
+    before = kept.read_bytes()
+    command = [sys.executable, "-m", "device.cli.main", "calibrate", "--virtual", "--echo-db", "-3", "--store"]
+    done = subprocess.run(
+        command,
+        env={**environment, "XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        # no file of this process may grow beyond 8 bytes: what a disk with so much room left does
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8)),
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"the calibration cannot be kept in {kept}" in line
+    assert "room on the disk" in line
+    assert kept.read_bytes() == before
+    assert list(kept.parent.iterdir()) == [kept], "nothing half written stays"
+    assert "Echo level" in done.stdout, "8 s of measuring are not thrown away"
+    assert "Kept" not in done.stdout
 
 
 def test_no_echo_is_one_clear_line(nearfield: Command) -> None:

@@ -1,8 +1,7 @@
-"""`nearfield run` loses its sound card and gets it back: PortAudio on a virtual ALSA card, real models.
+"""`nearfield run` loses its sound card and gets it back: PortAudio on a virtual ALSA card, real models."""
 
-The program, its card and its room are those of test_run_on_alsa.
-"""
-
+import os
+import pty
 import signal
 import sqlite3
 import time
@@ -11,14 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_run_on_alsa
-from test_run_on_alsa import QUESTION, RATE_HZ, STORY, WAIT_S, Session
+from alsa_session import QUESTION, RATE_HZ, STORY, WAIT_S, Session
 from virtual_card.alsa_card import Loss
 
 from device.audio.earcons import earcon
 from models.protocols import Int16s
-
-session = test_run_on_alsa.session  # the fixture
 
 
 def earcons_in(played: Int16s) -> int:
@@ -96,7 +92,7 @@ def test_a_new_process_goes_on_with_the_conversation(session: Session, spoken: C
     while "waiting for the sound card" not in session.told():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    session.log.unlink(missing_ok=True)
+    before = session.log.read_text()
     session.card.plug()
     deadline = time.monotonic() + WAIT_S
     while "is listening" not in session.out():
@@ -107,6 +103,8 @@ def test_a_new_process_goes_on_with_the_conversation(session: Session, spoken: C
     time.sleep(0.5)
     assert session.end(signal.SIGTERM) == 0, session.told()
     assert earcons_in(session.played()) == 1
+    assert session.log.read_text().startswith(before), "one conversation, one file"
+    assert [e["t_ms"] for e in session.events("state") if e["state"] == "idle"].count(0.0) == 2
     with sqlite3.connect(session.database) as db:
         rows = db.execute("SELECT id, ending, continues FROM session ORDER BY id").fetchall()
     assert rows == [(1, "failed", None), (2, "done", 1)]
@@ -114,12 +112,17 @@ def test_a_new_process_goes_on_with_the_conversation(session: Session, spoken: C
 
 @pytest.mark.models
 def test_sigterm_while_the_card_is_away_is_an_orderly_end(session: Session) -> None:
-    session.start()
+    keys, theirs = pty.openpty()
+    session.start(stdin=theirs)
+    os.close(theirs)
     session.wait_for("state")
     session.card.unplug(Loss.DISCONNECTED)
     session.wait_for("card_lost")
-    time.sleep(0.3)
+    os.write(keys, b" ")  # nobody hears, and that is told
+    session.wait_for("not_heard")
     assert session.end(signal.SIGTERM) == 0, session.told()
+    os.close(keys)
     assert session.told() == ""
+    assert "nobody hears you" in session.out()
     _, row = session.record()
     assert row["ending"] == "done"
