@@ -82,7 +82,7 @@ def test_a_turn_model_that_fails_is_done_without() -> None:
 
 def test_a_decode_that_does_not_reach_the_pause_is_given_up_for_one_that_does() -> None:
     rim = VirtualRim(answers=[ANSWER], policy=Policy(), stt_ms=500)
-    rim.say(1000, 1900, QUESTION)  # a partial is in work when it ends
+    rim.say(1000, 2300, QUESTION)  # a partial is in work when it ends
     rim.run(9000)
     decodes = [c for _, c in rim.commands if isinstance(c, Decode)]
     assert [d.effort for d in decodes] == ["partial", "final"]
