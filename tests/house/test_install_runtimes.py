@@ -1,4 +1,4 @@
-"""Steps 3 and 4 of install.sh, with a pip that compiles in no time: what is built, kept, found again, fallen back on."""
+"""Steps 3 and 4 of install.sh, with a pip that compiles in no time: what is built, kept, found again, replaced."""
 
 import os
 import signal
