@@ -33,7 +33,7 @@ check_named_wheel() { # refuses a named wheel that is not there or is of somethi
 # The right version, loads on this processor, and comes from a file: a build for this processor does, and what pip put in
 # its place from the index does not. whisper.cpp is loaded beside llama.cpp, as the program does it: each brings a ggml of
 # its own, and one that took the other's would not load, or crash.
-runtime_works() { # NAME [index]: with 'index', wherever it comes from
+runtime_works() { # NAME [index]: with 'index', it must be the index's: another's may load and die of an instruction later
   "$PY" - "$1" "$(runtime_distribution "$1")" "$(runtime_version "$1")" "${2:-file}" <<'PYTHON'
 import sys
 from importlib.metadata import distribution
@@ -48,8 +48,9 @@ else:
 found = distribution(project)
 if found.version != version:
     sys.exit(f"{project} is {found.version}, not {version}")
-if origin == "file" and found.read_text("direct_url.json") is None:
-    sys.exit(f"{project} is the package index's, not the one made for this machine")
+comes_from = "index" if found.read_text("direct_url.json") is None else "file"
+if comes_from != origin:
+    sys.exit(f"{project} is of {comes_from} origin, not of {origin} origin")
 PYTHON
 }
 

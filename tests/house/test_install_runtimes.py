@@ -164,6 +164,14 @@ def test_recogniser_that_cannot_be_compiled_comes_from_the_index(machine: Machin
     assert machine.from_file()
 
 
+def test_card_put_into_another_machine_does_not_keep_the_old_build_when_compiling_fails(machine: Machine) -> None:
+    assert "... done (" in machine.run().stdout
+    (machine.behave / "cannot compile").touch()
+    done = machine.run(CMAKE_ARGS="-DANOTHER=KEY")  # that build may load here, and die of an instruction later
+    assert "recognition is slower" in done.stdout
+    assert not machine.from_file()
+
+
 def test_index_wheel_that_is_there_needs_no_network(machine: Machine) -> None:
     machine.pip("install", f"pywhispercpp=={machine.version('whisper')}")
     for trouble in ("cannot compile", "no network"):
