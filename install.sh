@@ -20,29 +20,33 @@ PY=$VENV/bin/python
 source "$ROOT/firmware_scripts/install/machine.sh"
 # shellcheck source=firmware_scripts/install/report.sh
 source "$ROOT/firmware_scripts/install/report.sh"
+# shellcheck source=firmware_scripts/install/runtimes.sh
+source "$ROOT/firmware_scripts/install/runtimes.sh"
 # shellcheck source=firmware_scripts/install/steps.sh
 source "$ROOT/firmware_scripts/install/steps.sh"
 
 usage() {
   cat <<'TEXT'
-usage: ./install.sh [--demo] [--test] [--models none|tiny|base] [--llama-wheel FILE] [--no-apt] [--help]
+usage: ./install.sh [--demo] [--test] [--models none|tiny|base] [--llama-wheel FILE] [--whisper-wheel FILE]
+                    [--no-apt] [--help]
 
 Sets Nearfield up: system packages, .venv, the compiled runtimes, the GPIO driver of this board, the models.
 Run it again after an interruption or an update: it does only what is missing.
 
-  --demo              then hold a short conversation with the real models, and say where its recording is
-  --test              then run the linters, the type checker and all tests (implies --models base)
-  --models SET        none: fetch no model; tiny: the embedded default; base: tiny and whisper-base  [tiny]
-                      (--test --models none leaves out the tests that need a model)
-  --llama-wheel FILE  install this wheel of llama-cpp-python instead of compiling it (that takes 3 to 40 minutes)
-  --no-apt            install no system package; a missing one shows where it is needed
-  --help              this text
+  --demo                then hold a short conversation with the real models, and say where its recording is
+  --test                then run the linters, the type checker and all tests (implies --models base)
+  --models SET          none: fetch no model; tiny: the embedded default; base: tiny and whisper-base  [tiny]
+                        (--test --models none leaves out the tests that need a model)
+  --llama-wheel FILE    install this wheel of llama-cpp-python instead of compiling it (that takes 3 to 40 minutes)
+  --whisper-wheel FILE  the same for pywhispercpp (2 to 30 minutes)
+  --no-apt              install no system package; a missing one shows where it is needed
+  --help                this text
 
 environment:
   PYTHON                 the Python to build .venv with (3.11 or newer); else the first suitable one found
   NEARFIELD_JOBS         compiler processes at a time; else by processors and free memory
   NEARFIELD_GPIO_DRIVER  RPi.GPIO, rpi-lgpio, Jetson.GPIO or none; else by the board
-  CMAKE_ARGS             more arguments for the build of llama.cpp
+  CMAKE_ARGS             more arguments for the builds of llama.cpp and whisper.cpp
 TEXT
 }
 
@@ -86,7 +90,7 @@ run_tests() { # runs all, ends with pytest's summary and the status of the first
 }
 
 parse_arguments() {
-  RUN_DEMO=no RUN_TESTS=no USE_APT=yes MODELS="" LLAMA_WHEEL="" PRINT_BOARD=no
+  RUN_DEMO=no RUN_TESTS=no USE_APT=yes MODELS="" LLAMA_WHEEL="" WHISPER_WHEEL="" PRINT_BOARD=no
   while (($#)); do
     case $1 in
       --help | -h)
@@ -96,13 +100,18 @@ parse_arguments() {
       --demo) RUN_DEMO=yes ;;
       --test) RUN_TESTS=yes ;;
       --no-apt) USE_APT=no ;;
-      --models | --llama-wheel)
+      --models | --llama-wheel | --whisper-wheel)
         if (($# < 2)); then refuse "$1 needs a value; see ./install.sh --help" 2; fi
-        if [[ $1 == --models ]]; then MODELS=$2; else LLAMA_WHEEL=$2; fi
+        case $1 in
+          --models) MODELS=$2 ;;
+          --llama-wheel) LLAMA_WHEEL=$2 ;;
+          *) WHISPER_WHEEL=$2 ;;
+        esac
         shift
         ;;
       --models=*) MODELS=${1#*=} ;;
       --llama-wheel=*) LLAMA_WHEEL=${1#*=} ;;
+      --whisper-wheel=*) WHISPER_WHEEL=${1#*=} ;;
       --print-board) PRINT_BOARD=yes ;; # for the tests, and for a report of a problem
       *) refuse "unknown argument '$1'; see ./install.sh --help" 2 ;;
     esac
@@ -114,11 +123,8 @@ parse_arguments() {
     none | base) ;;
     *) refuse "--models takes none, tiny or base, not '$MODELS'" 2 ;;
   esac
-  if [[ -n $LLAMA_WHEEL && ! -f $LLAMA_WHEEL ]]; then refuse "--llama-wheel $LLAMA_WHEEL: no such file" 2; fi
-  if [[ -n $LLAMA_WHEEL && $LLAMA_WHEEL != *llama_cpp_python-"$(llama_version)"-*.whl ]]; then
-    refuse "--llama-wheel wants llama_cpp_python-$(llama_version)-*.whl, not $(basename -- "$LLAMA_WHEEL")" 2
-  fi
-  if [[ -n $LLAMA_WHEEL ]]; then LLAMA_WHEEL=$(realpath -- "$LLAMA_WHEEL"); fi
+  check_named_wheel llama
+  check_named_wheel whisper
   case ${NEARFIELD_GPIO_DRIVER:-none} in
     none | RPi.GPIO | rpi-lgpio | Jetson.GPIO) ;;
     *) refuse "NEARFIELD_GPIO_DRIVER is RPi.GPIO, rpi-lgpio, Jetson.GPIO or none, not '$NEARFIELD_GPIO_DRIVER'" 2 ;;
@@ -171,11 +177,12 @@ main() {
   fi
   step 1 system "system packages: $packages"
   step 2 venv "Python environment in .venv"
-  step 3 llama "llama-cpp-python $(llama_version), $(llama_plan)"
-  step 4 libraries "Python libraries of pyproject.toml$(if [[ $RUN_TESTS == yes ]]; then echo ' and the test tools'; fi)"
-  step 5 nearfield "the native extension and the command 'nearfield'"
-  step 6 gpio "GPIO driver: $GPIO"
-  step 7 models "models: $MODELS"
+  step 3 llama "llama-cpp-python $(runtime_version llama), $(runtime_plan llama)"
+  step 4 whisper "pywhispercpp $(runtime_version whisper), $(runtime_plan whisper)"
+  step 5 libraries "Python libraries of pyproject.toml$(if [[ $RUN_TESTS == yes ]]; then echo ' and the test tools'; fi)"
+  step 6 nearfield "the native extension and the command 'nearfield'"
+  step 7 gpio "GPIO driver: $GPIO"
+  step 8 models "models: $MODELS"
   CURRENT_STEP="what follows the set-up"
   exec 8>&- 9>&- # what follows may run for long, and beside another install.sh
 

@@ -52,11 +52,11 @@ cpu_key() { # changes when code compiled for this processor may not run, may not
     sha256sum | cut -c1-12
 }
 
-wheel_cache() { # LLAMA_VERSION -> the folder of the wheel compiled for this Python and this processor
+wheel_cache() { # NAME-VERSION as a wheel's file has them -> the folder of the wheel compiled for this Python and this processor
   local base=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
   local tag
   tag=$("$PY" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
-  echo "${base:-$STATE/cache}/nearfield/wheels/llama_cpp_python-$1-$tag-$(uname -m)-$(cpu_key)"
+  echo "${base:-$STATE/cache}/nearfield/wheels/$1-$tag-$(uname -m)-$(cpu_key)"
 }
 
 pinned() { # DISTRIBUTION -> 'distribution==version' as pyproject.toml has it: versions are written only there

@@ -1,12 +1,16 @@
 # shellcheck shell=bash disable=SC2154
 # How install.sh says how it goes: one line a step, and on failure what failed, the log's end and the way out.
 
-readonly STEPS=7
+readonly STEPS=8
 
 give_up() { # WHAT WAY_OUT: end the step; both are shown to whoever ran the script
   printf '%s\n' "$1" >"$STATE/failure"
   printf '%s\n' "$2" >>"$STATE/failure"
   exit 1
+}
+
+remark() { # LINE: shown below the step once it has ended well
+  printf '%s\n' "$1" >"$STATE/remark"
 }
 
 refuse() { # LINE STATUS: end before anything has begun
@@ -58,7 +62,7 @@ step() { # NUMBER NAME DOES: `NAME_ready` tells whether the result is there, `NA
   CURRENT_STEP="step $number of $STEPS ($name)"
   printf '[%s/%s] %-10s %s ... ' "$number" "$STEPS" "$name" "$does"
   printf '\n==== %s: %s\n' "$CURRENT_STEP" "$does" >>"$LOG"
-  rm -f "$STATE/failure"
+  rm -f "$STATE/failure" "$STATE/remark"
   if ("${name}_ready") >>"$LOG" 2>&1; then
     echo "already there"
     return
@@ -80,6 +84,7 @@ step() { # NUMBER NAME DOES: `NAME_ready` tells whether the result is there, `NA
     fail "$number" "$name"
   fi
   echo "done ($((SECONDS - started)) s)"
+  if [[ -s $STATE/remark ]]; then printf '      %s\n' "$(<"$STATE/remark")"; fi
 }
 
 stamp_is() { # NAME TEXT

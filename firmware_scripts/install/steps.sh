@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# The seven steps of install.sh, each a pair: NAME_ready tells whether the result is there, NAME_make brings it about.
+# The steps of install.sh, each a pair: NAME_ready tells whether the result is there, NAME_make brings it about (the two
+# that compile, 3 and 4, are in runtimes.sh).
 # Both run in a subshell, NAME_make under 'set -e', and all they print goes to the log.
 
 readonly MIN_PYTHON="3.11"
@@ -107,93 +108,7 @@ venv_make() {
   "$PY" -m pip install --upgrade pip
 }
 
-# ---------------------------------------------------------------- step 3: llama-cpp-python
-
-llama_version() { local pin; pin=$(pinned llama-cpp-python) && echo "${pin##*==}"; }
-
-llama_works() { # the right version, and its libraries load on this processor
-  "$PY" - "$(llama_version)" <<'PYTHON'
-import sys
-import llama_cpp
-print(llama_cpp.llama_print_system_info().decode())
-sys.exit(llama_cpp.__version__ != sys.argv[1])
-PYTHON
-}
-
-llama_key() { # what is wanted: the file the user named, else a build for this processor
-  if [[ -n $LLAMA_WHEEL ]]; then
-    echo "file $(sha256sum "$LLAMA_WHEEL" | cut -c1-64)"
-  else
-    basename "$(wheel_cache "$(llama_version)")"
-  fi
-}
-
-llama_plan() { # what the step is going to do, if it has to do anything
-  if [[ -n $LLAMA_WHEEL ]]; then
-    echo "from $LLAMA_WHEEL"
-  elif compgen -G "$(wheel_cache "$(llama_version)")/*.whl" >/dev/null; then
-    echo "as compiled here before"
-  else
-    echo "compiled for this processor ($(compile_jobs) at a time; 3 to 40 minutes, watch: tail -f .nearfield/install.log)"
-  fi
-}
-
-llama_ready() {
-  if ! stamp_is llama "$(llama_key)"; then
-    # a wheel that was named once stays until another is named, or it no longer fits
-    [[ -z $LLAMA_WHEEL && -f $STAMPS/llama && $(<"$STAMPS/llama") == file* ]] || return 1
-  fi
-  llama_works
-}
-
-llama_install() { # WHEEL; joined by && because it is called in conditions, where 'set -e' sleeps
-  "$PY" -m pip install --force-reinstall --no-deps "$1" &&
-    "$PY" -m pip install "$1" && # its own requirements
-    llama_works
-}
-
-llama_make() {
-  local version cache wheel
-  version=$(llama_version)
-  if [[ -n $LLAMA_WHEEL ]]; then
-    if ! llama_install "$LLAMA_WHEEL"; then
-      give_up "$LLAMA_WHEEL is not llama-cpp-python $version for this machine" \
-        "leave --llama-wheel out to compile it here, or name a wheel built for $(uname -m)"
-    fi
-    stamp_set llama "$(llama_key)"
-    return
-  fi
-  cache=$(wheel_cache "$version")
-  for wheel in "$cache"/*.whl; do
-    [[ -f $wheel ]] || continue
-    if (llama_install "$wheel"); then
-      stamp_set llama "$(llama_key)"
-      return
-    fi
-    echo "$wheel does not work any more: compiling anew"
-    rm -f "$wheel"
-  done
-  llama_compile "$version" "$cache"
-  llama_install "$(echo "$cache"/*.whl)"
-  stamp_set llama "$(llama_key)"
-}
-
-llama_compile() { # VERSION FOLDER: the whole wheel appears there, or nothing
-  local building jobs
-  jobs=$(compile_jobs)
-  mkdir -p "$(dirname "$2")"
-  rm -rf "$2".building.* # of a run that was cut off
-  building=$(mktemp -d "$2.building.XXXXXX")
-  # GGML_NATIVE: this processor's own instructions (llama.cpp's default; said here because all speed rests on it).
-  # LLAVA_BUILD: the image models' library, which an assistant without eyes does not load.
-  CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF ${CMAKE_ARGS:-}" CMAKE_BUILD_PARALLEL_LEVEL=$jobs \
-    "$PY" -m pip wheel --no-deps --no-binary llama-cpp-python --no-cache-dir --wheel-dir "$building" -v \
-    "llama-cpp-python==$1"
-  rm -rf "$2"
-  mv "$building" "$2"
-}
-
-# ---------------------------------------------------------------- step 4: libraries
+# ---------------------------------------------------------------- step 5: libraries
 
 extras() { if [[ $RUN_TESTS == yes ]]; then echo dev; fi; }
 
@@ -247,7 +162,7 @@ PYTHON
   stamp_set libraries "$(libraries_key "$(extras)")"
 }
 
-# ---------------------------------------------------------------- step 5: nearfield itself
+# ---------------------------------------------------------------- step 6: nearfield itself
 
 nearfield_key() {
   {
@@ -268,7 +183,7 @@ nearfield_make() {
   stamp_set nearfield "$(nearfield_key)"
 }
 
-# ---------------------------------------------------------------- step 6: GPIO driver
+# ---------------------------------------------------------------- step 7: GPIO driver
 
 drivers_present() { # all three bring a module named RPi: together they overwrite one another
   "$PY" - <<'PYTHON'
@@ -293,7 +208,7 @@ gpio_make() {
   "$PY" -m pip install "$(pinned "$GPIO")"
 }
 
-# ---------------------------------------------------------------- step 7: models
+# ---------------------------------------------------------------- step 8: models
 
 models_ready() { [[ $MODELS == none || -e $STATE/models-pulled ]]; }
 

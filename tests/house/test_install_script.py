@@ -49,7 +49,8 @@ def install(house: Path, *arguments: str, **environment: str) -> subprocess.Comp
 def test_help_names_every_flag_and_does_nothing(house: Path) -> None:
     done = install(house, "--help")
     assert done.returncode == 0
-    for flag in ("--demo", "--test", "--models none|tiny|base", "--llama-wheel FILE", "--no-apt", "--help"):
+    wheels = ("--llama-wheel FILE", "--whisper-wheel FILE")
+    for flag in ("--demo", "--test", "--models none|tiny|base", *wheels, "--no-apt", "--help"):
         assert flag in done.stdout
     assert not (house / ".nearfield").exists()
 
@@ -62,6 +63,8 @@ def test_help_names_every_flag_and_does_nothing(house: Path) -> None:
         (["--models", "huge"], "none, tiny or base"),
         (["--models"], "needs a value"),
         (["--llama-wheel", "/nowhere/x.whl"], "/nowhere/x.whl"),
+        (["--whisper-wheel"], "needs a value"),
+        (["--whisper-wheel=/nowhere/x.whl"], "/nowhere/x.whl"),
     ],
 )
 def test_bad_usage_is_one_line_and_status_2(house: Path, arguments: list[str], said: str) -> None:
@@ -72,13 +75,21 @@ def test_bad_usage_is_one_line_and_status_2(house: Path, arguments: list[str], s
     assert not (house / ".nearfield").exists()
 
 
-@pytest.mark.parametrize("name", ["silero_vad-6.2.3-py3-none-any.whl", "llama_cpp_python-0.0.1-py3-none-any.whl"])
-def test_wheel_of_something_else_is_refused_by_its_name(house: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("option", ["llama", "whisper"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "silero_vad-6.2.3-py3-none-any.whl",
+        "llama_cpp_python-0.0.1-py3-none-any.whl",
+        "pywhispercpp-0.0.0-cp311-cp311-linux_x86_64.whl",
+    ],
+)
+def test_wheel_of_something_else_is_refused_by_its_name(house: Path, tmp_path: Path, option: str, name: str) -> None:
     (tmp_path / name).touch()
-    done = install(house, "--llama-wheel", str(tmp_path / name))
+    done = install(house, f"--{option}-wheel", str(tmp_path / name))
     assert done.returncode == 2
     assert name in done.stderr
-    assert f"llama_cpp_python-{sourced(house, 'llama_version')}-*.whl" in done.stderr
+    assert f"--{option}-wheel wants {sourced(house, f'runtime_stem {option}')}-*.whl" in done.stderr
 
 
 @pytest.mark.parametrize("variable", ["NEARFIELD_JOBS", "NEARFIELD_GPIO_DRIVER"])
@@ -153,7 +164,7 @@ def test_wheel_cache_is_another_for_another_processor(house: Path, tmp_path: Pat
 
 def test_versions_come_from_pyproject(house: Path) -> None:
     text = (house / "pyproject.toml").read_text()
-    for name in ("RPi.GPIO", "rpi-lgpio", "Jetson.GPIO", "llama-cpp-python"):
+    for name in ("RPi.GPIO", "rpi-lgpio", "Jetson.GPIO", "llama-cpp-python", "pywhispercpp"):
         pin = sourced(house, 'pinned "$1"', name)
         assert pin.startswith(f"{name}==")
         assert f'"{pin}' in text
@@ -194,7 +205,7 @@ def test_missing_packages_without_root_and_sudo_are_named(house: Path, poor_path
     done = install(house, "--models", "none", PATH=str(poor_path))
     assert done.returncode == 1
     assert "apt-get install cmake ... failed" in done.stdout
-    assert "step 1 of 7 (system) failed" in done.stderr
+    assert "step 1 of 8 (system) failed" in done.stderr
     assert "as root: apt-get update && apt-get install --no-install-recommends cmake\n" in done.stderr
     assert str(house / ".nearfield" / "install.log") in done.stderr
 
@@ -303,5 +314,5 @@ def test_interruption_leaves_by_the_signal_and_says_how_to_go_on(house: Path, nu
         os.killpg(process.pid, number)  # as a terminal does
         said = process.communicate(timeout=30)[1]
     assert process.returncode == 128 + number
-    assert "interrupted in step 4 of 7 (thing)" in said
+    assert "interrupted in step 4 of 8 (thing)" in said
     assert "run ./install.sh again" in said
