@@ -49,9 +49,10 @@ def load_turn(settings: Settings) -> "SmartTurn | None":
     if settings.turn.model == "none":
         return None
     path = open_store(settings).path(settings.turn.model)
+    from models.process import worker_threads  # noqa: PLC0415
     from models.turn import SmartTurn  # noqa: PLC0415
 
-    return SmartTurn(path)
+    return SmartTurn(path, threads=worker_threads(0, most=2))
 
 
 def load_recogniser(settings: Settings) -> "WhisperCpp":

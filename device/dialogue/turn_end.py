@@ -37,6 +37,8 @@ class TurnEndPolicy:
     unsure_silence_ms: float = 1100.0  #: the model says that it goes on; the words are a whole sentence
     longest_silence_ms: float = 1500.0  #: the words are not, or a number is being dictated
     plain_silence_ms: float = 600.0  #: there is no turn model to ask
+    possible: float = 0.3  #: below this the pause is for one within a sentence, and nothing is prepared
+    opinion_silence_ms: float = 160.0  #: ... until it was quiet for so long; so long its opinion is waited for at most
     judge_at_ms: tuple[float, ...] = (0.0, 240.0, 480.0, 800.0, 1100.0)  #: it is asked when it was quiet for so long
 
 
@@ -69,14 +71,18 @@ class TurnEnd:
         at_ms = self._policy.judge_at_ms
         if not self._with_model or self._asked >= len(at_ms) or self.silence_ms(now) < at_ms[self._asked]:
             return False
-        if self._offset_sample is None:
-            return False
+        if self._offset_sample is None or (self._finished or 0.0) >= self._policy.sure:
+            return False  # it is sure already: asked again it would only be in the way of the answer
         self._asked += 1
         return True
 
     def judged(self, finished: float) -> None:
         """The turn model's probability that the turn is over."""
         self._finished = finished
+
+    def unjudged(self) -> None:
+        """The turn model failed: the rest of this turn goes without."""
+        self._with_model = False
 
     def worded(self, wording: Wording) -> None:
         """How the transcript of all that was said ends."""
@@ -87,6 +93,12 @@ class TurnEnd:
         if self._offset_sample is None:
             return 0.0
         return max(0, now - self._offset_sample) * 1000 / SAMPLE_RATE_HZ
+
+    def within_a_sentence(self, now: int) -> bool:
+        """Is this, by the turn model, only a gap in the middle of a sentence? Also while it has not answered yet."""
+        if not self._with_model or self.silence_ms(now) >= self._policy.opinion_silence_ms:
+            return False
+        return self._finished is None or self._finished < self._policy.possible
 
     @property
     def believed(self) -> bool:

@@ -119,7 +119,9 @@ class UserTurn:
         out: list[Output] = []
         until = self._memory.end_sample
         offset = min(offset_sample, until)
-        effort = self._listening.due(until, offset_sample=offset, paused=paused)
+        # a gap between two words is no occasion: the decode for it would be in the way of the one for the end
+        gap = paused and self.ended is None and self._end.within_a_sentence(now)
+        effort = None if gap else self._listening.due(until, offset_sample=offset, paused=paused)
         if effort is not None:
             out += self.call_off()
             job = self._jobs.next()
@@ -160,6 +162,7 @@ class UserTurn:
         """The decode or judgement `job` failed."""
         if self._judging == job:
             self._judging = None
+            self._end.unjudged()
         else:
             self._listening.given_up()
 
