@@ -7,52 +7,17 @@ Units are in the names. All models are frozen, and a key that is not here is ref
 with bounds and a description: file, environment, `--set`, `nearfield config` and its documentation follow.
 """
 
-import itertools
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from device.config.dirs import data_dir, state_dir
-
-
-def _expanded(value: object) -> object:
-    """`~` and `~user` as the home directory; anything but a text or a path is left to pydantic to refuse."""
-    if not isinstance(value, str | Path):
-        return value
-    if not str(value) or "\0" in str(value):
-        raise PydanticCustomError("no_path", "{why}", {"why": "not a path"})
-    try:
-        return Path(value).expanduser()
-    except RuntimeError as error:
-        raise PydanticCustomError("no_path", "{why}", {"why": str(error).rstrip(".")}) from error
-
-
-def _none_word(value: object) -> object:
-    """TOML has no null: the word "none" stands for it in a file, the environment and a flag."""
-    return None if isinstance(value, str) and value.strip().lower() in ("none", "") else value
-
-
-UserPath = Annotated[Path, BeforeValidator(_expanded)]
-Name = Annotated[str, Field(min_length=1)]
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Threads = Annotated[int, Field(ge=0, le=256)]
+from device.config.section import Name, Section, Threads, UserPath, contradiction, none_word
+from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
 WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
-
-
-def _contradiction(key: str, rule: str) -> PydanticCustomError:
-    """Two keys of one section contradict each other; `key` is the one to name."""
-    return PydanticCustomError("contradiction", "{rule}", {"key": key, "rule": rule})
-
-
-class Section(BaseModel):
-    """Base of all sections."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
 
 
 class AudioSettings(Section):
@@ -97,133 +62,6 @@ class EchoSettings(Section):
     )
 
 
-class VadSettings(Section):
-    """Voice activity: what counts as speech."""
-
-    model: Name = Field(default="silero-vad", description="model id (see 'nearfield models list')")
-    start_probability: Probability = Field(default=0.5, description="speech begins at this probability")
-    stop_probability: Probability = Field(default=0.35, description="speech ends below this probability")
-    min_speech_ms: int = Field(default=64, ge=0, le=2_000, description="shorter sounds are not speech, in ms")
-    pre_roll_ms: int = Field(
-        default=500, ge=0, le=2_000, description="audio kept from before the speech was noticed, in ms"
-    )
-
-    @model_validator(mode="after")
-    def _hysteresis(self) -> Self:
-        if self.stop_probability > self.start_probability:
-            raise _contradiction(
-                "stop_probability",
-                f"vad.stop_probability ({self.stop_probability}) must not be above "
-                f"vad.start_probability ({self.start_probability})",
-            )
-        return self
-
-
-class TurnSettings(Section):
-    """Turn-taking: when the user has finished."""
-
-    listen: Literal["open", "push-to-talk"] = Field(
-        default="open", description="listen all the time, or while a key is held"
-    )
-    model: Name = Field(
-        default="smart-turn-v3.2",
-        description='model id of the judge of whether the user has finished, by the sound; "none" goes without',
-    )
-    end_silence_ms: int = Field(
-        default=600, ge=100, le=10_000, description="silence that ends a turn when there is no turn model, in ms"
-    )
-    sure_silence_ms: int = Field(
-        default=200, ge=50, le=10_000, description="silence that ends a turn when the turn model is sure, in ms"
-    )
-    likely_silence_ms: int = Field(
-        default=400, ge=50, le=10_000, description="... when it takes the end for likely, in ms"
-    )
-    unsure_silence_ms: int = Field(
-        default=1_100,
-        ge=100,
-        le=10_000,
-        description="... when it does not, though the words are a whole sentence, in ms",
-    )
-    longest_silence_ms: int = Field(
-        default=1_500,
-        ge=100,
-        le=20_000,
-        description="... when the words are not, or something is being dictated: the longest wait, in ms",
-    )
-    sure_probability: Probability = Field(
-        default=0.9, description="from this probability of its turn model on the turn model is sure"
-    )
-    likely_probability: Probability = Field(default=0.5, description="... and takes the end for likely")
-    speculate: bool = Field(
-        default=True, description="prepare the answer while it is not yet certain that the turn is over"
-    )
-    speculate_silence_ms: int = Field(
-        default=60, ge=20, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
-    )
-    partials: bool = Field(default=True, description="recognise while the user is still talking")
-    partial_interval_ms: int = Field(
-        default=1_000, ge=100, le=60_000, description="... again after so much new speech, in ms"
-    )
-    longest_pause_ms: int = Field(
-        default=1_000,
-        ge=200,
-        le=10_000,
-        description="the waits follow the speaker's own pauses, up to this, in ms; 200 = they do not",
-    )
-    max_utterance_s: int = Field(
-        default=60, ge=1, le=600, description="longest turn, in s; what comes after is the next one"
-    )
-
-    @model_validator(mode="after")
-    def _prepared_before_the_end(self) -> Self:
-        waits = (
-            "speculate_silence_ms",
-            "sure_silence_ms",
-            "likely_silence_ms",
-            "unsure_silence_ms",
-            "longest_silence_ms",
-        )
-        for shorter, longer in itertools.pairwise(waits):
-            if getattr(self, shorter) > getattr(self, longer):
-                raise _contradiction(
-                    shorter,
-                    f"turn.{shorter} ({getattr(self, shorter)}) must not be above "
-                    f"turn.{longer} ({getattr(self, longer)})",
-                )
-        if not self.speculate_silence_ms <= self.end_silence_ms <= self.longest_silence_ms:
-            raise _contradiction(
-                "end_silence_ms",
-                f"turn.end_silence_ms ({self.end_silence_ms}) must lie between turn.speculate_silence_ms "
-                f"({self.speculate_silence_ms}) and turn.longest_silence_ms ({self.longest_silence_ms})",
-            )
-        if self.likely_probability > self.sure_probability:
-            raise _contradiction(
-                "likely_probability",
-                f"turn.likely_probability ({self.likely_probability}) must not be above turn.sure_probability "
-                f"({self.sure_probability})",
-            )
-        return self
-
-
-class BargeInSettings(Section):
-    """Interrupting the answer by speaking over it."""
-
-    enabled: bool = Field(default=True, description="stop the answer when the user speaks over it")
-    probability: Probability = Field(default=0.6, description="speech probability that counts while the answer sounds")
-    min_speech_ms: int = Field(default=64, ge=0, le=5_000, description="speech over the answer that stops it, in ms")
-    resume: bool = Field(default=True, description="go on with the answer when nothing intelligible was said over it")
-    resume_within_ms: int = Field(
-        default=4_000,
-        ge=0,
-        le=60_000,
-        description="... if that is known so soon after it fell silent, in ms; turn.end_silence_ms is part of it",
-    )
-    backchannels: str = Field(
-        default="mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see",
-        description="what does not interrupt either when nothing else is said, divided by commas; empty = nothing",
-    )
-
-
 class SttSettings(Section):
     """Speech to text."""
 
@@ -247,7 +85,7 @@ class LlmSettings(Section):
     @model_validator(mode="after")
     def _room_for_the_question(self) -> Self:
         if self.max_reply_tokens > self.context_tokens // 2:
-            raise _contradiction(
+            raise contradiction(
                 "max_reply_tokens",
                 f"llm.max_reply_tokens ({self.max_reply_tokens}) must not be above half of "
                 f"llm.context_tokens ({self.context_tokens})",
@@ -279,7 +117,7 @@ class ClauseSettings(Section):
     def _in_order(self) -> Self:
         for key in ("first_min_chars", "min_chars"):
             if getattr(self, key) > self.max_chars:
-                raise _contradiction(
+                raise contradiction(
                     key, f"clause.{key} ({getattr(self, key)}) must not be above clause.max_chars ({self.max_chars})"
                 )
         return self
@@ -338,7 +176,7 @@ class ModelsSettings(Section):
     dir: UserPath = Field(default_factory=lambda: data_dir() / "models", description="folder of the models")
 
 
-Pin = Annotated[int | None, Field(ge=0, le=53), BeforeValidator(_none_word)]
+Pin = Annotated[int | None, Field(ge=0, le=53), BeforeValidator(none_word)]
 
 
 class GpioSettings(Section):
@@ -374,7 +212,7 @@ class GpioSettings(Section):
     @model_validator(mode="after")
     def _pins_of_their_own(self) -> Self:
         if self.ring == "ws2812" and self.ring_pin not in WS2812_PINS:
-            raise _contradiction("ring_pin", f"gpio.ring_pin ({self.ring_pin}) must be 10, 12, 18 or 21")
+            raise contradiction("ring_pin", f"gpio.ring_pin ({self.ring_pin}) must be 10, 12, 18 or 21")
         taken: dict[int, str] = {}
         if self.ring == "apa102":
             taken = dict.fromkeys(APA102_PINS, "gpio.ring (apa102: the SPI bus, pins 10 and 11)")
@@ -382,7 +220,7 @@ class GpioSettings(Section):
             taken = {self.ring_pin: "gpio.ring_pin"}
         for key, pin in self.pins().items():
             if pin in taken:
-                raise _contradiction(key, f"gpio.{key} ({pin}) is the pin of {taken[pin]} too")
+                raise contradiction(key, f"gpio.{key} ({pin}) is the pin of {taken[pin]} too")
             taken[pin] = f"gpio.{key}"
         return self
 

@@ -6,6 +6,8 @@ it alive beside the next one, for an answer that was interrupted and may go on (
 comes to its end, nothing more is asked or played.
 """
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from device.dialogue.events import Event
@@ -104,6 +106,16 @@ class Prepare:
 
 Command = Decode | Judge | Reply | Speak | Play | Flush | Chime | Cancel | Suspend | Continue | Warm | Prepare
 Output = Event | Command
+
+
+class Jobs:
+    """Numbers for pieces of work, each given out once."""
+
+    def __init__(self) -> None:
+        self._numbers: Iterator[int] = itertools.count(1)
+
+    def next(self) -> int:
+        return next(self._numbers)
 
 
 class LiveJobs:

@@ -25,19 +25,19 @@ import numpy as np
 from device.card import Span
 from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
+from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
-from device.dialogue.commands import Chime, Output, Prepare, Reply, Warm
+from device.dialogue.commands import Chime, Jobs, Output, Prepare, Reply, Warm
 from device.dialogue.degrade import Degrade, DegradePolicy
 from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.events import to_ms
 from device.dialogue.history import History
-from device.dialogue.interruption import Interruptions, Reason, ResumePolicy
+from device.dialogue.interruption import Reason, ResumePolicy
 from device.dialogue.listening import Heard, ListeningPolicy
-from device.dialogue.pace import Pace
 from device.dialogue.speaker_pauses import SpeakerPausePolicy, SpeakerPauses
 from device.dialogue.turn_end import TurnEndPolicy
-from device.dialogue.user_turn import EndReason, Hypothesis, Jobs, UserTurn, UserTurnPolicy
+from device.dialogue.user_turn import EndReason, Hypothesis, UserTurn, UserTurnPolicy
 from device.dialogue.wording import wording_of
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
 
@@ -46,10 +46,6 @@ _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 
 #: The language model is given the words that will stay as soon as there are so many new ones.
 _WARM_WORDS = 3
-
-
-#: Nobody reacts to a sound sooner than this: who speaks within 200 ms of it was going to.
-_REACTION_SAMPLES = SAMPLE_RATE_HZ // 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +77,16 @@ class Conversation:
         self._turn_policy = UserTurnPolicy(policy.listening, policy.turn_end, policy.turn_model, pre_roll_samples)
         self._pauses = SpeakerPauses(policy.pauses)
         self.degrade = Degrade(policy.degrade)  #: fed by the rim, which measures; obeyed here
-        self._pace = Pace()
+        self._jobs = Jobs()
         self._history = History(prompt, earlier)
         self._boundary = CommitBoundary(self._history)
+        self._mine = AssistantTurn(policy.answer, policy.resume, self._history, self._boundary, self._jobs)
         longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
         self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
         self._turn: UserTurn | None = None
         self._last_offset = 0  # end of the voice in the newest committed turn
-        self._answer: Answer | None = None  # committed, being made or played
-        self._silenced = Interruptions(policy.resume, self._history)
         self._turns = 0  # committed so far
-        self._jobs = Jobs()
         self._now = 0  # end of the newest microphone sample
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
@@ -109,7 +103,7 @@ class Conversation:
     def open(self, greeting: str = "") -> list[Output]:
         """The session begins: get the language model ready, and say `greeting` if there is one."""
         out: list[Output] = [ev.StateChange(0, 0, self._state), Warm(self._history.messages)]
-        out += self._announce(greeting, 0) if greeting else []
+        out += self._mine.announce(greeting, 0) if greeting else []
         return self._after([*out, Prepare(self._policy.answer.fixed_texts)])
 
     # --- the microphone and the button ------------------------------------------------------------------------
@@ -129,10 +123,8 @@ class Conversation:
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
             out += self._decided(self._endpointer.hear(pcm, sample))
-        out += self._silenced.hear(self._now, played, dac_sample)
-        if self._answer is not None:
-            out += self._answer.played(played, dac_sample)
-        return self._after(out + self._listen() + self._go_on())
+        out += self._mine.hear(self._now, played, dac_sample)
+        return self._after(out + self._listen() + self._mine.go_on(self._now))
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
@@ -143,7 +135,7 @@ class Conversation:
         """
         if self._muted:
             return []
-        playing = self._answer is not None and self._answer.started
+        playing = self._mine.playing
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
         if self._turn is None and (deaf or not self._policy.open_microphone):
             return []
@@ -176,9 +168,7 @@ class Conversation:
         if self._card_lost:
             return [ev.NotHeard(sample, 0, "card_lost")]
         if self._muted:
-            answer, self._answer = self._answer, None
-            out = self._silenced.final(answer, self._now, sample) if answer is not None else []
-            return self._after([*out, Chime("muted")])
+            return self._after([*self._mine.over(self._now, sample), Chime("muted")])
         self._endpointer.hold(sample)
         fresh = self._turn is None
         return self._after([*self._begin(sample, held=True), *([Chime("listening")] if fresh else [])])
@@ -205,18 +195,12 @@ class Conversation:
     def card_lost(self, sample: int, message: str) -> list[Output]:
         """The card is gone; `sample` is the end of what it heard. Nothing is heard or said until `card_back`."""
         self._card_lost = True
-        answer, self._answer = self._answer, None
-        speaking = [*self._silenced.answers, *([answer] if answer is not None else [])]
-        number = self._turn.number if self._turn is not None else speaking[-1].turn if speaking else 0
+        number = self._mine.newest_turn if self._turn is None else self._turn.number
         out: list[Output] = [ev.CardLost(sample, number, message)]
         if self._turn is not None:  # half a sentence: to be said again
             out += self._drop()
         self._endpointer.reset()
-        if answer is not None:
-            out += self._silenced.final(answer, sample, sample)
-        for each in speaking:
-            each.cut(sample)
-        return self._after(out + self._silenced.settle_all())
+        return self._after([*out, *self._mine.lost(sample), *self._mine.silenced.settle_all()])
 
     def card_back(self, sample: int, lost_ms: float) -> list[Output]:
         """The card hears again from `sample` on."""
@@ -290,8 +274,8 @@ class Conversation:
             turn.failed(job)
             out += turn.discard("failed", now)  # while the user still talks the next pause tries again
             if turn.ended:
-                out += [*self._drop(), *self._silenced.settle_all()]
-                out += self._announce(self._policy.answer.unheard_text, now)
+                out += [*self._drop(), *self._mine.silenced.settle_all()]
+                out += self._mine.announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
         elif stage == "turn" and turn is not None:  # silence and words decide without it
@@ -303,7 +287,7 @@ class Conversation:
     def close(self, now: int) -> list[Output]:
         """The session ends at `now`: what was heard so far is all that will be."""
         out = self._drop() if self._turn is not None else []
-        return self._after(out + self._stop_speaking(now))
+        return self._after(out + self._mine.stop(now))
 
     def _mute(self, muted: bool) -> list[Output]:
         """The microphone was muted or opened. What the user was saying is dropped; a finished turn is answered."""
@@ -321,12 +305,9 @@ class Conversation:
     def _begin(self, onset_sample: int, *, held: bool) -> list[Output]:
         """The user speaks: the turn is theirs."""
         out: list[Output] = []
-        if self._answer is not None:
-            answer, self._answer = self._answer, None
-            if _not_heard_yet(answer, onset_sample):  # the turn was taken too early: there was more to say
-                self._pauses.went_on(to_ms(onset_sample - self._last_offset))
-            out += self._silenced.begin(answer, self._now, onset_sample)
-        self._silenced.nothing(None)  # it may have been about to go on
+        if self._mine.unnoticed(onset_sample):  # the turn was taken too early: there was more to say
+            self._pauses.went_on(to_ms(onset_sample - self._last_offset))
+        out += self._mine.interrupted(self._now, onset_sample)
         if self._turn is not None:  # its transcript is still awaited: what follows belongs to it
             turn = self._turn
             out += turn.discard("more_speech", self._now)
@@ -385,24 +366,23 @@ class Conversation:
         if turn.supposes(heard.text):
             return []
         out = turn.discard("other_words", self._now)
-        if self._speculates and self._silenced.excuse(heard.text, by_button=turn.held) is None:
+        if self._speculates and self._mine.silenced.excuse(heard.text, by_button=turn.held) is None:
             out += self._prepare(turn, heard.text)
         return out
 
     def _prepare(self, turn: UserTurn, text: str) -> list[Output]:
         """There are words: what was being said before them is over, and an answer to them is begun."""
-        out = self._silenced.settle_all()
-        job = self._jobs.next()
-        answer = Answer(job, turn.number, self._policy.answer, self._pace, asked=self._now)
-        turn.hypothesis = Hypothesis(job, text, answer)
-        return [*out, ev.Supposed(self._now, turn.number, text), Reply(job, self._history.messages_with(text))]
+        out = self._mine.silenced.settle_all()
+        answer = self._mine.draft(turn.number, self._now)
+        turn.hypothesis = Hypothesis(answer.job, text, answer)
+        return [*out, ev.Supposed(self._now, turn.number, text), Reply(answer.job, self._history.messages_with(text))]
 
     def _conclude(self, turn: UserTurn, now: int) -> list[Output]:
         """The user has finished. If the transcript is there: a turn, or nothing."""
         heard = turn.heard
         if heard is None or not turn.understood:
             return []
-        why = self._silenced.excuse(heard.text, by_button=turn.held)
+        why = self._mine.silenced.excuse(heard.text, by_button=turn.held)
         if why is not None:
             return [turn.told(now, "nothing"), *self._nothing(why)]
         out: list[Output] = []
@@ -417,7 +397,7 @@ class Conversation:
         assert turn.ended is not None
         self._turn = None
         self._turns = turn.number
-        self._answer = hypothesis.answer
+        self._mine.take(hypothesis.answer)
         self._boundary.commit(hypothesis.job, hypothesis.text)
         self._pauses.ended()
         self._last_offset = turn.offset_sample
@@ -440,37 +420,14 @@ class Conversation:
         by_button = self._turn is not None and self._turn.held
         out = self._drop()
         if by_button:  # who pushes it means it, though nothing be said
-            return out + self._silenced.give_up()
-        self._silenced.nothing(why)
-        return out + self._go_on()
-
-    def _go_on(self) -> list[Output]:
-        """An answer that was silenced for nothing, as soon as it can."""
-        answer, out = self._silenced.go_on(self._now)
-        if answer is not None:
-            self._answer = answer
-        return out
-
-    def _announce(self, text: str, now: int) -> list[Output]:
-        """Say something that answers no turn: its events carry the number 0."""
-        job = self._jobs.next()
-        self._answer = answer = Answer(job, 0, self._policy.answer, self._pace)
-        self._boundary.announce(job)
-        return [*answer.fixed(text, now), *answer.release(now)]
-
-    # --- the answer -------------------------------------------------------------------------------------------
-
-    def _stop_speaking(self, now: int) -> list[Output]:
-        """The answer, also one that waits to go on, is over: what was heard of it is what is known now."""
-        answer, self._answer = self._answer, None
-        out = self._silenced.final(answer, now, now) if answer is not None else []
-        return out + self._silenced.settle_all()
+            return out + self._mine.silenced.give_up()
+        self._mine.silenced.nothing(why)
+        return out + self._mine.go_on(self._now)
 
     def _working(self, job: int) -> Answer | None:
         """The answer that `job` works for, if it is still wanted."""
-        for answer in (self._answer, self._silenced.waiting):
-            if answer is not None and answer.job == job:
-                return answer
+        if (answer := self._mine.working(job)) is not None:
+            return answer
         hypothesis = self._turn.hypothesis if self._turn is not None else None
         return hypothesis.answer if hypothesis is not None and hypothesis.job == job else None
 
@@ -478,11 +435,7 @@ class Conversation:
 
     def _after(self, out: Sequence[Output]) -> list[Output]:
         """Close a finished answer; tell a change of state."""
-        result = self._boundary.admit(out)
-        if self._answer is not None and self._answer.finished:
-            answer, self._answer = self._answer, None
-            self._history.assistant(answer.heard)
-            result.append(Warm(self._history.messages))
+        result = [*self._boundary.admit(out), *self._mine.finished()]
         state = self._derive_state()
         if state != self._state:
             self._state = state
@@ -492,13 +445,7 @@ class Conversation:
     def _derive_state(self) -> ev.State:
         if self._turn is not None:
             return "thinking" if self._turn.ended else "listening"
-        answer = self._answer or self._silenced.waiting
-        if answer is not None:
-            return "speaking" if answer.started else "thinking"
-        return "idle"
-
-
-def _not_heard_yet(answer: Answer, onset_sample: int) -> bool:
-    """Did the user begin to speak before they can have noticed that there is an answer?"""
-    first = answer.ledger.first_dac_sample
-    return first is None or onset_sample - first < _REACTION_SAMPLES
+        answer = self._mine.under_way
+        if answer is None:
+            return "idle"
+        return "speaking" if answer.started else "thinking"

@@ -8,8 +8,6 @@ It ties together the decodes (`listening`), the verdict on a pause (`turn_end`) 
 scope. Nothing in here commits: that is the conversation's. Sans-IO.
 """
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,23 +17,13 @@ from device.dialogue import events as ev
 from device.dialogue.agreement import same_words
 from device.dialogue.answer import Answer
 from device.dialogue.audio_memory import AudioMemory
-from device.dialogue.commands import Cancel, Decode, Judge, Output
+from device.dialogue.commands import Cancel, Decode, Jobs, Judge, Output
 from device.dialogue.listening import Heard, Listening, ListeningPolicy
 from device.dialogue.turn_end import TurnEnd, TurnEndPolicy
 from device.dialogue.wording import Wording
 from models.protocols import Int16s, Transcript
 
 EndReason = Literal["complete", "silence", "release", "cap"]
-
-
-class Jobs:
-    """Numbers for pieces of work, each given out once."""
-
-    def __init__(self) -> None:
-        self._numbers: Iterator[int] = itertools.count(1)
-
-    def next(self) -> int:
-        return next(self._numbers)
 
 
 @dataclass(slots=True)

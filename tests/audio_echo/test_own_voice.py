@@ -72,7 +72,7 @@ def onsets(vad: Any, far: Int16s, mic: Int16s, *, gated: bool = True) -> list[in
 
 def test_its_own_voice_never_interrupts_it(vad: Any, far: Int16s) -> None:
     mic = to_int16(room(far) + noise(far.size))
-    assert len(onsets(vad, far, mic, gated=False)) > 10, "without the gate its own voice is a voice"
+    assert len(onsets(vad, far, mic, gated=False)) > 2, "without the gate its own voice is a voice"
     assert onsets(vad, far, mic) == []
 
 

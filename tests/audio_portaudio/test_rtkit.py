@@ -31,8 +31,8 @@ def wait():
     stop.wait(30)
 def spin():
     begun.set()
-    until = time.monotonic() + 1.5
-    while time.monotonic() < until:
+    until = time.monotonic() + 10
+    while not stop.is_set() and time.monotonic() < until:
         pass
 thread = threading.Thread(target=spin if "spin" in sys.argv else wait)
 thread.start()

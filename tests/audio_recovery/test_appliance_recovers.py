@@ -12,6 +12,7 @@ from device.appliance import Appliance
 from device.audio.earcons import earcon
 from device.config import load_settings
 from device.dialogue import events as ev
+from device.dialogue.answer import AnswerPolicy
 from device.dialogue.loop import Models
 from device.errors import CardStuckError
 from device.persona import Persona
@@ -48,7 +49,8 @@ class Quiet:
         self.told.append(tuple(messages))
 
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
-        self.said.append(text)
+        if text not in AnswerPolicy().fixed_texts:  # those are made ahead, whether they are wanted or not
+            self.said.append(text)
         return None
 
 

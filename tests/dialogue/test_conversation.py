@@ -306,7 +306,7 @@ def test_closing_in_the_middle_of_an_answer_keeps_what_was_heard() -> None:
 
 def test_a_greeting_is_spoken_and_remembered() -> None:
     rim = VirtualRim()
-    rim._take(rim.talk._announce("Hello there.", 0))
+    rim._take(rim.talk._mine.announce("Hello there.", 0))
     rim.run(3000)
     assert rim.truly_heard() == "Hello there."
     assert rim.talk.history.messages[-1] == Message("assistant", "Hello there.")

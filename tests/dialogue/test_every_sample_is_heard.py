@@ -12,6 +12,7 @@ from virtual_rim import MS, VirtualRim
 
 from device.audio.frontend import PassThrough
 from device.audio.virtual import VirtualCard
+from device.card import BLOCK_SAMPLES
 from device.dialogue import events as ev
 from device.dialogue.commands import Decode
 from device.dialogue.conversation import Conversation, Policy
@@ -67,7 +68,9 @@ def test_the_recogniser_gets_all_that_was_said(slower: int, turns: list[tuple[in
     for at_sample, decode in decodes:
         assert gaps(decode.audio) == 0
         count = round(float(decode.audio[-1]) * 32768)
-        assert count == (at_sample - 1) % _PRIME, "up to the newest sample there was"
+        # what a model's answer gives occasion to is asked for before the next block comes
+        newest = {(at_sample - 1) % _PRIME, (at_sample - 1 - BLOCK_SAMPLES) % _PRIME}
+        assert count in newest, "up to the newest sample there was"
     heard = " ".join(e.text for e in rim.of(ev.Commit))
     assert heard == " ".join(f"Sentence {n}." for n in range(len(turns))), "nothing is lost, nothing is heard twice"
     assert rim.talk.state == "idle"

@@ -10,7 +10,8 @@ from virtual_rim import MS, VirtualRim, fake_speech
 
 from device.appliance import policy_of
 from device.card import Span
-from device.config.schema import BargeInSettings, Settings
+from device.config.schema import Settings
+from device.config.turn_taking import BargeInSettings
 from device.dialogue import events as ev
 from device.dialogue.commands import Cancel, Continue, Decode, Flush, LiveJobs, Play, Reply, Speak, Suspend
 from device.dialogue.conversation import Policy

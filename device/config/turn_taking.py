@@ -1,0 +1,138 @@
+"""The sections that say when somebody speaks, and when they have finished: [vad], [turn], [barge_in].
+
+How the keys work together: docs/turn-taking.md.
+"""
+
+import itertools
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from device.config.section import Name, Probability, Section, contradiction
+
+
+class VadSettings(Section):
+    """Voice activity: what counts as speech."""
+
+    model: Name = Field(default="silero-vad", description="model id (see 'nearfield models list')")
+    start_probability: Probability = Field(default=0.5, description="speech begins at this probability")
+    stop_probability: Probability = Field(default=0.35, description="speech ends below this probability")
+    min_speech_ms: int = Field(default=64, ge=0, le=2_000, description="shorter sounds are not speech, in ms")
+    pre_roll_ms: int = Field(
+        default=500, ge=0, le=2_000, description="audio kept from before the speech was noticed, in ms"
+    )
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> Self:
+        if self.stop_probability > self.start_probability:
+            raise contradiction(
+                "stop_probability",
+                f"vad.stop_probability ({self.stop_probability}) must not be above "
+                f"vad.start_probability ({self.start_probability})",
+            )
+        return self
+
+
+class TurnSettings(Section):
+    """Turn-taking: when the user has finished."""
+
+    listen: Literal["open", "push-to-talk"] = Field(
+        default="open", description="listen all the time, or while a key is held"
+    )
+    model: Name = Field(
+        default="smart-turn-v3.2",
+        description='model id of the judge of whether the user has finished, by the sound; "none" goes without',
+    )
+    end_silence_ms: int = Field(
+        default=600, ge=100, le=10_000, description="silence that ends a turn when there is no turn model, in ms"
+    )
+    sure_silence_ms: int = Field(
+        default=200, ge=50, le=10_000, description="silence that ends a turn when the turn model is sure, in ms"
+    )
+    likely_silence_ms: int = Field(
+        default=400, ge=50, le=10_000, description="... when it takes the end for likely, in ms"
+    )
+    unsure_silence_ms: int = Field(
+        default=1_100,
+        ge=100,
+        le=10_000,
+        description="... when it does not, though the words are a whole sentence, in ms",
+    )
+    longest_silence_ms: int = Field(
+        default=1_500,
+        ge=100,
+        le=20_000,
+        description="... when the words are not, or something is being dictated: the longest wait, in ms",
+    )
+    sure_probability: Probability = Field(
+        default=0.9, description="from this probability of its turn model on the turn model is sure"
+    )
+    likely_probability: Probability = Field(default=0.5, description="... and takes the end for likely")
+    speculate: bool = Field(
+        default=True, description="prepare the answer while it is not yet certain that the turn is over"
+    )
+    speculate_silence_ms: int = Field(
+        default=60, ge=20, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
+    )
+    partials: bool = Field(default=True, description="recognise while the user is still talking")
+    partial_interval_ms: int = Field(
+        default=1_000, ge=100, le=60_000, description="... again after so much new speech, in ms"
+    )
+    longest_pause_ms: int = Field(
+        default=1_000,
+        ge=200,
+        le=10_000,
+        description="the waits follow the speaker's own pauses, up to this, in ms; 200 = they do not",
+    )
+    max_utterance_s: int = Field(
+        default=60, ge=1, le=600, description="longest turn, in s; what comes after is the next one"
+    )
+
+    @model_validator(mode="after")
+    def _prepared_before_the_end(self) -> Self:
+        waits = (
+            "speculate_silence_ms",
+            "sure_silence_ms",
+            "likely_silence_ms",
+            "unsure_silence_ms",
+            "longest_silence_ms",
+        )
+        for shorter, longer in itertools.pairwise(waits):
+            if getattr(self, shorter) > getattr(self, longer):
+                raise contradiction(
+                    shorter,
+                    f"turn.{shorter} ({getattr(self, shorter)}) must not be above "
+                    f"turn.{longer} ({getattr(self, longer)})",
+                )
+        if not self.speculate_silence_ms <= self.end_silence_ms <= self.longest_silence_ms:
+            raise contradiction(
+                "end_silence_ms",
+                f"turn.end_silence_ms ({self.end_silence_ms}) must lie between turn.speculate_silence_ms "
+                f"({self.speculate_silence_ms}) and turn.longest_silence_ms ({self.longest_silence_ms})",
+            )
+        if self.likely_probability > self.sure_probability:
+            raise contradiction(
+                "likely_probability",
+                f"turn.likely_probability ({self.likely_probability}) must not be above turn.sure_probability "
+                f"({self.sure_probability})",
+            )
+        return self
+
+
+class BargeInSettings(Section):
+    """Interrupting the answer by speaking over it."""
+
+    enabled: bool = Field(default=True, description="stop the answer when the user speaks over it")
+    probability: Probability = Field(default=0.6, description="speech probability that counts while the answer sounds")
+    min_speech_ms: int = Field(default=64, ge=0, le=5_000, description="speech over the answer that stops it, in ms")
+    resume: bool = Field(default=True, description="go on with the answer when nothing intelligible was said over it")
+    resume_within_ms: int = Field(
+        default=4_000,
+        ge=0,
+        le=60_000,
+        description="... if that is known so soon after it fell silent, in ms; turn.end_silence_ms is part of it",
+    )
+    backchannels: str = Field(
+        default="mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see",
+        description="what does not interrupt either when nothing else is said, divided by commas; empty = nothing",
+    )
