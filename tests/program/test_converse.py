@@ -157,11 +157,12 @@ def test_it_can_be_interrupted_and_remembers_what_was_heard(
         "--at", "0.5", "6.5", "--echo-db", "-10", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
         "--set", f"session.database={tmp_path / 's.db'}", "--json",
     )  # fmt: skip
-    story, name = done.json()["turns"][:2]
+    story, *rest = done.json()["turns"]
     assert story["interrupted"]
     assert story["reply_generated"].startswith(story["reply_heard"])
     assert story["reply_heard"] != story["reply_generated"]
-    assert "name" in name["transcript"].lower()
+    # two sentences with a pause between them may be two turns
+    assert "name" in " ".join(turn["transcript"] for turn in rest).lower()
     cut = next(e["t_ms"] for e in read_events(tmp_path / "e.jsonl") if e["type"] == "interrupted")
     assert story["last_audio_ms"] - cut <= 100, "bench/barge_in.py has the figure; a slow machine may add to it"
     recording, _ = soundfile.read(tmp_path / "o.wav", dtype="int16")
@@ -178,7 +179,7 @@ def test_it_goes_on_when_nobody_meant_to_interrupt(
     """A grunt without words, then "Yeah." of somebody who listens: the answer is heard in full."""
     done = nearfield(
         "converse", spoken("Tell me a long story about a dog."), spoken("Huh?"), spoken("Yeah."),
-        "--at", "0.5", "5", "9.5", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
+        "--at", "0.5", "5", "8", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
         "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=40",
         "--set", "barge_in.resume_within_ms=20000", "--json",
     )  # fmt: skip
