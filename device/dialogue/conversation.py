@@ -139,6 +139,8 @@ class Conversation:
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
         if self._turn is None and (deaf or not self._policy.open_microphone):
             return []
+        if self._turn is not None and self._turn.ended == "release":
+            return []  # the button has said that it is over, whoever goes on speaking
         decisions = self._endpointer.feed(probability, start_sample, end_sample, over_playout=playing)
         return self._after(self._decided(decisions))
 

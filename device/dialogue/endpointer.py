@@ -88,11 +88,13 @@ class Endpointer:
         self._level = VoiceOffset()
         self._voiced = False  # by the VAD
         self._lingering = False  # the VAD still hears an utterance that is over
+        self._heard_to = 0  # end of the newest block
         self.reset()
 
     def reset(self) -> None:
         """Back to quiet: what the VAD may still be hearing belongs to what is over."""
         self._lingering = self._voiced
+        self._over_at = self._heard_to
         self.talking = False
         self._held = False  # push-to-talk: only the release ends it
         self._onset_sample: int | None = None  # quiet: where the voiced run began; talking: the onset
@@ -136,6 +138,7 @@ class Endpointer:
     def hear(self, pcm: Int16s, sample: int) -> list[Decision]:
         """`pcm`: (n,) int16, the newest block of the microphone, from `sample` on."""
         self._level.feed(pcm, sample)
+        self._heard_to = sample + pcm.size
         if not self.talking:
             return []
         assert self._onset_sample is not None
@@ -179,7 +182,8 @@ class Endpointer:
     def _begins_anew(self, end_sample: int) -> bool:
         """Is what the VAD hears more than the end of what it heard before?"""
         loud = self._level.last_loud_sample
-        self._lingering = self._voiced and (loud is None or loud < end_sample - 2 * _BACK_SAMPLES)
+        since = max(self._over_at, end_sample - 4 * _BACK_SAMPLES)
+        self._lingering = self._voiced and (loud is None or loud <= since + 2 * _BACK_SAMPLES)
         return not self._lingering
 
     def _wait_for_pause(self, frame_samples: int) -> None:

@@ -190,6 +190,17 @@ def test_a_held_button_ends_at_its_release_and_not_at_a_pause() -> None:
     assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
 
 
+@pytest.mark.parametrize("open_microphone", [True, False])
+def test_the_release_ends_it_though_the_voice_goes_on(open_microphone: bool) -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(turn_model=False, open_microphone=open_microphone), stt_ms=600)
+    rim.press(900)
+    rim.say(1000, 2000, QUESTION)
+    rim.release(1850)
+    rim.run(2700)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.reason == "release"
+
+
 def test_push_to_talk_alone_is_deaf_without_the_button() -> None:
     rim = VirtualRim(answers=[ANSWER], policy=Policy(turn_model=False, open_microphone=False))
     rim.say(1000, 2500, QUESTION)
