@@ -101,7 +101,7 @@ class AssistantTurn:
 
     def lost(self, sample: int) -> list[Output]:
         """The card died at `sample`: nothing sounded after that."""
-        speaking = [*self.silenced.answers, *([] if self._answer is None else [self._answer])]
+        speaking = self._speaking
         out = self.over(sample, sample)
         for each in speaking:
             each.cut(sample)
@@ -110,8 +110,13 @@ class AssistantTurn:
     @property
     def newest_turn(self) -> int:
         """The number of the turn that was being answered last; 0: none is."""
-        speaking = [*self.silenced.answers, *([] if self._answer is None else [self._answer])]
+        speaking = self._speaking
         return speaking[-1].turn if speaking else 0
+
+    @property
+    def _speaking(self) -> list[Answer]:
+        """All of which it is not certain yet what was heard, the newest last."""
+        return [*self.silenced.answers, *([] if self._answer is None else [self._answer])]
 
     def finished(self) -> list[Output]:
         """Close an answer that has come to its end."""

@@ -69,8 +69,8 @@ class UserTurn:
         self.warmed_words = 0  #: stable words that the language model was given
         self._jobs = jobs
         self._memory = memory
-        self._listening = Listening(policy.listening, max(0, onset_sample - policy.pre_roll_samples), onset_sample)
         self._from = max(0, onset_sample - policy.pre_roll_samples)
+        self._listening = Listening(policy.listening, self._from, onset_sample)
         self._end = TurnEnd(policy.end, with_model=policy.turn_model and not held)
         self._end.least_wait_ms = least_wait_ms
         self._judging: int | None = None

@@ -95,9 +95,9 @@ def test_what_the_network_still_hears_of_an_utterance_that_is_over_begins_no_oth
 def test_a_button_that_comes_up_right_behind_the_voice_ends_it() -> None:
     world = World().feed(0.0, 40, ROOM)
     world.pointer.hold(40 * FRAME)
-    world.feed(0.9, 30, LOUD).feed(0.9, 1, ROOM)
+    world.feed(0.9, 30, LOUD)
     told = len(world.decisions)
-    world.pointer.reset()  # 32 ms behind the voice, which the network goes on hearing
+    world.pointer.reset()  # at its last sample; the network goes on hearing it
     world.feed(0.9, 7, ROOM).feed(0.1, 5, ROOM)
     assert world.decisions[told:] == []
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loud_vad import Loud
 from placed_rim import PlacedRim
 from virtual_rim import MS, VirtualRim
 
@@ -76,21 +77,6 @@ def test_the_recogniser_gets_all_that_was_said(slower: int, turns: list[tuple[in
     assert rim.talk.state == "idle"
     committed = {e.turn for e in rim.of(ev.Commit)}
     assert {e.turn for e in rim.events if isinstance(e, ev.PlayoutEnd | ev.Interrupted)} == committed
-
-
-class Loud:
-    """A VAD: loud is speech."""
-
-    frame_samples = 512
-
-    def probability(self, frame: Floats) -> float:
-        return float(np.abs(frame).max() > 0.1)
-
-    def reset(self) -> None:
-        pass
-
-    def fresh(self) -> "Loud":
-        return Loud()
 
 
 class SlowEnds:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from loud_vad import Loud
 
 from device.audio.frontend import PassThrough
 from device.audio.virtual import VirtualCard
@@ -16,21 +17,6 @@ from device.dialogue.interruption import ResumePolicy
 from device.dialogue.loop import Assistant, Models
 from models.errors import ModelRunError
 from models.protocols import Cancelled, Effort, Floats, Mark, Message, Speech, Transcript, never
-
-
-class Loud:
-    """A VAD: loud is speech."""
-
-    frame_samples = 512
-
-    def probability(self, frame: Floats) -> float:
-        return float(np.abs(frame).max() > 0.1)
-
-    def reset(self) -> None:
-        pass
-
-    def fresh(self) -> "Loud":
-        return Loud()
 
 
 class Ends:

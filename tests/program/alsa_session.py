@@ -6,16 +6,15 @@
 The fixture `session` (conftest.py) makes one.
 """
 
-import json
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from event_file import WAIT_S, EventFile
 from virtual_card.alsa_card import AlsaCard
 
 from models.protocols import Int16s
@@ -24,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
 QUESTION = "What is the capital of France?"
 STORY = "Tell me a long story."
-WAIT_S = 60.0  # how long anything may take on a slow machine
 
 
 def small_room(gain_db: float) -> np.ndarray:
@@ -45,6 +43,7 @@ class Session:
         self.log, self.database = folder / "events.jsonl", folder / "sessions.db"
         self._out, self._err = folder / "out.txt", folder / "err.txt"
         self.program: subprocess.Popen[bytes] | None = None
+        self._events = EventFile(self.log, alive=self._alive, told=self.told)
 
     def command(self, *settings: str) -> list[str]:
         keys = ["audio.input=vcard", "audio.output=vcard", f"session.database={self.database}", *settings]
@@ -61,20 +60,14 @@ class Session:
             )
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
-        if not self.log.exists():
-            return []
-        # a line that is being written has no end yet
-        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        return [e for e in map(json.loads, whole) if kind in ("", e["type"])]
+        return self._events.events(kind)
 
     def wait_for(self, kind: str, count: int = 1) -> dict[str, Any]:
-        deadline = time.monotonic() + WAIT_S
-        while len(found := self.events(kind)) < count:
-            assert self.program is not None
-            assert self.program.poll() is None, self.told()
-            assert time.monotonic() < deadline, f"no {kind}: {self.events()}\n{self.told()}"
-            time.sleep(0.02)
-        return found[count - 1]
+        return self._events.wait_for(kind, count)
+
+    def _alive(self) -> None:
+        assert self.program is not None
+        assert self.program.poll() is None, self.told()
 
     def say(self, recording: Path) -> int:
         """Into the microphone, soon; returns the card's frame."""

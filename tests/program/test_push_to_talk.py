@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import soundfile
+from event_file import WAIT_S, EventFile
 
 from device.cli.keyboard import POP_KITTY, PUSH_KITTY, QUERY_KITTY
 
@@ -31,7 +32,6 @@ PROGRAM = Path(__file__).with_name("push_to_talk_program.py")
 FAKE_PINS = ROOT / "tests" / "gpio" / "fake"
 PIN, MUTE_PIN, MUTED_LED = 17, 27, 24
 QUESTION = "What is the capital of France?"
-WAIT_S = 60.0  # how long anything may take on a slow machine
 
 
 def words(text: str) -> str:
@@ -44,6 +44,7 @@ class Appliance:
     def __init__(self, environment: dict[str, str], folder: Path, *keys: str, stdin: int = subprocess.DEVNULL) -> None:
         self.log, self.database, self._err = folder / "events.jsonl", folder / "sessions.db", folder / "err.txt"
         self.log.unlink(missing_ok=True)  # of a run before this one
+        self._events = EventFile(self.log, alive=self._alive, told=self._err.read_text)
         self._control, theirs = socket.socketpair()
         command = [
             sys.executable, str(PROGRAM), str(theirs.fileno()), str(self.log),
@@ -94,19 +95,13 @@ class Appliance:
             assert time.monotonic() < deadline, "the light does not change"
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
-        if not self.log.exists():
-            return []
-        # a line that is being written has no end yet
-        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        return [e for e in map(json.loads, whole) if kind in ("", e["type"])]
+        return self._events.events(kind)
 
     def wait_for(self, kind: str, count: int = 1) -> dict[str, Any]:
-        deadline = time.monotonic() + WAIT_S
-        while len(found := self.events(kind)) < count:
-            assert self.program.poll() is None, self._err.read_text()
-            assert time.monotonic() < deadline, f"no {kind}: {self.events()}\n{self._err.read_text()}"
-            time.sleep(0.02)
-        return found[count - 1]
+        return self._events.wait_for(kind, count)
+
+    def _alive(self) -> None:
+        assert self.program.poll() is None, self._err.read_text()
 
     def finish(self) -> str:
         """It ends in order; returns what it wrote to standard error."""
