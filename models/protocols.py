@@ -6,9 +6,9 @@ a `cancelled` callable: it is asked often, from the thread that works, and once 
 as soon as it can with what it has.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +41,25 @@ class Transcript:
 class Message:
     """One entry of a chat."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]  #: "tool": what a skill gave back; it is data, not a wish
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """Something that a language model may ask for."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]  #: JSON Schema of the arguments: an object
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A language model asks for it. Nothing in it has been checked but that it is JSON."""
+
+    name: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +133,20 @@ class ChatModel(Protocol):
 
     def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
         """Prefill the KV cache with the chat so far, so that the next `reply` starts sooner."""
+        ...
+
+
+@runtime_checkable
+class ToolCaller(Protocol):
+    """A chat model that can ask for a tool instead of answering."""
+
+    def reply_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cancelled: Cancelled = never
+    ) -> Iterator[str | ToolRequest]:
+        """Yields the pieces of an answer, or one `ToolRequest` for one of `tools` and nothing behind it.
+
+        Raises ModelRunError.
+        """
         ...
 
 

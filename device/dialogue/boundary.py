@@ -14,13 +14,11 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 
-from device.dialogue.commands import Output, Play
+from device.dialogue.commands import Act, Output, Play
 from device.dialogue.history import History
 
 _log = logging.getLogger(__name__)
 
-#: What cannot be taken back. Everything else is preparation, or puts an end to something.
-IRREVERSIBLE = (Play,)
 #: Committed jobs that may still have something to play: the answer in hand, one that waits to go on, and some grace.
 _REMEMBERED = 16
 
@@ -49,8 +47,13 @@ class CommitBoundary:
         """`outputs` without what is not allowed yet."""
         out: list[Output] = []
         for output in outputs:
-            if isinstance(output, IRREVERSIBLE) and not self.committed(output.job):
+            if isinstance(output, Play | Act) and _irreversible(output) and not self.committed(output.job):
                 _log.error("refused before the commit: %s of job %d", type(output).__name__, output.job)
                 continue
             out.append(output)
         return out
+
+
+def _irreversible(output: Play | Act) -> bool:
+    """What cannot be taken back. Everything else is preparation, or puts an end to something."""
+    return isinstance(output, Play) or not output.read_only

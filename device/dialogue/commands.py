@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from device.dialogue.deeds import Call
 from device.dialogue.events import Event
 from models.protocols import Effort, Floats, Message, Speech
 
@@ -37,6 +38,23 @@ class Reply:
 
     job: int
     messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Understand:
+    """Look whether these words mean something that is done without a language model; answer with `understood`."""
+
+    job: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Carry out a call; answer with `acted`. Cannot be taken back, unless `read_only`."""
+
+    job: int
+    call: Call
+    read_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +122,22 @@ class Prepare:
     texts: tuple[str, ...]
 
 
-Command = Decode | Judge | Reply | Speak | Play | Flush | Chime | Cancel | Suspend | Continue | Warm | Prepare
+Command = (
+    Decode
+    | Judge
+    | Understand
+    | Reply
+    | Act
+    | Speak
+    | Play
+    | Flush
+    | Chime
+    | Cancel
+    | Suspend
+    | Continue
+    | Warm
+    | Prepare
+)
 Output = Event | Command
 
 
@@ -133,7 +166,7 @@ class LiveJobs:
         match command:
             case Decode(job):
                 decode = job
-            case Reply(job) | Speak(job) if job not in self._jobs:
+            case Understand(job) | Reply(job) | Act(job) | Speak(job) if job not in self._jobs:
                 in_hand = job
             case Cancel(job):
                 decode, in_hand, suspended = (None if j == job else j for j in self._jobs)

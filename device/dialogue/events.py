@@ -6,6 +6,7 @@
 The JSON form is a public format (docs/converse.md): keys and types are added to, never changed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
@@ -145,6 +146,64 @@ class Clause(Event):
 @dataclass(frozen=True, slots=True)
 class TtsFirstAudio(Event):
     type: ClassVar[str] = "tts_first_audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Called(Event):
+    """A skill is being carried out: call `index` of the turn."""
+
+    type: ClassVar[str] = "called"
+    index: int
+    skill: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """What came of call `index` of the turn (`deeds.Outcome`); `say` waits to be told if it was carried out aside."""
+
+    type: ClassVar[str] = "call_ended"
+    index: int
+    skill: str
+    status: Literal["done", "failed", "unknown"]
+    say: str
+    error: str
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """The result of a call that was carried out aside has been heard: call `index` of `turn`."""
+
+    type: ClassVar[str] = "told"
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """A skill waits for a clear yes: the question is being put."""
+
+    type: ClassVar[str] = "asked"
+    skill: str
+    arguments: Mapping[str, Any]
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Event):
+    """The question that was asked in turn `asked_turn` is settled; only "yes" carries it out."""
+
+    type: ClassVar[str] = "settled"
+    asked_turn: int
+    answer: Literal["yes", "no", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controlled(Event):
+    """A word that is obeyed at once: "stop", "never_mind", "repeat", ..."""
+
+    type: ClassVar[str] = "controlled"
+    control: str
 
 
 @dataclass(frozen=True, slots=True)

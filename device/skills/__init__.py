@@ -1,0 +1,1 @@
+"""What it can do: skills, and the sentences that call them."""
