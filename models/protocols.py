@@ -140,6 +140,16 @@ class StreamingVoice(Protocol):
         ...
 
 
+def joined(parts: Sequence[Speech]) -> Speech:
+    """The parts of a clause as one, their texts joined by a space."""
+    marks: list[Mark] = []
+    chars = samples = 0
+    for part in parts:
+        marks += [Mark(chars + m.chars, samples + m.samples) for m in part.marks]
+        chars, samples = chars + len(part.text) + 1, samples + part.pcm.size
+    return Speech(" ".join(p.text for p in parts), np.concatenate([p.pcm for p in parts]), tuple(marks))
+
+
 def in_parts(voice: Voice, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
     """`text` in parts as `StreamingVoice` has it; in one part by a voice that makes clauses whole only."""
     if isinstance(voice, StreamingVoice):

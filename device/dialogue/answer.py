@@ -217,7 +217,7 @@ class Answer:
         return out
 
     def spoken(self, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
-        """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or none behind the parts."""
+        """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or that was all."""
         if index == ACKNOWLEDGEMENT:
             self._notice = speech
             return self._acknowledge(now) if self._notice_due else []

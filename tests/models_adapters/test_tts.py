@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import loudness_lufs
 from models.protocols import Mark, Speech
-from models.tts import PAUSES_MS, SILENCE_DBFS, PiperVoice
+from models.trim import SILENCE_DBFS
+from models.tts import PAUSES_MS, PiperVoice
 
 CLAUSES = ["The lamp is on.", "No.", "To boil an egg,", "you need to heat the water.", "What would you like to do?"]
 
@@ -52,7 +53,7 @@ def test_an_error_does_not_repeat_what_was_to_be_said(voice: Any, monkeypatch: p
     def fail(*_: object) -> None:
         raise RuntimeError("no such tensor")
 
-    monkeypatch.setattr(voice, "_pieces", fail)
+    monkeypatch.setattr(voice, "_sentences", fail)
     with pytest.raises(ModelRunError, match="a text of 10 characters: no such tensor") as caught:
         voice.speak("My secret.")
     assert "secret" not in caught.value.message
