@@ -62,7 +62,7 @@ class PhraseVoice:
         for part in in_parts(self._voice, text, cancelled=cancelled):
             parts.append(part)
             yield part
-        if " ".join(part.text for part in parts) == text:  # else it was cancelled, or there was nothing to say
+        if parts and " ".join(part.text for part in parts) == text:  # else it was cancelled
             self._remember(text, joined(parts))
 
     def close(self) -> None:
