@@ -2,8 +2,9 @@
 
     python bench/voice.py [--recogniser whisper-base] [--sentences bench/sentences.txt] [--json]
 
-Each line of the file is spoken as one clause, whole and once more in parts, and transcribed by the larger model; the figure is about the voice and
-how text is prepared for it, so the recogniser should be better than the one the appliance listens with.
+Each line of the file is spoken as one clause, whole and once more in parts, and transcribed by the larger model; the
+figure is about the voice and how text is prepared for it, so the recogniser should be better than the one the
+appliance listens with.
 """
 
 import argparse
