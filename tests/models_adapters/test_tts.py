@@ -261,7 +261,7 @@ def test_a_slow_machine_gets_the_clause_whole(steady_voice: Any, monkeypatch: py
 def test_a_voice_that_cannot_be_split_says_the_same(
     steady_voice: Any, model_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.vits._FIRST_WEIGHT", "no such weight")
+    monkeypatch.setattr("models.vits_graph._FIRST_WEIGHT", "no such weight")
     whole = PiperVoice(model_path("piper-en_US-joe-medium"), variation=0.0)
     (only,) = whole.speak_parts("The capital of France is Paris.")
     split = steady_voice.speak("The capital of France is Paris.")

@@ -22,10 +22,14 @@ CHANNELS, UP = 4, 8
 
 
 def small_voice(path: Path, change: Callable[[Any], None] = lambda _graph: None) -> Path:
-    """Text of n ids: 2n frames of 4 channels, and a generator that makes 8 samples a frame and reaches 2 frames far."""
+    """Text of n ids: 2n frames of 4 channels, a flow that reaches a frame far, a generator that reaches two.
+
+    8 samples a frame. There is chance in it, but it comes to nothing.
+    """
     rng = np.random.default_rng(1)
     weights = {
         "front.weight": rng.standard_normal((CHANNELS, 1, 1)),
+        "flow.weight": rng.standard_normal((CHANNELS, CHANNELS, 3)),
         "dec.conv_pre.weight": rng.standard_normal((CHANNELS, CHANNELS, 3)),  # a frame to both sides
         "dec.up.weight": rng.standard_normal((CHANNELS, 1, 2 * UP)),  # half a frame
         "dec.post.weight": rng.standard_normal((1, 1, 3)),  # a sample
@@ -34,7 +38,17 @@ def small_voice(path: Path, change: Callable[[Any], None] = lambda _graph: None)
         make_node("Cast", ["input"], ["ids"], to=onnx.TensorProto.FLOAT),
         make_node("Unsqueeze", ["ids", "axis"], ["row"]),
         make_node("Concat", ["row", "row"], ["twice"], axis=2),
-        make_node("Conv", ["twice", "front.weight"], ["latent"], kernel_shape=[1]),
+        make_node("Equal", ["twice", "twice"], ["all"]),
+        make_node("Cast", ["all"], ["mask"], to=onnx.TensorProto.FLOAT),
+        make_node("Conv", ["twice", "front.weight"], ["mean"], kernel_shape=[1]),
+        make_node("RandomNormalLike", ["mean"], ["chance"]),
+        make_node("Mul", ["chance", "none"], ["deviation"]),
+        make_node("Add", ["mean", "deviation"], ["rough"]),
+        make_node("Conv", ["rough", "flow.weight"], ["f1"], kernel_shape=[3], pads=[1, 1]),
+        make_node("Tanh", ["f1"], ["f2"]),
+        make_node("Mul", ["f2", "mask"], ["f3"]),
+        make_node("Add", ["rough", "f3"], ["f4"]),
+        make_node("Mul", ["f4", "mask"], ["latent"]),
         make_node("Ceil", ["ids"], ["durations"]),
         make_node("Conv", ["latent", "dec.conv_pre.weight"], ["d1"], kernel_shape=[3], pads=[1, 1]),
         make_node("LeakyRelu", ["d1"], ["d2"]),
@@ -53,6 +67,7 @@ def small_voice(path: Path, change: Callable[[Any], None] = lambda _graph: None)
         [
             *(numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()),
             numpy_helper.from_array(np.array([1], np.int64), "axis"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "none"),
         ],
     )
     change(graph)
@@ -60,13 +75,18 @@ def small_voice(path: Path, change: Callable[[Any], None] = lambda _graph: None)
     return path
 
 
+def _without_chance(graph: Any) -> None:
+    """Where the flow begins cannot be told: it stays with the front."""
+    next(node for node in graph.node if node.op_type == "RandomNormalLike").op_type = "Identity"
+
+
 def opened(path: Path) -> tuple[Any, Vocoder | None]:
     return open_vits(path, threads=1, keep_ids=80, keep_frames=200)
 
 
-@pytest.fixture(scope="module")
-def halves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Vocoder]:
-    path = small_voice(tmp_path_factory.mktemp("voice") / "small.onnx")
+@pytest.fixture(scope="module", params=[lambda _graph: None, _without_chance], ids=["with flow", "without"])
+def halves(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Vocoder]:
+    path = small_voice(tmp_path_factory.mktemp("voice") / "small.onnx", request.param)
     front, vocoder = opened(path)
     assert vocoder is not None
     return open_session(path, threads=1), front, vocoder
@@ -86,9 +106,11 @@ def test_stretch_by_stretch_it_is_the_whole(halves: tuple[Any, Any, Vocoder], id
     np.testing.assert_allclose(np.concatenate(pieces), audio.reshape(-1), atol=1e-6)
 
 
-def test_the_reach_of_a_frame_is_measured(halves: tuple[Any, Any, Vocoder]) -> None:
-    _, _, vocoder = halves
-    assert (vocoder.frame_samples, vocoder.reach_frames, vocoder.channels) == (UP, 2, CHANNELS)
+@pytest.mark.parametrize(("change", "reach"), [(lambda _graph: None, 1 + 2), (_without_chance, 2)])
+def test_the_reach_of_a_frame_is_measured(tmp_path: Path, change: Callable[[Any], None], reach: int) -> None:
+    _, vocoder = opened(small_voice(tmp_path / "small.onnx", change))
+    assert vocoder is not None
+    assert (vocoder.frame_samples, vocoder.reach_frames, vocoder.channels) == (UP, reach, CHANNELS)
 
 
 def _rename(graph: Any) -> None:
@@ -122,8 +144,8 @@ def _uneven(graph: Any) -> None:
 def _far(graph: Any) -> None:
     """Everything depends on everything."""
     graph.node[-1].input[0] = "d5"
-    graph.node.insert(len(graph.node) - 1, make_node("ReduceMean", ["d4"], ["mean"], axes=[2]))
-    graph.node.insert(len(graph.node) - 1, make_node("Add", ["d4", "mean"], ["d5"]))
+    graph.node.insert(len(graph.node) - 1, make_node("ReduceMean", ["d4"], ["average"], axes=[2]))
+    graph.node.insert(len(graph.node) - 1, make_node("Add", ["d4", "average"], ["d5"]))
 
 
 @pytest.mark.parametrize(
