@@ -11,6 +11,7 @@ from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.commands import Play, Speak
 from device.dialogue.ledger import PlayoutLedger
+from device.dialogue.pace import Pace
 from device.dialogue.supply import Supply
 from models.protocols import Message, Speech
 
@@ -97,6 +98,23 @@ def test_nobody_is_told_to_wait_once_something_sounds() -> None:
         out = answer.played(Span(min(block * 160, 2880), min(block * 160 + 160, 2880)), 400 + block * 160)
         assert not [o for o in out if isinstance(o, ev.Acknowledged)]
         assert not [o for o in out if isinstance(o, ev.PlayoutEnd)]
+
+
+def test_speeds_are_learnt_as_from_whole_clauses() -> None:
+    """A clause of 31 characters in 200 ms, whole and in three parts."""
+    learnt = []
+    for parts in ([FIRST], ["The capital", "of France", "is Paris."]):
+        pace = Pace()
+        answer = Answer(3, 1, AnswerPolicy(), pace, asked=1)
+        answer.token(FIRST + " ", 100)
+        answer.written(150)
+        for n, part in enumerate(parts):
+            answer.spoken(0, fake_speech(part), 150 + 60 * n * MS, more=True)
+        answer.spoken(0, None, 150 + 200 * MS)
+        learnt.append((pace.voice_ms(31), pace.audio_ms(31)))
+    assert learnt[0][0] == learnt[1][0] == pytest.approx(200 * 1.3, rel=0.05)
+    assert learnt[0][1] == pytest.approx(learnt[1][1], rel=0.1)  # the fake has no audio for the spaces between
+    assert learnt[0][1] == pytest.approx(31 * 60, rel=0.01)
 
 
 def test_what_goes_on_with_the_second_part_is_faded_in() -> None:
