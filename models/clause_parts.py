@@ -1,7 +1,7 @@
 """Where the words of a clause end in its audio, and where the clause may be cut so that its beginning sounds early.
 
     clause = ClauseWords("The lamp is on.", sizes=sizes, sentences=[phonemes])
-    place = clause.cut(ends, given=0, growth=4.0)       # Cut: behind so many words, at this sample; None: no cut
+    place = clause.cut(ends, given=0, growth=2.5)       # Cut: behind so many words, at this sample; None: no cut
     clause.part(0, 2, pcm)                              # Speech of the first two words
 
 All of it is known from the phonemes and their lengths, before a sample has been made. Pure logic.
@@ -20,10 +20,11 @@ from models.word_marks import Size, Timeline, word_ends, word_marks, word_places
 FIRST_SAMPLES = 300 * SAMPLE_RATE_HZ // 1000
 #: It does not pay to keep back less than this.
 _LEAST_REST_SAMPLES = 250 * SAMPLE_RATE_HZ // 1000
-#: The next part is at most so many times as long as all before it: what sounds holds until it is made.
-MAX_GROWTH = 4.0
+#: The next part is at most so many times as long as all before it: what sounds holds until it is made, also while
+#: other programs keep the cores busy and it takes twice as long as it used to.
+MAX_GROWTH = 2.5
 #: Of the time that what was given sounds, so much is counted on for making the next part.
-_SHARE_OF_TIME = 0.5
+_SHARE_OF_TIME = 0.4
 #: With less growth than this a clause in parts would falter: it is made whole.
 _LEAST_GROWTH = 1.0
 
