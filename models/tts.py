@@ -1,7 +1,8 @@
-"""Text to speech with Piper, a clause a call.
+"""Text to speech with Piper, a clause a call, whole or beginning with its first words.
 
     voice = PiperVoice(store.path("piper-en_US-joe-medium"))
     speech = voice.speak("The capital of France is Paris.")     # Speech: 16 kHz int16 and a mark a word
+    for part in voice.speak_parts("The capital of France is Paris."): ...    # "The capital", "of France is Paris."
 
 Loudness is set by one gain for the voice, found once when it is loaded. Normalising every clause for itself would make
 a short "No." as loud as a long sentence, and the level pump from clause to clause.
