@@ -41,7 +41,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise one clause; answer with `spoken`."""
+    """Synthesise one clause; answer with `spoken`, once, or part by part if that is how the voice has it."""
 
     job: int
     index: int
@@ -50,7 +50,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Queue a clause for the loudspeaker; answer with `queued`."""
+    """Queue a clause, or a part of one, for the loudspeaker; answer with `queued`."""
 
     job: int
     index: int
