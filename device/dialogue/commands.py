@@ -59,7 +59,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise one clause; answer with `spoken`."""
+    """Synthesise one clause; answer with `spoken`, once, or part by part if that is how the voice has it."""
 
     job: int
     index: int
@@ -68,7 +68,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Queue a clause for the loudspeaker; answer with `queued`."""
+    """Queue a clause, or a part of one, for the loudspeaker; answer with `queued`."""
 
     job: int
     index: int

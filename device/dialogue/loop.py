@@ -38,7 +38,7 @@ from device.dialogue.events import Event
 from device.dialogue.right_of_way import RightOfWay
 from device.dialogue.voice_meter import Reading, VoiceMeter
 from device.dialogue.work_meter import WorkMeter
-from models.protocols import SAMPLE_RATE_HZ, ChatModel, Frugal, Int16s, Recogniser, TurnModel, VadModel, Voice
+from models.protocols import SAMPLE_RATE_HZ, ChatModel, Frugal, Int16s, Recogniser, TurnModel, VadModel, Voice, in_parts
 
 _log = logging.getLogger(__name__)
 
@@ -349,11 +349,15 @@ class Assistant:
 
     def _speak(self, command: Speak) -> None:
         cancelled = self._cancelled(command.job)
-        speech = None
+        voice, speech = self._models.voice, None
         try:
             if cancelled():
                 return
-            speech = self._models.voice.speak(command.text, cancelled=cancelled)
+            if command.index == 0:
+                for part in in_parts(voice, command.text, cancelled=cancelled):
+                    self._post(partial(self._conversation.spoken, command.job, 0, part, self.now(), more=True))
+            else:
+                speech = voice.speak(command.text, cancelled=cancelled)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(command.job, "tts", error)
         finally:
