@@ -1,0 +1,134 @@
+"""Forgetting: on purpose, and for good.
+
+    prune(store, keep_days=90)      # at the start of `nearfield run`
+    forget(store, [3, 4])            # a person asked; not a word of it is left in the files
+
+SQLite only marks what is deleted as free; `secure_delete` overwrites it, VACUUM gives the pages back, and the
+write-ahead log is emptied, for it has the old pages too. What skills keep (timers, lists) is no conversation and stays.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from device.session.database import connect, primary_code, session_error
+from device.session.owner import alive
+from device.session.records import StoredSession
+from device.session.store import SessionStore
+from device.session.turn_audio import audio_folder, delete_audio
+
+#: Pruned by age, but never these: after a clock that was wrong, the newest conversation must not go.
+ALWAYS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What came of it."""
+
+    sessions: tuple[int, ...]
+    running: tuple[int, ...]  #: left alone: a process is writing them
+    wiped: bool  #: False: another program reads the file, and until it ends old pages may still hold the words
+
+
+def prune(store: SessionStore, keep_days: int, now: datetime | None = None) -> tuple[int, ...]:
+    """Delete the sessions of more than `keep_days` ago (0: none); returns their numbers. Raises SessionError.
+
+    The order is that of the numbers: a session goes only when none before it is young enough to stay, so that one whose
+    clock was wrong stays as long as its neighbours.
+    """
+    if keep_days <= 0:
+        return ()
+    cutoff = (now or datetime.now(UTC)) - timedelta(days=keep_days)
+    sessions = store.sessions()[:-ALWAYS_KEPT]
+    old: list[int] = []
+    for session in sessions:
+        if _begun(session) >= cutoff:
+            break
+        if not alive(session.owner):
+            old.append(session.id)
+    if old:
+        _delete(store.path, old)
+    return tuple(old)
+
+
+def forget(store: SessionStore, sessions: Sequence[int]) -> Forgotten:
+    """Delete these sessions and every copy of their words. Raises SessionError."""
+    wanted = set(sessions)
+    there = [session for session in store.sessions() if session.id in wanted]
+    running = tuple(session.id for session in there if alive(session.owner))
+    gone = tuple(session.id for session in there if session.id not in running)
+    _delete(store.path, gone)
+    return Forgotten(gone, running, _wipe(store.path))
+
+
+def delete_set_aside(store: SessionStore) -> list[Path]:
+    """Delete the damaged files that were set aside: they hold words, too. Returns which."""
+    gone = []
+    for path in sorted(store.path.parent.glob(f"{store.path.name}.damaged-*")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+            gone.append(path)
+    return gone
+
+
+def _begun(session: StoredSession) -> datetime:
+    try:
+        begun = datetime.fromisoformat(session.started_at)
+    except ValueError:  # not ours: as old as can be
+        return datetime.min.replace(tzinfo=UTC)
+    return begun if begun.tzinfo else begun.replace(tzinfo=UTC)
+
+
+def _delete(path: Path, sessions: Iterable[int]) -> None:
+    gone = list(sessions)
+    try:
+        connection = connect(path)
+        try:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            for session in gone:
+                _delete_carried(connection, session)
+                connection.execute("DELETE FROM session WHERE id = ?", (session,))  # the rest goes with it
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise session_error(path, "written", error) from error
+    for session in gone:
+        delete_audio(audio_folder(path), session)
+
+
+def _delete_carried(connection: sqlite3.Connection, session: int) -> None:
+    """What later sessions were given of it to tell (`carry_over`) has its words."""
+    of = [session]
+    while of:
+        origin = of.pop()
+        copies = connection.execute(
+            "SELECT session, seq, json_extract(json, '$.index') FROM event"
+            " WHERE type = 'carried_over' AND json_extract(json, '$.from[0]') = ?",
+            (origin,),
+        ).fetchall()
+        for later, seq, index in copies:
+            connection.execute("DELETE FROM event WHERE session = ? AND seq = ?", (later, seq))
+            connection.execute("DELETE FROM call WHERE session = ? AND turn = 0 AND number = ?", (later, index))
+            of.append(later)
+
+
+def _wipe(path: Path) -> bool:
+    """No old page is left, neither in the file nor in the write-ahead log. False: somebody else reads it."""
+    try:
+        connection = connect(path)
+        try:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("VACUUM")
+            busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return False
+        raise session_error(path, "written", error) from error
