@@ -73,7 +73,7 @@ def _call(call: StoredCall) -> str:
 
 
 def _lines(label: str, text: str, width: int | None) -> list[str]:
-    text = " ".join(text.split())
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())  # nobody's words steer a terminal
     if width is None:
         return [f"{label:>{_LABEL - 2}}  {text}"]
     indent = " " * _LABEL
