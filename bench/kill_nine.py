@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests" / "dialogue"))
 
+import numpy as np
 from virtual_rim import VirtualRim
 
 from bench.figures import show
@@ -39,6 +40,7 @@ from device.session.store import SessionStore
 from models.protocols import Message
 
 SAFE_S = 20.0
+WRITES = 100
 _WITHIN_S = 86_400
 
 
@@ -155,7 +157,6 @@ def compared(folder: Path, times: int, known: Known) -> dict[str, object]:
         }
         unsure = db.execute("SELECT count(*) FROM call WHERE turn > 0 AND status IS NOT 'done'").fetchone()[0]
     ran = Counter(int(line) for line in (effects.read_text().split() if effects.exists() else ()))
-    ready = sorted(known.ready_ms) or [0.0]
     return {
         "kills": times,
         "commits": len(known.commits),
@@ -176,9 +177,27 @@ def compared(folder: Path, times: int, known: Known) -> dict[str, object]:
         "told_again": known.told_again,
         "set_aside": len(list(folder.glob("*.damaged-*"))) + (store.set_aside is not None),
         "failed_starts": known.failures[:3],
-        "ready_ms": {name: round(ready[round(q * (len(ready) - 1))], 1) for name, q in (("p50", 0.5), ("p95", 0.95))},
+        "ready_ms": spread(known.ready_ms),
+        "durable_write_ms": spread(durable_writes_ms(store)),
         "database_kb": round(database.stat().st_size / 1024),
     }
+
+
+def spread(values_ms: list[float]) -> dict[str, float]:
+    """p50 and p95, to a tenth."""
+    return {f"p{q}": round(float(np.percentile(values_ms or [0.0], q)), 1) for q in (50, 95)}
+
+
+def durable_writes_ms(store: SessionStore) -> list[float]:
+    """How long a skill waits until what it keeps is safe on the disk."""
+    out = []
+    with store.begin("assistant") as recorder:
+        state = Journal(recorder).state("measured")
+        for n in range(WRITES):
+            started = time.perf_counter()
+            state.put("value", n)
+            out.append((time.perf_counter() - started) * 1000)
+    return out
 
 
 # --- who is killed --------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ promised. A session whose process is still running is left alone.
 """
 
 import sqlite3
+from typing import Any
 
 from device.session.owner import alive
-from device.session.rows import json_of, log, utc_now
+from device.session.rows import json_of, log, object_of, utc_now
 
 #: Nobody listens to more; the newest count.
 MAX_UNTOLD = 10
@@ -41,8 +42,8 @@ def carry_over(connection: sqlite3.Connection, session: int) -> None:
         _session, turn, _number, skill, arguments, read_only, _aside, status, say, data, error, said, _owner = row
         if status is None:
             status, error = "unknown", "cut off"
-            what = _question(connection, row[0], turn, skill) if turn else said
-            say = (UNANSWERED if read_only else UNSURE).format(what=what or said or skill.replace("_", " "))
+            what = _question(connection, row[0], turn, skill) or said or skill.replace("_", " ")
+            say = (UNANSWERED if read_only else UNSURE).format(what=what)
         if not say:
             continue
         connection.execute(
@@ -60,13 +61,18 @@ def carry_over(connection: sqlite3.Connection, session: int) -> None:
         )
 
 
-def _question(connection: sqlite3.Connection, session: int, turn: int, skill: str) -> str | None:
-    """What was asked before the call, if its turn is but the yes to it."""
-    row = connection.execute(
-        "SELECT json_extract(a.json, '$.question') FROM event s JOIN event a"
-        " ON a.session = s.session AND a.turn = json_extract(s.json, '$.asked_turn') AND a.type = 'asked'"
-        " WHERE s.session = ? AND s.turn = ? AND s.type = 'settled' AND json_extract(a.json, '$.skill') = ?"
-        " ORDER BY a.seq DESC LIMIT 1",
-        (session, turn, skill),
-    ).fetchone()
-    return str(row[0]) if row and row[0] else None
+def _question(connection: sqlite3.Connection, session: int, turn: int, skill: str) -> str:
+    """What was asked before the call, if its turn is but the yes to it; else ""."""
+    rows = connection.execute(
+        "SELECT turn, type, json FROM event WHERE session = ? AND type IN ('asked', 'settled') AND turn <= ?"
+        " ORDER BY seq DESC LIMIT 20",
+        (session, turn),
+    ).fetchall()
+    asked_in: set[Any] = set()
+    for at_turn, kind, text in rows:
+        content = object_of(text)
+        if kind == "settled" and at_turn == turn and content.get("answer") == "yes":
+            asked_in.add(content.get("asked_turn"))
+        elif kind == "asked" and at_turn in asked_in and content.get("skill") == skill:
+            return str(content.get("question", ""))
+    return ""

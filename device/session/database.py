@@ -36,6 +36,8 @@ _REASONS = {
 def connect(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode that any one thread at a time may use. Raises sqlite3.Error."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    # a bad sector in the middle of a text is found by no check; what is left of the words is better than an error
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")

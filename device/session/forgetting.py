@@ -17,6 +17,7 @@ from pathlib import Path
 from device.session.database import connect, primary_code, session_error
 from device.session.owner import alive
 from device.session.records import StoredSession
+from device.session.rows import object_of
 from device.session.store import SessionStore
 from device.session.turn_audio import audio_folder, delete_audio
 
@@ -103,18 +104,22 @@ def _delete(path: Path, sessions: Iterable[int]) -> None:
 
 def _delete_carried(connection: sqlite3.Connection, session: int) -> None:
     """What later sessions were given of it to tell (`carry_over`) has its words."""
-    of = [session]
-    while of:
-        origin = of.pop()
-        copies = connection.execute(
-            "SELECT session, seq, json_extract(json, '$.index') FROM event"
-            " WHERE type = 'carried_over' AND json_extract(json, '$.from[0]') = ?",
-            (origin,),
-        ).fetchall()
-        for later, seq, index in copies:
+    origins = {(session, None)}  # a session, or one call of it
+    rows = connection.execute(
+        "SELECT session, seq, json FROM event WHERE type = 'carried_over' AND session > ? ORDER BY session, seq",
+        (session,),
+    ).fetchall()
+    for later, seq, text in rows:
+        content = object_of(text)
+        origin = content.get("from")
+        if not isinstance(origin, list) or len(origin) != 3:
+            continue
+        of_session, of_turn, of_index = origin
+        if (of_session, None) in origins or (of_turn == 0 and (of_session, of_index) in origins):
+            index = content.get("index")
             connection.execute("DELETE FROM event WHERE session = ? AND seq = ?", (later, seq))
             connection.execute("DELETE FROM call WHERE session = ? AND turn = 0 AND number = ?", (later, index))
-            of.append(later)
+            origins.add((later, index))
 
 
 def _wipe(path: Path) -> bool:

@@ -102,9 +102,16 @@ class Journal:
                 self._outcomes[key] = outcome
                 while len(self._outcomes) > _REMEMBERED:
                     self._outcomes.popitem(last=False)
-        self._recorder.write(_finished(call, outcome))
-        if not read_only and not self._recorder.flush(END_TIMEOUT_S):
-            _log.warning("the end of a call is not written yet: %s", call.skill)
+        record = _finished(call, outcome)
+        if read_only:
+            self._recorder.write(record)
+            return
+        session = self._recorder.session_id
+        try:
+            self._recorder.ask(lambda connection: written(connection, session, record), END_TIMEOUT_S)
+        except SessionError as error:
+            _log.warning("the end of a call is not written yet: %s (%s)", call.skill, error.message)
+            self._recorder.write(record)  # stays in the queue until it is
 
     def _begun(self, connection: sqlite3.Connection, session: int, begun: CallBegun) -> Outcome | None:
         row = connection.execute(
@@ -146,12 +153,13 @@ class StoredState:
     def get(self, name: str) -> Any:
         """None: there is none. Raises SkillError when it cannot be read."""
         rows = self._read("SELECT value FROM state WHERE family = ? AND name = ?", (self._group, name))
-        return json.loads(rows[0][0]) if rows else None
+        return _value(rows[0][0], f"{self._group}.{name}") if rows else None
 
     def all(self) -> Mapping[str, Any]:
         """Every value by name, in the order of their names. Raises SkillError when it cannot be read."""
         rows = self._read("SELECT name, value FROM state WHERE family = ? ORDER BY name", (self._group,))
-        return {name: json.loads(value) for name, value in rows}
+        values = ((name, _value(text, f"{self._group}.{name}")) for name, text in rows)
+        return {name: value for name, value in values if value is not None}
 
     def put(self, name: str, value: Any) -> None:
         """Safe on the disk when it returns; None: forget it. Raises SkillError when it cannot be written."""
@@ -181,6 +189,15 @@ class StoredState:
             return _rows(self._recorder, sql, values)
         except SessionError as error:
             raise SkillError("I cannot read what I wrote down.", hint=error.message) from error
+
+
+def _value(text: str, name: str) -> Any:
+    """None: it is damaged, which is told, and as good as forgotten."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        _log.warning("what was kept as %s is damaged and cannot be read", name)
+        return None
 
 
 def _rows(recorder: SessionRecorder, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

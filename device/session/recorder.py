@@ -143,8 +143,8 @@ class SessionRecorder:
         with self._changed:
             self._want_try()
             wanted = self._tries_wanted
-            self._changed.wait_for(lambda: self._tries_made >= wanted, timeout_s)
-            return not self._pending
+            made = self._changed.wait_for(lambda: self._tries_made >= wanted, timeout_s)
+            return made and not self._failure
 
     def close(self, *, failed: bool = False) -> None:
         """Write what is left and the end of the session; `failed`: it did not end in order. Safe to call twice.

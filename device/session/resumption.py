@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from device.session.owner import alive
-from device.session.records import StoredSession, StoredTurn
+from device.session.records import StoredEvent, StoredSession, StoredTurn
 from device.session.store import SessionStore
 from models.protocols import Message
 
@@ -76,13 +76,19 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
 
 def _question(store: SessionStore, session_id: int) -> tuple[PendingQuestion | None, bool]:
     """The question that waits at the end of a session; else None, and whether there was one that is settled."""
-    for event in reversed(store.events(session_id)):
-        if event.type == "settled":
-            return None, True
-        if event.type == "asked":
-            content = event.content
-            return PendingQuestion(event.turn, content["skill"], content["arguments"], content["question"]), False
-    return None, False
+    event = store.newest_event(session_id, "asked", "settled")
+    if event is None:
+        return None, False
+    question = _pending(event) if event.type == "asked" else None
+    return question, question is None
+
+
+def _pending(event: StoredEvent) -> PendingQuestion | None:
+    """None: it is damaged, and what is not known for certain is not asked for."""
+    skill, arguments, question = (event.content.get(name) for name in ("skill", "arguments", "question"))
+    if isinstance(skill, str) and isinstance(arguments, dict) and isinstance(question, str):
+        return PendingQuestion(event.turn, skill, arguments, question)
+    return None
 
 
 def _last_sign(session: StoredSession, turns: list[StoredTurn]) -> datetime:

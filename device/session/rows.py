@@ -44,6 +44,15 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+def object_of(text: str) -> dict[str, Any]:
+    """A JSON object that was written; what is none any more (a bad sector) says so, and raises nothing."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"lost": "it is damaged"}
+
+
 def name_of(record: Record) -> str:
     """A record in words, for who is told that it was not written."""
     match record:

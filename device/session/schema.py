@@ -92,6 +92,9 @@ CREATE TABLE call (
     PRIMARY KEY (session, turn, number)
 ) STRICT, WITHOUT ROWID"""
 
+# asked at every start; nearly all calls are told
+_UNTOLD = "CREATE INDEX call_untold ON call (session) WHERE told = 0"
+
 # small JSON values that skills find again after a power cut
 _STATE = """
 CREATE TABLE state (
@@ -148,7 +151,7 @@ _MIGRATIONS: tuple[tuple[_Step, ...], ...] = (
     (_SESSION, _TURN),
     (_ENDING, _CONTINUES),
     (_TRACE,),
-    (_EVENT, _CALL, _STATE, _OWNER, _log_from_turns),
+    (_EVENT, _CALL, _UNTOLD, _STATE, _OWNER, _log_from_turns),
 )
 VERSION = len(_MIGRATIONS)
 

@@ -6,7 +6,6 @@ with store.begin("assistant") as recorder:
 store.turns(recorder.session_id)
 """
 
-import json
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from device.session.records import (
     TurnCommitted,
     TurnFinished,
 )
-from device.session.rows import json_of, log, utc_now
+from device.session.rows import json_of, log, object_of, utc_now
 from device.version import software_version
 from models.protocols import SAMPLE_RATE_HZ
 
@@ -159,6 +158,15 @@ class SessionStore:
         sql = "SELECT seq, at, sample, turn, type, json FROM event WHERE session = ? ORDER BY seq"
         return self._read(sql, (session_id,), _stored_event)
 
+    def newest_event(self, session_id: int, *types: str) -> StoredEvent | None:
+        """The last entry of these types; None when there is none. Raises SessionError."""
+        if not self._has("event"):
+            return None
+        kinds = ", ".join("?" * len(types))
+        sql = f"SELECT seq, at, sample, turn, type, json FROM event WHERE session = ? AND type IN ({kinds})"
+        found = self._read(f"{sql} ORDER BY seq DESC LIMIT 1", (session_id, *types), _stored_event)
+        return found[0] if found else None
+
     def calls(self, session_id: int) -> list[StoredCall]:
         """What was done in a session, in order; empty for an unknown one. Raises SessionError."""
         if not self._has("call"):
@@ -183,8 +191,6 @@ class SessionStore:
                 connection.close()
         except sqlite3.Error as error:
             raise session_error(self.path, "read", error) from error
-        except ValueError as error:  # JSON that is none: somebody else wrote into it
-            raise session_error(self.path, "read", sqlite3.DatabaseError(f"it holds no sound JSON: {error}")) from error
 
 
 def _stored_turn(row: tuple[Any, ...]) -> StoredTurn:
@@ -195,10 +201,10 @@ def _stored_turn(row: tuple[Any, ...]) -> StoredTurn:
 
 def _stored_event(row: tuple[Any, ...]) -> StoredEvent:
     seq, at, sample, turn, kind, content = row
-    return StoredEvent(seq, at, sample, turn, kind, json.loads(content))
+    return StoredEvent(seq, at, sample, turn, kind, object_of(content))
 
 
 def _stored_call(row: tuple[Any, ...]) -> StoredCall:
     turn, index, skill, arguments, read_only, aside, status, say, data, error, told = row
     flags = bool(read_only), bool(aside)
-    return StoredCall(turn, index, skill, json.loads(arguments), *flags, status, say, data, error, bool(told))
+    return StoredCall(turn, index, skill, object_of(arguments), *flags, status, say, data, error, bool(told))

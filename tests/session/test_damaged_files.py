@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from device.dialogue import events as ev
 from device.dialogue.deeds import Call
 from device.errors import SessionError
 from device.session import SessionStore, TurnCommitted
+from device.session.forgetting import forget
+from device.session.from_events import Scribe
 from device.session.journal import Journal
 from device.session.resumption import unfinished
 
@@ -138,6 +141,37 @@ def test_the_write_ahead_log_is_set_aside_with_its_file(path: Path) -> None:
     assert store.set_aside is not None
     aside = store.set_aside.with_name(store.set_aside.name + "-wal")
     assert aside.read_bytes() == log
+
+
+@pytest.mark.parametrize("spoilt", [b"turn 4 x", b'{"index":', b'{"text":', b'{"number', b'"question"'])
+def test_rubbish_that_no_check_finds_is_borne(path: Path, spoilt: bytes) -> None:
+    """Pages have no checksum: the middle of a text may be anything, and the next start must not fail of it."""
+    recorder = SessionStore.open(path).begin("assistant")
+    scribe, journal = Scribe(recorder), Journal(recorder)
+    for number in range(1, 5):
+        scribe.on_event(ev.Commit(number, number, words(number), "silence"))
+        scribe.on_event(ev.Asked(number, number, "note", {"number": number}, "Note it?"))
+        scribe.on_event(ev.Settled(number, number, number, "yes"))
+        assert journal.begin_call(Call(number, 0, "note", {"number": number})) is None
+    scribe.on_event(ev.Asked(9, 4, "note", {"number": 9}, "Note it?"))
+    recorder.close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE session SET ended_at = NULL")
+    db.close()
+    content = path.read_bytes()
+    assert spoilt in content
+    path.write_bytes(content.replace(spoilt, b"\xff" * len(spoilt)))
+    store = SessionStore.open(path)
+    assert store.set_aside is None
+    broken = unfinished(store, "assistant", 600)
+    assert broken is not None
+    assert len(broken.messages) == 4
+    recorder = store.begin("assistant", broken.session_id, carry=True)
+    assert len(Journal(recorder).untold()) == 4
+    recorder.close()
+    assert len(store.events(1)) >= 18
+    assert len(store.calls(1)) == 4
+    assert forget(store, [1]).wiped
 
 
 def test_a_folder_in_its_place_is_told_and_left(path: Path) -> None:
