@@ -153,12 +153,12 @@ class StoredState:
     def get(self, name: str) -> Any:
         """None: there is none. Raises SkillError when it cannot be read."""
         rows = self._read("SELECT value FROM state WHERE family = ? AND name = ?", (self._group, name))
-        return _value(rows[0][0], f"{self._group}.{name}") if rows else None
+        return _value(rows[0][0], self._group) if rows else None
 
     def all(self) -> Mapping[str, Any]:
         """Every value by name, in the order of their names. Raises SkillError when it cannot be read."""
         rows = self._read("SELECT name, value FROM state WHERE family = ? ORDER BY name", (self._group,))
-        values = ((name, _value(text, f"{self._group}.{name}")) for name, text in rows)
+        values = ((name, _value(text, self._group)) for name, text in rows)
         return {name: value for name, value in values if value is not None}
 
     def put(self, name: str, value: Any) -> None:
@@ -191,12 +191,12 @@ class StoredState:
             raise SkillError("I cannot read what I wrote down.", hint=error.message) from error
 
 
-def _value(text: str, name: str) -> Any:
+def _value(text: str, group: str) -> Any:
     """None: it is damaged, which is told, and as good as forgotten."""
     try:
         return json.loads(text)
     except ValueError:
-        _log.warning("what was kept as %s is damaged and cannot be read", name)
+        _log.warning("something that the skills of '%s' kept is damaged and cannot be read", group)
         return None
 
 
