@@ -148,14 +148,9 @@ def compared(folder: Path, times: int, known: Known) -> dict[str, object]:
         turns = dict(db.execute("SELECT session || '.' || number, user_text FROM turn"))
         logged = dict(db.execute("SELECT session || '.' || turn, json FROM event WHERE type = 'commit'"))
         timers = {name for (name,) in db.execute("SELECT name FROM state WHERE family = 'timers'")}
-        begun = Counter(n for (n,) in db.execute("SELECT json_extract(arguments, '$.thing') FROM call WHERE turn > 0"))
-        done = {
-            n
-            for (n,) in db.execute(
-                "SELECT json_extract(arguments, '$.thing') FROM call WHERE turn > 0 AND status = 'done'"
-            )
-        }
-        unsure = db.execute("SELECT count(*) FROM call WHERE turn > 0 AND status IS NOT 'done'").fetchone()[0]
+        begun = Counter(n for (n,) in db.execute("SELECT json_extract(arguments, '$.thing') FROM call"))
+        done = {n for (n,) in db.execute("SELECT json_extract(arguments, '$.thing') FROM call WHERE status = 'done'")}
+        unsure = db.execute("SELECT count(*) FROM call WHERE status IS NOT 'done'").fetchone()[0]
     ran = Counter(int(line) for line in (effects.read_text().split() if effects.exists() else ()))
     return {
         "kills": times,
@@ -228,23 +223,23 @@ class Life:
         started = time.perf_counter()
         store = SessionStore.open(folder / "sessions.db", on_error=lambda text: self._tell("error", text))
         broken = unfinished(store, "assistant", _WITHIN_S)
-        self._recorder = store.begin("assistant", broken.session_id if broken else None, carry=True)
+        self._recorder = store.begin("assistant", broken.session_id if broken else None)
         self._journal, self._scribe = Journal(self._recorder), Scribe(self._recorder)
         self._timers = self._journal.state("timers")
         messages = broken.messages if broken else ()
         self._rim = Recorded()
         self._rim.talk = Conversation(Policy(turn_model=False), "Be brief.", messages)
         self._rim.life = self
-        untold = self._journal.untold()
+        undelivered = self._journal.undelivered()
         self._tell("ready", f"{(time.perf_counter() - started) * 1000:.2f}")
         self._effects = os.open(folder / "effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._thing = newest_thing(messages)
         question = broken.question if broken else None
         self._tell("waits", str(question.arguments["thing"] if question else 0))
         self._asked = question.turn if question else 0
-        for each in untold:
+        for each in undelivered:
             self._tell("telling", each.say)
-            self._scribe.on_event(ev.Told(0, each.turn, each.index))
+            self._scribe.on_event(ev.Told(0, each.turn, each.index, each.session))
             if self._recorder.flush(SAFE_S):
                 self._tell("told", each.say)
 

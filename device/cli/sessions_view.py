@@ -43,9 +43,6 @@ def session_text(
     if session.continues is not None:
         head += f", goes on with session {session.continues}"
     out = [head]
-    for call in calls:
-        if call.turn == 0:
-            out += _lines("left over", f"{_call(call)}{'' if call.told else ' (not told yet)'}", width)
     for turn in turns:
         number, done = turn.committed.number, turn.finished
         out += ["", *_lines(f"{number:3d} user", turn.committed.user_text, width)]

@@ -173,10 +173,14 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """The result of a call that was carried out aside has been heard: call `index` of `turn`."""
+    """The result of a call that was carried out aside has been heard, or waved away: call `index` of `turn`.
+
+    `session`: of that turn; 0: this one.
+    """
 
     type: ClassVar[str] = "told"
     index: int
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from pathlib import Path
 from device.session.database import connect, primary_code, session_error
 from device.session.owner import alive
 from device.session.records import StoredSession
-from device.session.rows import object_of
 from device.session.store import SessionStore
 from device.session.turn_audio import audio_folder, delete_audio
 
@@ -91,7 +90,6 @@ def _delete(path: Path, sessions: Iterable[int]) -> None:
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("BEGIN IMMEDIATE")
             for session in gone:
-                _delete_carried(connection, session)
                 connection.execute("DELETE FROM session WHERE id = ?", (session,))  # the rest goes with it
             connection.execute("COMMIT")
         finally:
@@ -100,26 +98,6 @@ def _delete(path: Path, sessions: Iterable[int]) -> None:
         raise session_error(path, "written", error) from error
     for session in gone:
         delete_audio(audio_folder(path), session)
-
-
-def _delete_carried(connection: sqlite3.Connection, session: int) -> None:
-    """What later sessions were given of it to tell (`carry_over`) has its words."""
-    origins = {(session, None)}  # a session, or one call of it
-    rows = connection.execute(
-        "SELECT session, seq, json FROM event WHERE type = 'carried_over' AND session > ? ORDER BY session, seq",
-        (session,),
-    ).fetchall()
-    for later, seq, text in rows:
-        content = object_of(text)
-        origin = content.get("from")
-        if not isinstance(origin, list) or len(origin) != 3:
-            continue
-        of_session, of_turn, of_index = origin
-        if (of_session, None) in origins or (of_turn == 0 and (of_session, of_index) in origins):
-            index = content.get("index")
-            connection.execute("DELETE FROM event WHERE session = ? AND seq = ?", (later, seq))
-            connection.execute("DELETE FROM call WHERE session = ? AND turn = 0 AND number = ?", (later, index))
-            origins.add((later, index))
 
 
 def _wipe(path: Path) -> bool:

@@ -24,16 +24,8 @@ class Recorder(Protocol):
 
 
 #: Of what comes by the dozen, and of what others tell, the log has nothing.
-_NOT_LOGGED = (
-    ev.EndPoint,
-    ev.Supposed,
-    ev.Discarded,
-    ev.LlmFirstToken,
-    ev.Clause,
-    ev.TtsFirstAudio,
-    ev.StateChange,
-    ev.Called,
-    ev.CallEnded,
+_NOT_LOGGED = frozenset(
+    "end_point supposed understood discarded llm_first_token clause tts_first_audio state called call_ended".split()
 )
 #: These wait for company: nothing depends on them.
 _BY_THE_WAY = (ev.SpeechStart, ev.SpeechEnd, ev.Partial, ev.PlayoutStart, ev.Mute, ev.Degraded, ev.MicTrouble)
@@ -67,7 +59,7 @@ class Scribe:
 
     def _worth_logging(self, event: ev.Event) -> bool:
         if not isinstance(event, ev.Partial):
-            return not isinstance(event, _NOT_LOGGED)
+            return event.type not in _NOT_LOGGED
         turn, sample, text, count = self._partials
         if turn != event.turn or event.sample < sample:
             turn, sample, text, count = event.turn, event.sample - _PARTIAL_EVERY_SAMPLES, "", 0

@@ -16,16 +16,17 @@ import logging
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
-from device.dialogue.deeds import Call, Outcome
+from device.dialogue.deeds import Call, Outcome, Undelivered
 from device.errors import SessionError
 from device.session.database import connect, session_error
 from device.session.recorder import SessionRecorder
 from device.session.records import CallBegun, CallFinished
 from device.session.rows import json_of, log, text_of, utc_now, written
+from device.session.undelivered import undelivered
 from device.skills.skill import SkillError
 
 END_TIMEOUT_S = 5.0
@@ -36,17 +37,7 @@ NOT_WRITTEN = "I cannot write to my memory, so I have not done that."
 IN_WORK = "I am not sure whether that was done."
 
 _log = logging.getLogger("nearfield.session")
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """What came of a call, and nobody has heard it: told once, then `events.Told(turn, index)` says so."""
-
-    turn: int  #: 0: carried over from a session that broke off
-    index: int
-    skill: str
-    status: Literal["done", "failed", "unknown"]
-    say: str
+_T = TypeVar("_T")
 
 
 class Journal:
@@ -132,15 +123,10 @@ class Journal:
         """What the skills of that group keep (`device.skills.skill.State`)."""
         return StoredState(self._recorder, group)
 
-    def untold(self) -> list[Untold]:
-        """Promised results, and what was carried over, that nobody has heard; oldest first. Raises SessionError."""
-        rows = _rows(
-            self._recorder,
-            "SELECT turn, number, skill, status, say FROM call WHERE session = ? AND told = 0 AND status IS NOT NULL"
-            " AND say <> '' AND (turn = 0 OR aside = 1) ORDER BY turn, number",
-            (self._recorder.session_id,),
-        )
-        return [Untold(*row) for row in rows]
+    def undelivered(self) -> list[Undelivered]:
+        """What sessions before this one have not told (`device.session.undelivered`). Raises SessionError."""
+        session = self._recorder.session_id
+        return _read(self._recorder.path, lambda connection: undelivered(connection, session))
 
 
 class StoredState:
@@ -186,7 +172,7 @@ class StoredState:
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         try:
-            return _rows(self._recorder, sql, values)
+            return _read(self._recorder.path, lambda connection: connection.execute(sql, values).fetchall())
         except SessionError as error:
             raise SkillError("I cannot read what I wrote down.", hint=error.message) from error
 
@@ -200,16 +186,16 @@ def _value(text: str, group: str) -> Any:
         return None
 
 
-def _rows(recorder: SessionRecorder, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+def _read(path: Path, look: Callable[[sqlite3.Connection], _T]) -> _T:
     """What is on the disk: everything that `ask` has acknowledged is. Raises SessionError."""
     try:
-        connection = connect(recorder.path)
+        connection = connect(path)
         try:
-            return connection.execute(sql, values).fetchall()
+            return look(connection)
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise session_error(recorder.path, "read", error) from error
+        raise session_error(path, "read", error) from error
 
 
 def _finished(call: Call, outcome: Outcome) -> CallFinished:

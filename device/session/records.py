@@ -142,7 +142,7 @@ class StoredEvent:
 class StoredCall:
     """A call as it is in the record."""
 
-    turn: int  #: 0: carried over from a session that broke off
+    turn: int
     index: int
     skill: str
     arguments: dict[str, Any]

@@ -6,7 +6,7 @@
 A conversation broke off when its session ended without a farewell (power cut, kill) or with a failure, and nothing
 came after it. What is told again is what history would have held: the user's words, and of the answers what was heard.
 A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether it was
-heard. Results that nobody heard come by `SessionStore.begin(..., carry=True)`, whether the conversation goes on or not.
+heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
 """
 
 from collections.abc import Mapping

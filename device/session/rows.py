@@ -94,10 +94,10 @@ def written(connection: sqlite3.Connection, session: int, record: Record) -> boo
         case Logged():
             log(connection, session, record.at, record.sample, record.turn, record.type, record.content)
             if record.type == "told":
-                index = json.loads(record.content)["index"]
+                content = json.loads(record.content)
                 connection.execute(
                     "UPDATE call SET told = 1 WHERE session = ? AND turn = ? AND number = ?",
-                    (session, record.turn, index),
+                    (content.get("session") or session, record.turn, content["index"]),
                 )
         case CallBegun():
             _call_begun(connection, session, record)
@@ -178,6 +178,12 @@ def _call_finished(connection: sqlite3.Connection, session: int, record: CallFin
     connection.execute(
         "UPDATE call SET status = ?, say = ?, data = ?, error = ? WHERE session = ? AND turn = ? AND number = ?",
         (*values, *key),
+    )
+    # an answer that was over before cannot have told it
+    connection.execute(
+        "UPDATE call SET aside = 1 WHERE session = ? AND turn = ? AND number = ? AND read_only = 0 AND told = 0"
+        " AND EXISTS (SELECT 1 FROM turn WHERE session = ? AND number = ? AND reply_heard <> '')",
+        (*key, session, record.turn),
     )
     content = dict(zip(("index", "status", "say", "data", "error"), (record.index, *values), strict=True))
     log(connection, session, record.at, None, record.turn, "call_ended", json_of(content))

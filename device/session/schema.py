@@ -78,7 +78,7 @@ CREATE TABLE event (
 _CALL = """
 CREATE TABLE call (
     session INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
-    turn INTEGER NOT NULL,  -- 0: carried over from a session that broke off
+    turn INTEGER NOT NULL,
     number INTEGER NOT NULL,
     skill TEXT NOT NULL,
     arguments TEXT NOT NULL,

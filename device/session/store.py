@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.session.carry_over import carry_over
 from device.session.database import check, connect, prepare, session_error
 from device.session.owner import this_process
 from device.session.recorder import OnError, SessionRecorder
@@ -26,6 +25,7 @@ from device.session.records import (
     TurnFinished,
 )
 from device.session.rows import json_of, log, object_of, utc_now
+from device.session.undelivered import settle
 from device.version import software_version
 from models.protocols import SAMPLE_RATE_HZ
 
@@ -74,12 +74,8 @@ class SessionStore:
         check(path)
         return cls(path, None, _log.warning)
 
-    def begin(self, persona: str, continues: int | None = None, *, carry: bool = False) -> SessionRecorder:
-        """Begin a session and start its writer. Raises SessionError.
-
-        `continues`: the session that it goes on with. `carry`: take over what sessions that broke off still have to
-        tell (`carry_over`).
-        """
+    def begin(self, persona: str, continues: int | None = None) -> SessionRecorder:
+        """Begin a session and start its writer. `continues`: the session that it goes on with. Raises SessionError."""
         try:
             connection = connect(self.path)
             try:
@@ -93,8 +89,7 @@ class SessionStore:
                 session = int(cursor.lastrowid or 0)
                 content = json_of({"persona": persona, "software_version": version, "continues": continues})
                 log(connection, session, now, None, 0, "session_begun", content)
-                if carry:
-                    carry_over(connection, session)
+                settle(connection, session)
                 connection.execute("COMMIT")
             except sqlite3.Error:
                 connection.close()

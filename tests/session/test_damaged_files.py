@@ -66,7 +66,7 @@ def opened(path: Path) -> tuple[SessionStore, list[str]]:
     """It opens, it can be written, and what it says is right."""
     told: list[str] = []
     store = SessionStore.open(path, told.append)
-    with store.begin("assistant", carry=True) as recorder:
+    with store.begin("assistant") as recorder:
         recorder.commit_turn(TurnCommitted(1, "after", 0.9, 0, 1, 2, "silence"))
     again = SessionStore.open(path)
     assert again.set_aside is None, "once set aside, it is sound"
@@ -166,8 +166,8 @@ def test_rubbish_that_no_check_finds_is_borne(path: Path, spoilt: bytes) -> None
     broken = unfinished(store, "assistant", 600)
     assert broken is not None
     assert len(broken.messages) == 4
-    recorder = store.begin("assistant", broken.session_id, carry=True)
-    assert len(Journal(recorder).untold()) == 4
+    recorder = store.begin("assistant", broken.session_id)
+    assert len(Journal(recorder).undelivered()) == 4
     recorder.close()
     assert len(store.events(1)) >= 18
     assert len(store.calls(1)) == 4

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from device.dialogue import events as ev
-from device.dialogue.deeds import Call, Outcome
+from device.dialogue.deeds import Call, Outcome, Undelivered
 from device.errors import SessionError
 from device.session import SessionStore, TurnCommitted, TurnFinished
 from device.session.from_events import Scribe
@@ -20,6 +20,7 @@ from device.session.journal import Journal
 from device.session.owner import alive, this_process
 from device.session.recorder import SessionRecorder
 from device.session.resumption import unfinished
+from device.session.undelivered import MOST
 from device.skills.skill import SkillError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,8 +55,8 @@ def killed(recorder: SessionRecorder) -> None:
 
 def said_after(store: SessionStore) -> list[str]:
     """What the next session has to tell."""
-    recorder = store.begin("assistant", carry=True)
-    told = [untold.say for untold in Journal(recorder).untold()]
+    recorder = store.begin("assistant")
+    told = [each.say for each in Journal(recorder).undelivered()]
     recorder.close()
     return told
 
@@ -222,19 +223,19 @@ def test_a_call_without_an_end_is_told_of_once_and_never_made_again(
     commit(recorder, 1, "Set a timer for five minutes.")
     assert Journal(recorder).begin_call(TEA) is None
     killed(recorder)
-    second = store.begin("assistant", carry=True)
-    (untold,) = Journal(second).untold()
-    assert (untold.turn, untold.index, untold.status) == (0, 0, "unknown")
-    assert untold.say == 'I was cut off. I am not sure whether this was done: "Set a timer for five minutes.".'
+    second = store.begin("assistant")
+    say = 'I was cut off. I am not sure whether this was done: "Set a timer for five minutes.".'
+    assert Journal(second).undelivered() == [Undelivered(1, 0, say, session=1)]
     killed(second)  # before it was told
-    third = store.begin("assistant", carry=True)
-    assert [u.say for u in Journal(third).untold()] == [untold.say]
-    Scribe(third).on_event(ev.Told(100, 0, 0))
+    third = store.begin("assistant")
+    assert Journal(third).undelivered() == [Undelivered(1, 0, say, session=1)]
+    Scribe(third).on_event(ev.Told(100, 1, 0, session=1))
     assert third.flush(20.0)
-    assert Journal(third).untold() == []
+    assert Journal(third).undelivered() == []
     killed(third)
     assert said_after(store) == []
-    assert [call.status for call in store.calls(1)] == ["unknown"]
+    assert [(call.status, call.told) for call in store.calls(1)] == [("unknown", True)]
+    assert [e.type for e in store.events(1)][-1] == "call_ended", "it ends in its own log"
 
 
 def test_the_question_names_what_a_yes_was_for(store: SessionStore, recorder: SessionRecorder) -> None:
@@ -295,6 +296,32 @@ def test_a_result_that_the_conversation_put_aside_waits_too(store: SessionStore,
     finish(recorder, 1, "A moment.")
     recorder.close()
     assert said_after(store) == [DONE.say]
+
+
+def test_a_result_that_came_behind_its_answer_waits_whoever_put_it_aside(
+    store: SessionStore, recorder: SessionRecorder
+) -> None:
+    """The conversation took "That takes a moment." for the answer; the plug is pulled before it can say so."""
+    journal = Journal(recorder)
+    commit(recorder, 1, "Order it.")
+    journal.begin_call(TEA)
+    finish(recorder, 1, "That takes a moment.")
+    commit(recorder, 2, "Thanks.")
+    journal.end_call(TEA, DONE)
+    killed(recorder)
+    assert said_after(store) == [DONE.say]
+
+
+def test_of_very_many_the_newest_are_told_and_the_rest_given_up(store: SessionStore, recorder: SessionRecorder) -> None:
+    journal = Journal(recorder)
+    for turn in range(1, MOST + 6):
+        call = Call(turn, 0, "look_up", {})
+        journal.begin_call(call, aside=True)
+        journal.end_call(call, Outcome("done", f"Number {turn}."))
+    recorder.close()
+    newest = [f"Number {turn}." for turn in range(6, MOST + 6)]
+    assert said_after(store) == newest
+    assert said_after(store) == newest
 
 
 def test_a_lookup_that_was_cut_off_is_no_news(store: SessionStore, recorder: SessionRecorder) -> None:
