@@ -174,6 +174,12 @@ class SessionSettings(Section):
         le=36_500,
         description="older sessions are forgotten at the start, but for the newest twenty; 0 = none are",
     )
+    keep_mb: int = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="when the record is longer, the oldest sessions are forgotten at the start, likewise; 0 = none are",
+    )
 
 
 class RetentionSettings(Section):

@@ -124,7 +124,9 @@ def _looks_damaged(path: Path) -> bool:
         if not path.is_file():  # a device or a pipe must never be renamed, whatever can be read from it
             raise _not_ours(path, "it is a folder" if path.is_dir() else "it is a device or a pipe, not a file")
         if path.stat().st_size == 0:
-            return False
+            # new; but SQLite has a first page before it has a write-ahead log, and would throw that one away
+            log = path.with_name(path.name + "-wal")
+            return log.is_file() and log.stat().st_size > 0
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
     except OSError as error:

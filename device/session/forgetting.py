@@ -1,6 +1,6 @@
 """Forgetting: on purpose, and for good.
 
-    prune(store, keep_days=90)      # at the start of `nearfield run`
+    prune(store, keep_days=90, keep_mb=50)      # at the start of `nearfield run`
     forget(store, [3, 4])            # a person asked; not a word of it is left in the files
 
 SQLite only marks what is deleted as free; `secure_delete` overwrites it, VACUUM gives the pages back, and the
@@ -8,6 +8,7 @@ write-ahead log is emptied, for it has the old pages too. What skills keep (time
 """
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,25 +34,34 @@ class Forgotten:
     wiped: bool  #: False: another program reads the file, and until it ends old pages may still hold the words
 
 
-def prune(store: SessionStore, keep_days: int, now: datetime | None = None) -> tuple[int, ...]:
-    """Delete the sessions of more than `keep_days` ago (0: none); returns their numbers. Raises SessionError.
+def prune(store: SessionStore, keep_days: int, keep_mb: int = 0, now: datetime | None = None) -> tuple[int, ...]:
+    """Delete sessions of more than `keep_days` ago, and the oldest beyond `keep_mb`; returns their numbers.
 
+    0: none for that reason. Raises SessionError. The file does not shrink, but is used again: each start reads all that
+    is in use (`database.prepare`), and that takes a second for 50 MB from a slow SD card.
     The order is that of the numbers: a session goes only when none before it is young enough to stay, so that one whose
     clock was wrong stays as long as its neighbours.
     """
-    if keep_days <= 0:
-        return ()
-    cutoff = (now or datetime.now(UTC)) - timedelta(days=keep_days)
-    sessions = store.sessions()[:-ALWAYS_KEPT]
-    old: list[int] = []
-    for session in sessions:
-        if _begun(session) >= cutoff:
-            break
-        if not alive(session.owner):
-            old.append(session.id)
-    if old:
-        _delete(store.path, old)
-    return tuple(old)
+    may_go = store.sessions()[:-ALWAYS_KEPT]
+    gone: list[int] = []
+    if keep_days > 0:
+        cutoff = (now or datetime.now(UTC)) - timedelta(days=keep_days)
+        old = itertools.takewhile(lambda session: _begun(session) < cutoff, may_go)
+        gone += _deleted(store, old)
+    rest = [session for session in may_go if session.id not in gone]
+    while keep_mb > 0 and rest and store.used_bytes() > keep_mb * 1_000_000:
+        some = max(1, len(rest) // 10)
+        gone += _deleted(store, rest[:some])
+        rest = rest[some:]
+    return tuple(gone)
+
+
+def _deleted(store: SessionStore, sessions: Iterable[StoredSession]) -> list[int]:
+    """The numbers of those that are deleted: not what a process is writing."""
+    numbers = [session.id for session in sessions if not alive(session.owner)]
+    if numbers:
+        _delete(store.path, numbers)
+    return numbers
 
 
 def forget(store: SessionStore, sessions: Sequence[int]) -> Forgotten:

@@ -173,6 +173,12 @@ class SessionStore:
             _stored_call,
         )
 
+    def used_bytes(self) -> int:
+        """Of the file, without what is free to be used again. Raises SessionError."""
+        sql = "SELECT (c.page_count - f.freelist_count) * s.page_size"
+        sql += " FROM pragma_page_count c, pragma_freelist_count f, pragma_page_size s"
+        return int(self._read(sql, (), lambda r: r[0])[0])
+
     def _has(self, table: str) -> bool:
         sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
         return bool(self._read(sql, (table,), lambda r: r))

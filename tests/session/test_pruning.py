@@ -38,26 +38,26 @@ def test_old_sessions_go_with_all_that_is_theirs(path: Path) -> None:
     folder.mkdir()
     for name in ("1-1.flac", "3-1.flac"):
         (folder / name).touch()
-    assert prune(store, 90, NOW) == (1, 2)
+    assert prune(store, 90, now=NOW) == (1, 2)
     assert [s.id for s in store.sessions()] == list(range(3, 4 + ALWAYS_KEPT))
     assert store.turns(1) == store.events(1) == []
     assert [s for s, _, _ in kept_audio(folder)] == [3]
-    assert prune(store, 90, NOW) == ()
+    assert prune(store, 90, now=NOW) == ()
 
 
 def test_zero_days_keep_everything(path: Path) -> None:
-    assert prune(begun(path, *[10_000] * (ALWAYS_KEPT + 5)), 0, NOW) == ()
+    assert prune(begun(path, *[10_000] * (ALWAYS_KEPT + 5)), 0, now=NOW) == ()
 
 
 def test_the_newest_stay_however_old_they_are_said_to_be(path: Path) -> None:
     store = begun(path, *[20_000] * (ALWAYS_KEPT + 3))  # a board without a clock, in 1971
-    assert prune(store, 90, NOW) == (1, 2, 3)
+    assert prune(store, 90, now=NOW) == (1, 2, 3)
     assert len(store.sessions()) == ALWAYS_KEPT
 
 
 def test_a_wrong_clock_between_right_ones_loses_nothing(path: Path) -> None:
     store = begun(path, 80, 20_000, 79, *[1] * ALWAYS_KEPT)
-    assert prune(store, 90, NOW) == ()
+    assert prune(store, 90, now=NOW) == ()
 
 
 def test_timers_outlive_the_session_that_set_them(path: Path) -> None:
@@ -65,9 +65,25 @@ def test_timers_outlive_the_session_that_set_them(path: Path) -> None:
     with store.begin("assistant") as recorder:
         Journal(recorder).state("timers").put("tea", 1)
     store = SessionStore.open(path)
-    assert len(prune(store, 1, NOW + timedelta(days=9999))) == 1
+    assert len(prune(store, 1, now=NOW + timedelta(days=9999))) == 1
     for _ in range(ALWAYS_KEPT + 1):
         store.begin("assistant").close()
-    assert 21 in prune(store, 1, NOW + timedelta(days=9999))
+    assert 21 in prune(store, 1, now=NOW + timedelta(days=9999))
     with store.begin("assistant") as recorder:
         assert Journal(recorder).state("timers").get("tea") == 1
+
+
+def test_too_long_a_record_loses_its_oldest_and_no_more_than_it_must(path: Path) -> None:
+    store = SessionStore.open(path)
+    for _ in range(ALWAYS_KEPT + 30):
+        with store.begin("assistant") as recorder:
+            for number in range(1, 11):
+                recorder.commit_turn(TurnCommitted(number, "x" * 10_000, 0.9, 0, 1, 2, "silence"))
+    assert store.used_bytes() > 5_000_000
+    assert prune(store, 90, keep_mb=50) == ()
+    gone = prune(store, 90, keep_mb=4)
+    assert gone == tuple(range(1, len(gone) + 1))
+    assert 3_500_000 < store.used_bytes() <= 4_000_000
+    assert store.turns(gone[-1] + 1)
+    assert len(prune(store, 90, keep_mb=1)) == 30 - len(gone), "the newest stay, however long"
+    assert [s.id for s in store.sessions()] == list(range(31, 51))
