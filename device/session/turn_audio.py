@@ -1,6 +1,6 @@
 """The microphone of the last turns, for replay (`retention.audio`; off unless somebody wants it).
 
-    audio = TurnAudio(audio_folder(database), session_id, keep=20, pre_roll_ms=500, longest_s=70)
+    audio = keep_turn_audio(database, session_id, keep=20, pre_roll_ms=500, on_error=print)
     audio.hear(block.mic, block.sample)     # the thread of the ear, every block, before the echo is taken out of it
     audio.on_event(event)                   # the thread of the conversation: a commit writes SESSION-TURN.flac
     audio.close()
@@ -52,6 +52,17 @@ def delete_audio(folder: Path, session: int | None = None) -> int:
             path.unlink()
             gone += 1
     return gone
+
+
+def keep_turn_audio(
+    database: Path, session_id: int, keep: int, *, pre_roll_ms: float, on_error: Callable[[str], None]
+) -> "TurnAudio | None":
+    """As `retention.audio` has it. 0: None, and what was kept before is deleted, for nobody wants it any more."""
+    folder = audio_folder(database)
+    if keep == 0:
+        delete_audio(folder)
+        return None
+    return TurnAudio(folder, session_id, keep, pre_roll_ms=pre_roll_ms, on_error=on_error)
 
 
 class TurnAudio:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from device.dialogue import events as ev
-from device.session.turn_audio import QUEUE_TURNS, TurnAudio, audio_folder, delete_audio, kept_audio
+from device.session.turn_audio import QUEUE_TURNS, TurnAudio, audio_folder, delete_audio, keep_turn_audio, kept_audio
 
 RATE = 16_000
 
@@ -116,6 +116,18 @@ def test_a_disk_that_hangs_holds_nobody_up(folder: Path, monkeypatch: pytest.Mon
     assert "too slow" in told[0]
     hangs.set()
     audio.close()
+
+
+def test_who_wants_none_any_more_has_none(tmp_path: Path) -> None:
+    database = tmp_path / "sessions.db"
+    audio = keep_turn_audio(database, 1, 3, pre_roll_ms=0, on_error=print)
+    assert audio is not None
+    hear(audio, 1)
+    turn(audio, 1, 0.1, 0.5)
+    audio.close()
+    assert len(kept_audio(audio_folder(database))) == 1
+    assert keep_turn_audio(database, 2, 0, pre_roll_ms=0, on_error=print) is None
+    assert kept_audio(audio_folder(database)) == []
 
 
 def test_other_files_in_the_folder_are_left_alone(folder: Path) -> None:
