@@ -23,7 +23,7 @@ FORMAT = 1  #: of what `export --json` prints
 sessions_app = typer.Typer(no_args_is_help=True, help="Look at the record of the conversations, or forget it.")
 
 SessionArgument = Annotated[
-    int | None, typer.Argument(metavar="[ID]", help="Number of a session; without it the newest.", show_default=False)
+    int | None, typer.Argument(metavar="ID", help="Number of a session; without it the newest.", show_default=False)
 ]
 
 
@@ -102,7 +102,7 @@ def export(
 @sessions_app.command()
 def forget(
     sessions: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of sessions.", show_default=False)
+        list[int] | None, typer.Argument(metavar="ID", help="Numbers of sessions.", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them, and damaged files that were kept.")] = False,
     before: Annotated[

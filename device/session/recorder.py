@@ -75,6 +75,7 @@ class SessionRecorder:
         self._lost: list[str] = []  #: what will never be written
         self._lost_count = 0
         self._told_dropping = ""  #: the reason for dropping records that was told last
+        self._unfolded = False  # has anything been written since the write-ahead log was looked at? the writer's own
         self._thread = threading.Thread(target=self._run, name="session-writer", daemon=True)
         self._thread.start()
 
@@ -203,6 +204,7 @@ class SessionRecorder:
                 tries, last, batch = self._tries_wanted, self._closing, list(self._pending)
                 errands, self._errands = self._errands, []
             failure, rejected = self._write(batch, errands, last)
+            self._unfolded = True
             with self._changed:
                 new_failure = failure and not self._failure
                 self._failure = failure
@@ -233,18 +235,22 @@ class SessionRecorder:
         return self._tries_made < self._tries_wanted or bool(self._errands)
 
     @property
-    def _patience_s(self) -> float:
+    def _patience_s(self) -> float | None:
         if not self._pending:
-            return _IDLE_S
+            return _IDLE_S if self._unfolded else None
         return RETRY_S if self._failure else LAZY_S
 
     def _fold_in(self) -> None:
         """A long write-ahead log goes into the file now, when nobody waits."""
+        self._unfolded = False
         with contextlib.suppress(OSError, sqlite3.Error):  # it will be tried again, and lacks nothing until then
-            if self.path.with_name(self.path.name + "-wal").stat().st_size > CHECKPOINT_BYTES:
-                self._connection.execute("PRAGMA busy_timeout = 50")  # who reads just now is not waited for
+            if self.path.with_name(self.path.name + "-wal").stat().st_size <= CHECKPOINT_BYTES:
+                return
+            self._connection.execute("PRAGMA busy_timeout = 50")  # who reads just now is not waited for
+            try:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
 
     def _write(self, batch: list[Record], errands: list[_Errand], last: bool) -> tuple[str, list[tuple[Record, str]]]:
         """All of the batch or nothing. Returns why it failed ("" if not) and the records that make no sense."""
