@@ -28,7 +28,7 @@ _NOT_LOGGED = frozenset(
     "end_point supposed understood discarded llm_first_token clause tts_first_audio state called call_ended".split()
 )
 #: These wait for company: nothing depends on them.
-_BY_THE_WAY = (ev.SpeechStart, ev.SpeechEnd, ev.Partial, ev.PlayoutStart, ev.Mute, ev.Degraded, ev.MicTrouble)
+_BY_THE_WAY = (ev.SpeechStart, ev.SpeechEnd, ev.Partial, ev.Final, ev.PlayoutStart, ev.Mute, ev.Degraded, ev.MicTrouble)
 _PARTIAL_EVERY_SAMPLES = 16_000  # the log has one revision of a transcript a second...
 _PARTIALS_A_TURN = 30  # ... and not more of one turn than these
 

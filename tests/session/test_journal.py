@@ -69,6 +69,16 @@ def test_the_begin_is_on_the_disk_before_the_skill_runs(store: SessionStore, rec
     recorder.close()
 
 
+def test_what_came_before_the_call_is_on_the_disk_before_it(store: SessionStore, recorder: SessionRecorder) -> None:
+    scribe = Scribe(recorder)
+    scribe.on_event(ev.Mute(1, 0, False))
+    scribe.on_event(ev.Commit(2, 1, "Set a timer.", "silence"))
+    assert Journal(recorder).begin_call(TEA) is None
+    assert [e.type for e in store.events(recorder.session_id)] == ["session_begun", "mute", "commit", "called"]
+    assert store.turns(recorder.session_id)[0].committed.user_text == "Set a timer."
+    recorder.close()
+
+
 def test_a_call_is_made_once_and_its_outcome_given_again(store: SessionStore, recorder: SessionRecorder) -> None:
     journal = Journal(recorder)
     assert journal.begin_call(TEA) is None
