@@ -239,7 +239,7 @@ class Life:
         self._asked = question.turn if question else 0
         for each in undelivered:
             self._tell("telling", each.say)
-            self._scribe.on_event(ev.Told(0, each.turn, each.index, each.session))
+            self._scribe.on_event(ev.Told(0, each.turn, each.index))
             if self._recorder.flush(SAFE_S):
                 self._tell("told", each.say)
 

@@ -94,11 +94,7 @@ def written(connection: sqlite3.Connection, session: int, record: Record) -> boo
         case Logged():
             log(connection, session, record.at, record.sample, record.turn, record.type, record.content)
             if record.type == "told":
-                content = json.loads(record.content)
-                connection.execute(
-                    "UPDATE call SET told = 1 WHERE session = ? AND turn = ? AND number = ?",
-                    (content.get("session") or session, record.turn, content["index"]),
-                )
+                _told(connection, session, record.turn, json.loads(record.content)["index"])
         case CallBegun():
             _call_begun(connection, session, record)
         case CallFinished():
@@ -150,6 +146,26 @@ def _turn_finished(connection: sqlite3.Connection, session: int, record: TurnFin
             (session, record.number),
         )
     return rows == 1
+
+
+def left_over(connection: sqlite3.Connection, session: int) -> dict[int, tuple[int, int, int]]:
+    """What sessions before left to `session` to tell: its index there -> session, turn and index of the call.
+
+    Raises sqlite3.Error.
+    """
+    out = {}
+    rows = connection.execute("SELECT json FROM event WHERE session = ? AND type = 'left_over'", (session,)).fetchall()
+    for content in (object_of(row[0]) for row in rows):
+        origin = content.get("from")
+        if isinstance(origin, list) and len(origin) == 3:
+            out[int(content.get("index", -1))] = (origin[0], origin[1], origin[2])
+    return out
+
+
+def _told(connection: sqlite3.Connection, session: int, turn: int, index: int) -> None:
+    key = (session, turn, index) if turn else left_over(connection, session).get(index)
+    if key is not None:
+        connection.execute("UPDATE call SET told = 1 WHERE session = ? AND turn = ? AND number = ?", key)
 
 
 def _call_begun(connection: sqlite3.Connection, session: int, record: CallBegun) -> None:

@@ -235,11 +235,12 @@ def test_a_call_without_an_end_is_told_of_once_and_never_made_again(
     killed(recorder)
     second = store.begin("assistant")
     say = 'I was cut off. I am not sure whether this was done: "Set a timer for five minutes.".'
-    assert Journal(second).undelivered() == [Undelivered(1, 0, say, session=1)]
+    assert Journal(second).undelivered() == [Undelivered(0, 0, say)]
     killed(second)  # before it was told
     third = store.begin("assistant")
-    assert Journal(third).undelivered() == [Undelivered(1, 0, say, session=1)]
-    Scribe(third).on_event(ev.Told(100, 1, 0, session=1))
+    assert Journal(third).undelivered() == [Undelivered(0, 0, say)]
+    Scribe(third).on_event(ev.Told(100, 0, 7))  # of nothing that is known
+    Scribe(third).on_event(ev.Told(100, 0, 0))
     assert third.flush(20.0)
     assert Journal(third).undelivered() == []
     killed(third)
