@@ -98,10 +98,8 @@ def _delete(path: Path, sessions: Iterable[int]) -> None:
         connection = connect(path)
         try:
             connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("BEGIN IMMEDIATE")
-            for session in gone:
+            for session in gone:  # one transaction each: a conversation that goes on does not wait for all of them
                 connection.execute("DELETE FROM session WHERE id = ?", (session,))  # the rest goes with it
-            connection.execute("COMMIT")
         finally:
             connection.close()
     except sqlite3.Error as error:

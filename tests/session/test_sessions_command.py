@@ -128,6 +128,14 @@ def test_a_file_of_an_older_version_is_read_and_not_changed(path: Path, sessions
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_of_a_file_of_an_older_version_can_be_forgotten(path: Path, sessions: Sessions, version: int) -> None:
+    old_file(path, version)
+    assert holds(path.parent, "It is noon")
+    assert sessions("forget", "--before", "2026-05-02", "--yes")[:2] == (0, "forgotten: 2 sessions\n")
+    assert holds(path.parent, "It is noon") == []
+
+
 @pytest.mark.parametrize("how", ["ids", "all", "before"])
 def test_of_what_is_forgotten_no_word_is_left(path: Path, sessions: Sessions, how: str) -> None:
     talk(path, *[("My secret is xylophone.", "Your xylophone is safe with me.")] * 30)
