@@ -168,6 +168,29 @@ class SessionSettings(Section):
         le=86_400,
         description="go on with a conversation that broke off no longer ago than this, in s; 0 = never",
     )
+    keep_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="older sessions are forgotten at the start, but for the newest twenty; 0 = none are",
+    )
+    keep_mb: int = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="when the record is longer, the oldest sessions are forgotten at the start, likewise; 0 = none are",
+    )
+
+
+class RetentionSettings(Section):
+    """What else is kept of a conversation."""
+
+    audio: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="keep the microphone's sound of so many of the last turns beside the session record; 0 = of none",
+    )
 
 
 class ModelsSettings(Section):
@@ -267,6 +290,7 @@ class Settings(BaseSettings):
     degrade: DegradeSettings = DegradeSettings()
     # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)
+    retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     gpio: GpioSettings = GpioSettings()
     controls: ControlsSettings = Field(default_factory=ControlsSettings)

@@ -173,7 +173,8 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """The result of a call that was carried out aside has been heard: call `index` of `turn`."""
+    """The result of a call that was carried out aside has been heard, or waved away: call `index` of `turn` (0: of a
+    session that broke off)."""
 
     type: ClassVar[str] = "told"
     index: int
