@@ -9,12 +9,12 @@ not say so. In the appliance each model is called from a thread of its own, with
 are more of them than cores, libgomp spins only 100 turns, whatever GOMP_SPINCOUNT says, or up to 1000 of them where
 OMP_WAIT_POLICY is "active" (gomp_throttled_spin_count_var in GCC's libgomp/env.c). Two cores, 2 threads each, every
 model called from its own thread: tiny.en on 2.3 s of speech / first token of SmolLM2 for 9 new ones / its first seven,
-in ms, and how often a thread slept during the decode (medians of 8 to 12):
+in ms, and how often threads slept during the decode (medians of 8 to 12; two runs of the first):
 
     turns    cores free                        one core taken by another program
-    100      131 / 58 / 131   1932 times       234 /  80 / 195
-    300      108 / 43 /  92    554 times       232 /  92 / 225
-    1000      94 / 42 /  87     28 times       322 / 142 / 404
+    100      131-179 / 58-82 / 131-192 (1932)  234 /  80 / 195
+    300      108 / 43 / 92 (554)               232 /  92 / 225
+    1000     94 / 42 / 87 (28)                 322 / 142 / 404
 
 The variables are read once, when libgomp is loaded; what the environment says already is left alone.
 
