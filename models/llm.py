@@ -124,7 +124,9 @@ class LlamaCpp:
             if not mine:
                 return
             try:
-                self._prefill(self._prompt(messages), cancelled)
+                prompt = self._prompt(messages)
+                if self._prefill(prompt, cancelled):
+                    self._evaluate(prompt[:-1])
             except RuntimeError as error:
                 self._llama.reset()
                 raise ModelRunError(f"{self._path.name} failed: {error}") from error
@@ -173,18 +175,18 @@ class LlamaCpp:
         return self._lengths[text]
 
     def _prefill(self, prompt: list[int], cancelled: Cancelled) -> bool:
-        """Bring the KV cache to all of `prompt` but its last token (`_generate` evaluates that); False if cancelled."""
+        """Bring the KV cache to all of `prompt` but the last piece (1 to PREFILL_TOKENS); False if cancelled.
+
+        That piece is left to `_generate`: short of its last token it would take as long, and that token a pass more.
+        """
         llama = self._llama
         held = llama.input_ids[: llama.n_tokens].tolist()
         reused = min(llama.longest_token_prefix(held, prompt), max(0, len(prompt) - 1))
         self.last_prompt_tokens, self.last_reused_tokens = len(prompt), reused
-        for end in range(reused + PREFILL_TOKENS, len(prompt) - 1, PREFILL_TOKENS):
+        for end in range(reused + PREFILL_TOKENS, len(prompt), PREFILL_TOKENS):
             if cancelled():
                 return False
             self._evaluate(prompt[:end])
-        if cancelled():
-            return False
-        self._evaluate(prompt[:-1])
         return not cancelled()
 
     def _evaluate(self, prompt: list[int]) -> None:
