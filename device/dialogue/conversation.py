@@ -17,29 +17,36 @@ understood, and goes on when it was nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from device.card import Span
 from device.dialogue import events as ev
-from device.dialogue.answer import Answer, AnswerPolicy
+from device.dialogue.acting import Acting
+from device.dialogue.answer import Answer
 from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
-from device.dialogue.commands import Chime, Jobs, Output, Prepare, Reply, Warm
-from device.dialogue.degrade import Degrade, DegradePolicy
-from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
+from device.dialogue.commands import Chime, Jobs, Output, Prepare, Warm
+from device.dialogue.control_words import control_in
+from device.dialogue.controls import Controls
+from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
+from device.dialogue.degrade import Degrade
+from device.dialogue.doing import Check, no_tools
+from device.dialogue.endpointer import Cap, Decision, Endpointer, Onset, Pause, Resume
 from device.dialogue.events import to_ms
 from device.dialogue.history import History
-from device.dialogue.interruption import Reason, ResumePolicy
-from device.dialogue.listening import Heard, ListeningPolicy
-from device.dialogue.speaker_pauses import SpeakerPausePolicy, SpeakerPauses
-from device.dialogue.turn_end import TurnEndPolicy
+from device.dialogue.interruption import Reason
+from device.dialogue.listening import Heard
+from device.dialogue.policy import Policy
+from device.dialogue.ringing import Ringing
+from device.dialogue.speaker_pauses import SpeakerPauses
 from device.dialogue.user_turn import EndReason, Hypothesis, UserTurn, UserTurnPolicy
 from device.dialogue.wording import wording_of
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript
+
+__all__ = ["Conversation", "Policy"]
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 
@@ -48,30 +55,24 @@ _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 _WARM_WORDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How the conversation behaves. Units in the names."""
-
-    endpoint: EndpointPolicy = EndpointPolicy()
-    listening: ListeningPolicy = ListeningPolicy()
-    turn_end: TurnEndPolicy = TurnEndPolicy()
-    turn_model: bool = True  #: is there one that answers `Judge`?
-    pauses: SpeakerPausePolicy = SpeakerPausePolicy()  #: how far the waits follow the speaker's own pauses
-    answer: AnswerPolicy = AnswerPolicy()
-    language: str = "en"  #: of the recogniser
-    pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
-    open_microphone: bool = True  #: False: only push-to-talk opens a turn
-    barge_in: bool = True  #: may speech (not the button) interrupt the answer?
-    speculate: bool = True  #: prepare the answer before the turn is over
-    degrade: DegradePolicy = DegradePolicy()  #: what is done without when the machine is behind
-    resume: ResumePolicy = ResumePolicy()  #: does an answer go on that was interrupted by nothing?
-
-
 class Conversation:
     """One conversation. Not thread-safe: one thread feeds it."""
 
-    def __init__(self, policy: Policy, prompt: str, earlier: Sequence[Message] = ()) -> None:
-        """`earlier`: what was said before this session, which goes on with it (`device.session.resumption`)."""
+    def __init__(
+        self,
+        policy: Policy,
+        prompt: str,
+        earlier: Sequence[Message] = (),
+        *,
+        check: Check = no_tools,
+        pending: Meaning | None = None,
+        undelivered: Sequence[Undelivered] = (),
+    ) -> None:
+        """`check`: is a language model's request sound, and what does it mean?
+
+        What was before this session, which goes on with it (`device.session.resumption`): `earlier`, what was said;
+        `pending`, a question that nobody has answered; `undelivered`, results that nobody has heard.
+        """
         self._policy = policy
         pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
         self._turn_policy = UserTurnPolicy(policy.listening, policy.turn_end, policy.turn_model, pre_roll_samples)
@@ -81,6 +82,11 @@ class Conversation:
         self._history = History(prompt, earlier)
         self._boundary = CommitBoundary(self._history)
         self._mine = AssistantTurn(policy.answer, policy.resume, self._history, self._boundary, self._jobs)
+        self._acting = Acting(
+            policy.acting, self._mine, self._history, check=check, pending=pending, undelivered=undelivered
+        )
+        self._ringing = Ringing(policy.ringing, self._jobs, self._boundary.announce)
+        self._controls = Controls(self._mine, self._acting, self._ringing)
         longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
         self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
@@ -88,6 +94,7 @@ class Conversation:
         self._last_offset = 0  # end of the voice in the newest committed turn
         self._turns = 0  # committed so far
         self._now = 0  # end of the newest microphone sample
+        self._busy_at = 0  # the newest moment in which somebody spoke or something sounded
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
         self._card_lost = False
@@ -123,8 +130,9 @@ class Conversation:
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
             out += self._decided(self._endpointer.hear(pcm, sample))
-        out += self._mine.hear(self._now, played, dac_sample)
-        return self._after(out + self._listen() + self._mine.go_on(self._now))
+        out += self._mine.hear(self._now, played, dac_sample) + self._ring_on(played)
+        out += self._listen() + self._mine.go_on(self._now)
+        return self._after(out + self._acting.hear(self._now, self._idle_since()))
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
@@ -135,7 +143,9 @@ class Conversation:
         """
         if self._muted:
             return []
-        playing = self._mine.playing
+        if probability >= self._policy.endpoint.onset.probability:
+            self._busy_at = max(self._busy_at, end_sample)
+        playing = self._mine.playing or self._ringing.sounding(self._now)
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
         if self._turn is None and (deaf or not self._policy.open_microphone):
             return []
@@ -163,17 +173,18 @@ class Conversation:
         return out
 
     def press(self, sample: int) -> list[Output]:
-        """The talk button goes down at `sample`: the turn is the user's, whatever was going on.
+        """The talk button goes down at `sample`: the turn is the user's, whatever was going on; what rings stops.
 
         While the microphone is muted it only stops the answer; while the card is away it is only told of.
         """
+        rung, _ = self._ringing.stop("button", self._now)
         if self._card_lost:
-            return [ev.NotHeard(sample, 0, "card_lost")]
+            return self._after([*rung, ev.NotHeard(sample, 0, "card_lost")])
         if self._muted:
-            return self._after([*self._mine.over(self._now, sample), Chime("muted")])
+            return self._after([*rung, *self._mine.over(self._now, sample), Chime("muted")])
         self._endpointer.hold(sample)
         fresh = self._turn is None
-        return self._after([*self._begin(sample, held=True), *([Chime("listening")] if fresh else [])])
+        return self._after([*rung, *self._begin(sample, held=True), *([Chime("listening")] if fresh else [])])
 
     def toggle(self, sample: int) -> list[Output]:
         """A talk button that is pushed twice a turn: the first push is a press, the second a release."""
@@ -229,6 +240,7 @@ class Conversation:
             stable, retracted = known.stable, known.retracted_words
             decode_ms = round(transcript.decode_ms, 1)
             out.append(ev.Partial(now, turn.number, known.text, stable, retracted, decode_ms, heard.covered_sample))
+        out += self._controls.at_once(turn, heard.text, now)
         if turn.ended:
             return self._after(out + self._conclude(turn, now))
         if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
@@ -242,6 +254,18 @@ class Conversation:
             return []
         return self._after([*self._turn.judged(job, finished, now), *self._listen()])
 
+    def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
+        """The interpreter's answer to `Understand`; None: it does not know these words."""
+        return [] if self._working(job) is None else self._after(self._acting.understood(job, meaning, now))
+
+    def requested(self, job: int, request: ToolRequest, now: int) -> list[Output]:
+        """The language model's answer to `Reply` is that it asks for a tool."""
+        return [] if self._working(job) is None else self._after(self._acting.requested(job, request, now))
+
+    def acted(self, job: int, call: Call, outcome: Outcome, now: int) -> list[Output]:
+        """What came of an `Act`. It stays done also where nobody waits for the answer any more."""
+        return self._after(self._acting.acted(call, outcome, now, wanted=self._working(job) is not None))
+
     def token(self, job: int, piece: str, now: int) -> list[Output]:
         """A piece of the answer to `Reply`."""
         answer = self._working(job)
@@ -254,11 +278,13 @@ class Conversation:
 
     def spoken(self, job: int, index: int, speech: Speech | None, now: int) -> list[Output]:
         """The voice's answer to `Speak`; None: no sound came of it."""
+        self._ringing.spoken(job, speech)
         answer = self._working(job)
         return [] if answer is None else self._after(answer.spoken(index, speech, now))
 
     def queued(self, job: int, span: Span, speech: Speech) -> list[Output]:
         """`Play` was carried out: the clause lies at `span`. To be told before anything else is."""
+        self._ringing.queued(job, span)
         answer = self._working(job)
         if answer is not None:
             answer.queued(span, speech)
@@ -267,9 +293,10 @@ class Conversation:
     def failed(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], message: str, now: int) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
         turn, answer = self._turn, self._working(job)
-        if answer is None and (turn is None or not turn.works_for(job)):
+        rings = self._ringing.works_for(job)
+        if answer is None and not rings and (turn is None or not turn.works_for(job)):
             return []
-        number = answer.turn if answer is not None else self._turns + 1
+        number = answer.turn if answer is not None else 0 if rings else self._turns + 1
         out: list[Output] = [ev.Failure(now, number, stage, message)]
         if stage == "stt":
             assert turn is not None
@@ -368,28 +395,33 @@ class Conversation:
         if turn.supposes(heard.text):
             return []
         out = turn.discard("other_words", self._now)
-        if self._speculates and self._mine.silenced.excuse(heard.text, by_button=turn.held) is None:
-            out += self._prepare(turn, heard.text)
+        excused = self._mine.silenced.excuse(heard.text, by_button=turn.held) is not None
+        if self._speculates and not excused and self._controls.commanded(turn, heard.text, self._now) is None:
+            out += self._prepare(turn, heard)
         return out
 
-    def _prepare(self, turn: UserTurn, text: str) -> list[Output]:
+    def _prepare(self, turn: UserTurn, heard: Heard) -> list[Output]:
         """There are words: what was being said before them is over, and an answer to them is begun."""
         out = self._mine.silenced.settle_all()
-        answer = self._mine.draft(turn.number, self._now)
+        answer, text, now = self._mine.draft(turn.number, self._now), heard.text, self._now
         turn.hypothesis = Hypothesis(answer.job, text, answer)
-        return [*out, ev.Supposed(self._now, turn.number, text), Reply(answer.job, self._history.messages_with(text))]
+        out.append(ev.Supposed(now, turn.number, text))
+        return out + self._acting.begin(answer, text, turn.onset_sample, heard.transcript.probability, now)
 
     def _conclude(self, turn: UserTurn, now: int) -> list[Output]:
         """The user has finished. If the transcript is there: a turn, or nothing."""
         heard = turn.heard
         if heard is None or not turn.understood:
             return []
+        if (control := self._controls.commanded(turn, heard.text, now)) is not None:
+            obeyed = self._controls.obey(turn, control, now)
+            return [turn.told(now, "nothing"), *obeyed, *self._drop(), *self._mine.silenced.give_up()]
         why = self._mine.silenced.excuse(heard.text, by_button=turn.held)
         if why is not None:
             return [turn.told(now, "nothing"), *self._nothing(why)]
         out: list[Output] = []
         if not turn.supposes(heard.text):
-            out += [*turn.discard("other_words", now), *self._prepare(turn, heard.text)]
+            out += [*turn.discard("other_words", now), *self._prepare(turn, heard)]
         return out + self._commit(turn, heard, now)
 
     def _commit(self, turn: UserTurn, heard: Heard, now: int) -> list[Output]:
@@ -403,11 +435,14 @@ class Conversation:
         self._boundary.commit(hypothesis.job, hypothesis.text)
         self._pauses.ended()
         self._last_offset = turn.offset_sample
+        number, text, sure = turn.number, hypothesis.text, transcript.probability
         return [
             turn.told(now, "commit"),
-            ev.Final(now, turn.number, hypothesis.text, transcript.probability, transcript.decode_ms),
-            ev.Commit(now, turn.number, hypothesis.text, turn.ended),
-            *hypothesis.answer.release(now, turn.offset_sample),
+            ev.Final(now, number, text, sure, transcript.decode_ms),
+            ev.Commit(now, number, text, turn.ended),
+            *([ev.Controlled(now, number, "repeat")] if control_in(text) == "repeat" else []),
+            *self._ringing.pause(now),
+            *self._acting.commit(hypothesis.job, turn.onset_sample, sure, now, turn.offset_sample),
         ]
 
     def _drop(self) -> list[Output]:
@@ -433,6 +468,39 @@ class Conversation:
         hypothesis = self._turn.hypothesis if self._turn is not None else None
         return hypothesis.answer if hypothesis is not None and hypothesis.job == job else None
 
+    # --- of its own accord ------------------------------------------------------------------------------------
+
+    def announce(self, text: str) -> list[Output]:
+        """Say `text` at the next natural pause."""
+        self._acting.add(text)
+        return []
+
+    def ring(self, name: str, text: str, now: int) -> list[Output]:
+        """Ring, and say `text`, until somebody stops it. The same name again begins anew."""
+        answering = self._mine.under_way is not None
+        return self._after(self._ringing.ring(name, text, now, answering=answering))
+
+    def stop_ringing(self, name: str, now: int) -> list[Output]:
+        """What rings under `name` is not to ring any more."""
+        return self._after(self._ringing.withdraw(name, now))
+
+    def _ring_on(self, played: Span) -> list[Output]:
+        now, answer = self._now, self._mine.in_hand
+        out: list[Output] = []
+        if answer is not None and self._ringing.wants_the_floor(now, between_clauses=answer.between_clauses):
+            out += self._mine.over(now, now)
+        talking = self._turn is not None and not self._turn.ended
+        busy = self._mine.under_way is not None or self._card_lost
+        return out + self._ringing.hear(now, played, talking=talking, busy=busy)
+
+    def _idle_since(self) -> int | None:
+        """Nobody speaks and nothing sounds since then; None: that is not so."""
+        speaking = self._mine.under_way is not None or bool(self._mine.silenced.answers)
+        if self._turn is not None or speaking or self._ringing.active or self._card_lost:
+            self._busy_at = self._now
+            return None
+        return self._busy_at
+
     # --- after every input ------------------------------------------------------------------------------------
 
     def _after(self, out: Sequence[Output]) -> list[Output]:
@@ -449,5 +517,5 @@ class Conversation:
             return "thinking" if self._turn.ended else "listening"
         answer = self._mine.under_way
         if answer is None:
-            return "idle"
+            return "ringing" if self._ringing.active else "idle"
         return "speaking" if answer.started else "thinking"

@@ -52,6 +52,16 @@ class Outcome:
     error: str = ""  #: for the log: why it was not done
 
 
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A result that nobody has heard yet. Call `index` of `turn` in `session`; turn 0: it is of no call."""
+
+    turn: int
+    index: int
+    say: str
+    session: int = 0  #: 0: the one that runs
+
+
 class Interpreter(Protocol):
     """Knows what words mean without a language model: the same words mean the same, always."""
 

@@ -66,7 +66,7 @@ class VirtualRim:
         self._seq = 0
         self._ring: list[tuple[int, int, int]] = []  # (start position, end position, next position to play)
         self._written = 0
-        self._flush = False
+        self._flush_to = 0
         self.sounded: list[tuple[int, int, int]] = []  # (position start, end, dac sample) of what was played
         self.spans: list[tuple[Span, Speech]] = []
         self._next_frame = FRAME
@@ -141,9 +141,8 @@ class VirtualRim:
         return self.talk.voice(probability, start, start + FRAME, may_be_echo=sounding and not self.room_known)
 
     def _play_block(self, sample: int) -> Span:
-        if self._flush:
-            self._ring.clear()
-            self._flush = False
+        # what was queued after the flush stays, as on a card
+        self._ring = [each for each in self._ring if each[0] >= self._flush_to]
         if not self._ring:
             return Span(self._written, self._written)
         start, end, at = self._ring[0]
@@ -199,7 +198,7 @@ class VirtualRim:
                     self.spans.append((span, speech))
                 self._take(self.talk.queued(job, span, speech))
             case Flush():
-                self._flush = True
+                self._flush_to = self._written
 
     def _words(self, audio: Floats) -> str:
         """What was said in the newest stretch of that length; of what is still being said, the words so far."""
