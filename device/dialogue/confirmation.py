@@ -33,7 +33,8 @@ _NO = (
 #: Assent that may be none: a listener's noises too.
 _UNCLEAR = (
     "ok, okay, right, alright, all right, hm, hmm, mm, mhm, mm hm, mm hmm, uh huh, uh, um, er, maybe, perhaps, "
-    "i guess, i guess so, i think so, i don't know, i am not sure, i'm not sure, not sure, what, huh, sorry, fine, good, why"
+    "i guess, i guess so, i think so, i don't know, i am not sure, i'm not sure, not sure, what, "
+    "huh, sorry, fine, good, why"
 )
 _WORDS: tuple[tuple[Word, frozenset[tuple[str, ...]]], ...] = (
     ("yes", frozenset(phrases_of(_YES))),

@@ -13,13 +13,14 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
 from device.dialogue.commands import (
+    Act,
     Chime,
     Command,
     Decode,
@@ -30,20 +31,37 @@ from device.dialogue.commands import (
     Play,
     Prepare,
     Reply,
+    Snooze,
     Speak,
+    Understand,
     Warm,
 )
 from device.dialogue.conversation import Conversation
+from device.dialogue.deed_workers import DeedWorkers
+from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome
 from device.dialogue.events import Event
 from device.dialogue.right_of_way import RightOfWay
+from device.dialogue.ringing import at_gain
 from device.dialogue.voice_meter import Reading, VoiceMeter
 from device.dialogue.work_meter import WorkMeter
-from models.protocols import SAMPLE_RATE_HZ, ChatModel, Frugal, Int16s, Recogniser, TurnModel, VadModel, Voice
+from device.dialogue.workers import Worker
+from models.protocols import (
+    SAMPLE_RATE_HZ,
+    Cancelled,
+    ChatModel,
+    Frugal,
+    Int16s,
+    Recogniser,
+    ToolCaller,
+    ToolRequest,
+    TurnModel,
+    VadModel,
+    Voice,
+)
 
 _log = logging.getLogger(__name__)
 
 _INBOX = 2000  # messages: 20 s of blocks
-_WORK = 32  # jobs a worker: more are never wanted at a time
 _READ_TIMEOUT_S = 0.25
 
 
@@ -76,41 +94,6 @@ class Models:
     turn: TurnModel | None = None  #: None: silence and words alone tell when the user has finished
 
 
-class _Worker:
-    """One thread that does one kind of work, in order."""
-
-    def __init__(self, name: str) -> None:
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WORK)
-        self._thread = threading.Thread(target=self._run, name=f"nearfield-{name}", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while (work := self._queue.get()) is not None:
-            work()
-
-    def give(self, work: Callable[[], None] | None) -> None:
-        while True:
-            try:
-                self._queue.put_nowait(work)
-            except queue.Full:
-                _log.warning("%s is behind: a cancelled job is dropped", self._thread.name)
-                try:
-                    self._queue.get_nowait()
-                except queue.Empty:
-                    continue
-            else:
-                return
-
-    @property
-    def busy(self) -> bool:
-        """Does more work wait behind the present job?"""
-        return not self._queue.empty()
-
-    def finish(self, timeout_s: float) -> None:
-        self.give(None)
-        self._thread.join(timeout_s)
-
-
 class Assistant:
     """A conversation on a card with real (or fake) models."""
 
@@ -126,10 +109,15 @@ class Assistant:
         on_mic: Callable[[Block], None] = lambda _block: None,
         greeting: str = "",
         earcons: Mapping[str, Int16s] | None = None,
+        interpreter: Interpreter | None = None,
+        doer: Doer | None = None,
+        on_snooze: Callable[[str], None] = lambda _name: None,
     ) -> None:
         """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`.
         `earcons`: (n,) int16 at 16 kHz by name; what is not there is not played.
         `on_mic` gets every block before the echo is taken out of it, in the thread of the ear.
+        `interpreter`, `doer`: know what words mean (`DoingPolicy.interpreter` must say so) and carry it out.
+        `on_snooze` (name of what rings): it is to ring again later; from the thread of `run`.
         """
         self._conversation = conversation
         self._card = card
@@ -140,6 +128,8 @@ class Assistant:
         self._on_mic = on_mic
         self._greeting = greeting
         self._earcons = earcons or {}
+        self._interpreter, self._doer = interpreter, doer
+        self._on_snooze = on_snooze
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
         self._jobs = LiveJobs()
@@ -149,8 +139,11 @@ class Assistant:
 
     def run(self) -> None:
         """Converse until `stop`. Raises AudioError when the card is lost. The record is closed in any case."""
-        workers = {name: _Worker(name) for name in ("stt", "turn", "llm", "tts")}
+        workers = {name: Worker(name) for name in ("stt", "turn", "llm", "tts")}
         self._stt, self._judge_of_turns, self._llm, self._tts = workers.values()
+        self._deeds = DeedWorkers(
+            self._interpreter, self._doer, understood=self._understood, acted=self._acted, alive=self._jobs.alive
+        )
         ear = threading.Thread(target=self._listen, name="nearfield-ear", daemon=True)
         try:
             self._carry_out(self._conversation.open(self._greeting))
@@ -167,6 +160,7 @@ class Assistant:
             self._drain()
             self._carry_out(self._conversation.close(self.now()))
             self._drain()
+            self._deeds.finish(timeout_s=5.0)
             for worker in workers.values():
                 worker.finish(timeout_s=5.0)
             if ear.is_alive():
@@ -191,6 +185,18 @@ class Assistant:
     def chime(self, name: str) -> None:
         """Play an earcon, unless an answer sounds: behind that it would tell of what is past. Any thread."""
         self._post(lambda: [Chime(name)])
+
+    def announce(self, text: str) -> None:
+        """Say `text` at the next natural pause. Any thread."""
+        self._post(partial(self._conversation.announce, text))
+
+    def ring(self, name: str, text: str) -> None:
+        """Ring, and say `text`, until somebody stops it; the same name again begins anew. Any thread."""
+        self._post(lambda: self._conversation.ring(name, text, self.now()))
+
+    def stop_ringing(self, name: str) -> None:
+        """What rings under `name` is not to ring any more. Any thread."""
+        self._post(lambda: self._conversation.stop_ringing(name, self.now()))
 
     def card_lost(self, sample: int, message: str) -> None:
         """The card is gone since `sample`. From the thread that reads it."""
@@ -284,9 +290,24 @@ class Assistant:
         match command:
             case Flush():
                 self._card.flush()
-            case Chime(name):
+            case Chime(name, gain_db):
                 if name in self._earcons and self._conversation.state != "speaking":
-                    self._card.play(self._earcons[name])
+                    self._card.play(at_gain(self._earcons[name], gain_db))
+            case Snooze(name):
+                self._on_snooze(name)
+            case Play(job, _, speech):
+                span = self._card.play(speech.pcm)
+                self._carry_out(self._conversation.queued(job, span, speech))
+            case _:
+                self._give(command)
+
+    def _give(self, command: Command) -> None:
+        """To the thread whose work it is."""
+        match command:
+            case Understand():
+                self._deeds.understand(command)
+            case Act():
+                self._deeds.act(command)
             case Decode():
                 self._stt.give(self._work.timed("stt", partial(self._decode, command)))
             case Judge():
@@ -294,12 +315,9 @@ class Assistant:
             case Reply():
                 self._llm.give(self._work.timed("llm", partial(self._reply, command)))
             case Speak():
-                if command.index == 0:
+                if command.index == 0 and not command.apart:
                     self._right_of_way.take()
                 self._tts.give(partial(self._speak, command))
-            case Play(job, _, speech):
-                span = self._card.play(speech.pcm)
-                self._carry_out(self._conversation.queued(job, span, speech))
             case Warm():
                 self._llm.give(partial(self._warm, command))
             case Prepare(texts):
@@ -338,7 +356,10 @@ class Assistant:
         if cancelled():
             return
         try:
-            for piece in self._models.chat.reply(command.messages, cancelled=cancelled):
+            for piece in self._pieces(command, cancelled):
+                if isinstance(piece, ToolRequest):
+                    self._post(partial(self._conversation.requested, command.job, piece, self.now()))
+                    return
                 self._post(partial(self._conversation.token, command.job, piece, self.now()))
                 self._right_of_way.wait()
         except Exception as error:  # noqa: BLE001 - as above
@@ -346,6 +367,18 @@ class Assistant:
         else:
             complete = self._models.chat.last_complete
             self._post(partial(self._conversation.written, command.job, self.now(), complete=complete))
+
+    def _pieces(self, command: Reply, cancelled: Cancelled) -> Iterator[str | ToolRequest]:
+        chat = self._models.chat
+        if command.tools and isinstance(chat, ToolCaller):
+            return chat.reply_with_tools(command.messages, command.tools, cancelled=cancelled)
+        return iter(chat.reply(command.messages, cancelled=cancelled))
+
+    def _understood(self, job: int, meaning: Meaning | None) -> None:
+        self._post(partial(self._conversation.understood, job, meaning, self.now()))
+
+    def _acted(self, job: int, call: Call, outcome: Outcome) -> None:
+        self._post(partial(self._conversation.acted, job, call, outcome, self.now()))
 
     def _speak(self, command: Speak) -> None:
         cancelled = self._cancelled(command.job)
@@ -357,7 +390,7 @@ class Assistant:
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(command.job, "tts", error)
         finally:
-            if command.index == 0:
+            if command.index == 0 and not command.apart:
                 self._right_of_way.give_back()
         self._post(partial(self._conversation.spoken, command.job, command.index, speech, self.now()))
 

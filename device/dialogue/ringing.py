@@ -19,7 +19,7 @@ import numpy as np
 from device.card import Span
 from device.dialogue.commands import Cancel, Chime, Flush, Jobs, Output, Play, Speak
 from device.dialogue.events import RingEnd, RingStart
-from models.protocols import SAMPLE_RATE_HZ, Speech
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Speech
 
 Reason = Literal["stopped", "button", "snoozed", "withdrawn", "unanswered"]
 
@@ -143,7 +143,8 @@ class Ringing:
             if each.speech is not None:
                 self._allow(each.job)
                 self._queuing += 1
-                out.append(Play(each.job, 0, _at(each.speech, gain_db)))
+                quiet = Speech(each.speech.text, at_gain(each.speech.pcm, gain_db), each.speech.marks)
+                out.append(Play(each.job, 0, quiet))
         return out
 
     def _hush(self, now: int) -> list[Output]:
@@ -185,8 +186,6 @@ class Ringing:
         return round(ms * SAMPLE_RATE_HZ / 1000)
 
 
-def _at(speech: Speech, gain_db: float) -> Speech:
-    if gain_db == 0:
-        return speech
-    pcm = np.rint(speech.pcm * 10 ** (gain_db / 20)).astype(np.int16)
-    return Speech(speech.text, pcm, speech.marks)
+def at_gain(pcm: Int16s, gain_db: float) -> Int16s:
+    """`pcm`, (n,) int16, louder by `gain_db`, which is not above 0."""
+    return pcm if gain_db == 0 else np.rint(pcm * 10 ** (gain_db / 20)).astype(np.int16)
