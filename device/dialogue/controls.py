@@ -28,7 +28,7 @@ class Controls:
 
     def at_once(self, turn: UserTurn, text: str, now: int) -> list[Output]:
         """What follows from a transcript while something sounds or rings; once a turn."""
-        control = self._known(text, now)
+        control = self._known(turn, text, now)
         disturbed = self._ringing.active or self._mine.under_way is not None
         if control is None or turn.obeyed or not disturbed:
             return []
@@ -36,17 +36,19 @@ class Controls:
 
     def commanded(self, turn: UserTurn, text: str, now: int) -> Control | None:
         """Is `text` a command that no turn comes of? While a question waits it is an answer to that."""
-        control = self._known(text, now)
+        control = self._known(turn, text, now)
         return None if control is None or (self._acting.asking and not turn.obeyed) else control
 
     def obey(self, turn: UserTurn, control: Control, now: int) -> list[Output]:
         """The whole sentence was `control`. Nothing, if that has been obeyed."""
         return [] if turn.obeyed else [*self._end(turn, control, now), Chime("stopped")]
 
-    def _known(self, text: str, now: int) -> Control | None:
+    def _known(self, turn: UserTurn, text: str, now: int) -> Control | None:
         control = control_in(text)
-        if control == "repeat" or (control == "snooze" and not self._ringing.snoozable(now)):
-            return None  # the one has an answer, the other means something else
+        if control == "repeat":
+            return None  # it has an answer
+        if control == "snooze" and not (turn.obeyed or self._ringing.snoozable(now)):
+            return None  # it means something else
         return control
 
     def _end(self, turn: UserTurn, control: Control, now: int) -> list[Output]:

@@ -47,6 +47,7 @@ class _Ring:
     job: int
     since: int
     speech: Speech | None = None  # its words, once they are audio
+    said_in: int = 0  # the newest round in which they were said
 
 
 class Ringing:
@@ -63,6 +64,7 @@ class Ringing:
         self._sounds_until = 0  # of a signal: by the clock, for nobody says when it has been played
         self._end: int | None = None  # ring position behind the words of this round
         self._queuing = 0
+        self._rounds = 0
         self._quiet = False
         self._silenced: tuple[list[str], int] = ([], 0)  # by the button, when
 
@@ -86,7 +88,7 @@ class Ringing:
         if len(self._rings) >= MOST:
             out += self._over([self._rings[0]], "unanswered", now)
         if not self._rings:
-            self._next = now
+            self._next, self._rounds = now, 0
             self._waits_since = now if answering else None
         each = _Ring(name, text, self._jobs.next(), now)
         self._rings.append(each)
@@ -115,6 +117,8 @@ class Ringing:
             return []
         if not busy:
             self._waits_since = None
+        elif self._rounds:  # behind an answer there is a moment to say stop, or to ask on
+            self._next = max(self._next, now + self._samples(self._policy.pause_ms))
         if self._end is not None and (played.start >= self._end or played.end >= self._end):
             self._end = None
             self._next = now + self._samples(self._policy.pause_ms)
@@ -127,6 +131,8 @@ class Ringing:
         self._quiet = talking
         if self._rings and not busy and now >= self._next and not self.sounding(now):
             out += self._round(now)
+        elif self._rings and not busy and now < self._sounds_until:  # words that were not audio when it began
+            out += self._words()
         return out
 
     def pause(self, now: int) -> list[Output]:
@@ -135,15 +141,24 @@ class Ringing:
 
     def _round(self, now: int) -> list[Output]:
         policy = self._policy
-        gain_db = policy.quiet_db if self._quiet else 0.0
+        self._rounds += 1
         self._sounds_until = now + self._samples(policy.signal_ms)
         self._next = self._sounds_until + self._samples(policy.pause_ms)
-        out: list[Output] = [Chime(policy.signal, gain_db)]
+        return [Chime(policy.signal, self._gain_db), *self._words()]
+
+    @property
+    def _gain_db(self) -> float:
+        return self._policy.quiet_db if self._quiet else 0.0
+
+    def _words(self) -> list[Output]:
+        """What has not been said in this round."""
+        out: list[Output] = []
         for each in self._rings:
-            if each.speech is not None:
+            if each.speech is not None and each.said_in < self._rounds:
+                each.said_in = self._rounds
                 self._allow(each.job)
                 self._queuing += 1
-                quiet = Speech(each.speech.text, at_gain(each.speech.pcm, gain_db), each.speech.marks)
+                quiet = Speech(each.speech.text, at_gain(each.speech.pcm, self._gain_db), each.speech.marks)
                 out.append(Play(each.job, 0, quiet))
         return out
 

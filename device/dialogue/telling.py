@@ -60,7 +60,7 @@ class Telling:
         self._telling = None
         if whole:
             self._soundless = 0
-            return _told(notice, now)
+            return _told(notice, max(now, answer.ledger.last_dac_sample or 0))
         if answer.finished:  # no sound came of it
             self._soundless += 1
         self._waiting.appendleft(notice)
