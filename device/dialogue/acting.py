@@ -156,7 +156,7 @@ class Acting:
 
     def add(self, text: str) -> None:
         """To be said at the next natural pause."""
-        self._telling.add(Undelivered(0, 0, text))
+        self._telling.add(Undelivered(0, -1, text))
 
     def hear(self, now: int, idle_since: int | None) -> list[Output]:
         """A block of the microphone. `idle_since`: nobody speaks and nothing sounds since then; None: that is not so.

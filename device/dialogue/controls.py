@@ -32,7 +32,8 @@ class Controls:
         disturbed = self._ringing.active or self._mine.under_way is not None
         if control is None or turn.obeyed or not disturbed:
             return []
-        return self._end(turn, control, now)
+        turn.obeyed = True
+        return self.end(control, turn.number, now)
 
     def commanded(self, turn: UserTurn, text: str, now: int) -> Control | None:
         """Is `text` a command that no turn comes of? While a question waits it is an answer to that."""
@@ -41,7 +42,7 @@ class Controls:
 
     def obey(self, turn: UserTurn, control: Control, now: int) -> list[Output]:
         """The whole sentence was `control`. Nothing, if that has been obeyed."""
-        return [] if turn.obeyed else [*self._end(turn, control, now), Chime("stopped")]
+        return [] if turn.obeyed else [*self.end(control, turn.number, now), Chime("stopped")]
 
     def _known(self, turn: UserTurn, text: str, now: int) -> Control | None:
         control = control_in(text)
@@ -51,12 +52,12 @@ class Controls:
             return None  # it means something else
         return control
 
-    def _end(self, turn: UserTurn, control: Control, now: int) -> list[Output]:
-        turn.obeyed = True
+    def end(self, control: Control, number: int, now: int) -> list[Output]:
+        """All that sounds and rings ends, and what is asked is declined. `number`: the turn in which it was said."""
         rung, names = self._ringing.stop("snoozed" if control == "snooze" else "stopped", now)
         return [
-            Controlled(now, turn.number, control),
-            *self._acting.stopped(turn.number, now),
+            Controlled(now, number, control),
+            *self._acting.stopped(number, now),
             *self._mine.over(now, now),
             *self._mine.silenced.give_up(),
             *rung,

@@ -42,17 +42,15 @@ from device.dialogue.listening import Heard
 from device.dialogue.policy import Policy
 from device.dialogue.ringing import Ringing
 from device.dialogue.speaker_pauses import SpeakerPauses
-from device.dialogue.user_turn import EndReason, Hypothesis, UserTurn, UserTurnPolicy
+from device.dialogue.speculation import Speculation
+from device.dialogue.unasked import Unasked
+from device.dialogue.user_turn import EndReason, UserTurn, UserTurnPolicy
 from device.dialogue.wording import wording_of
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript
 
 __all__ = ["Conversation", "Policy"]
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
-
-
-#: The language model is given the words that will stay as soon as there are so many new ones.
-_WARM_WORDS = 3
 
 
 class Conversation:
@@ -87,6 +85,10 @@ class Conversation:
         )
         self._ringing = Ringing(policy.ringing, self._jobs, self._boundary.announce)
         self._controls = Controls(self._mine, self._acting, self._ringing)
+        self._unasked = Unasked(self._mine, self._acting, self._ringing)
+        self._speculation = Speculation(
+            self._history, self._mine, self._acting, self._controls, self.degrade, enabled=policy.speculate
+        )
         longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
         self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
@@ -94,7 +96,6 @@ class Conversation:
         self._last_offset = 0  # end of the voice in the newest committed turn
         self._turns = 0  # committed so far
         self._now = 0  # end of the newest microphone sample
-        self._busy_at = 0  # the newest moment in which somebody spoke or something sounded
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
         self._card_lost = False
@@ -130,9 +131,10 @@ class Conversation:
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
             out += self._decided(self._endpointer.hear(pcm, sample))
-        out += self._mine.hear(self._now, played, dac_sample) + self._ring_on(played)
+        out += self._mine.hear(self._now, played, dac_sample)
+        out += self._unasked.ring_on(self._now, played, self._turn, silent=self._card_lost)
         out += self._listen() + self._mine.go_on(self._now)
-        return self._after(out + self._acting.hear(self._now, self._idle_since()))
+        return self._after(out + self._unasked.hear(self._now, quiet=self._turn is None and not self._card_lost))
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
@@ -144,7 +146,7 @@ class Conversation:
         if self._muted:
             return []
         if probability >= self._policy.endpoint.onset.probability:
-            self._busy_at = max(self._busy_at, end_sample)
+            self._unasked.voice(end_sample)
         playing = self._mine.playing or self._ringing.sounding(self._now)
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
         if self._turn is None and (deaf or not self._policy.open_microphone):
@@ -244,9 +246,9 @@ class Conversation:
         if turn.ended:
             return self._after(out + self._conclude(turn, now))
         if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
-            return self._after(out + self._warm(turn, known.stable))
+            return self._after(out + self._speculation.warm(turn, known.stable))
         turn.worded(wording_of(heard.text, self._policy.language))
-        return self._after([*out, *self._suppose(turn, heard), *self._listen()])
+        return self._after([*out, *self._speculation.suppose(turn, heard, self._now), *self._listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer to `Judge`: the probability that the speaker has finished."""
@@ -378,36 +380,6 @@ class Conversation:
         out: list[Output] = [ev.SpeechEnd(now, turn.number, offset_sample)]
         return out + (self._conclude(turn, now) or self._listen())
 
-    def _warm(self, turn: UserTurn, stable: str) -> list[Output]:
-        """The words that will stay, while the user goes on: what is evaluated now is not waited for later."""
-        words = len(stable.split())
-        if turn.hypothesis is not None or not self._speculates or words < turn.warmed_words + _WARM_WORDS:
-            return []
-        turn.warmed_words = words
-        return [Warm(self._history.messages_with(stable))]
-
-    @property
-    def _speculates(self) -> bool:
-        return self._policy.speculate and self.degrade.speculate
-
-    def _suppose(self, turn: UserTurn, heard: Heard) -> list[Output]:
-        """The user may have finished with these words: prepare the answer to them."""
-        if turn.supposes(heard.text):
-            return []
-        out = turn.discard("other_words", self._now)
-        excused = self._mine.silenced.excuse(heard.text, by_button=turn.held) is not None
-        if self._speculates and not excused and self._controls.commanded(turn, heard.text, self._now) is None:
-            out += self._prepare(turn, heard)
-        return out
-
-    def _prepare(self, turn: UserTurn, heard: Heard) -> list[Output]:
-        """There are words: what was being said before them is over, and an answer to them is begun."""
-        out = self._mine.silenced.settle_all()
-        answer, text, now = self._mine.draft(turn.number, self._now), heard.text, self._now
-        turn.hypothesis = Hypothesis(answer.job, text, answer)
-        out.append(ev.Supposed(now, turn.number, text))
-        return out + self._acting.begin(answer, text, turn.onset_sample, heard.transcript.probability, now)
-
     def _conclude(self, turn: UserTurn, now: int) -> list[Output]:
         """The user has finished. If the transcript is there: a turn, or nothing."""
         heard = turn.heard
@@ -421,7 +393,7 @@ class Conversation:
             return [turn.told(now, "nothing"), *self._nothing(why)]
         out: list[Output] = []
         if not turn.supposes(heard.text):
-            out += [*turn.discard("other_words", now), *self._prepare(turn, heard)]
+            out += [*turn.discard("other_words", now), *self._speculation.prepare(turn, heard, self._now)]
         return out + self._commit(turn, heard, now)
 
     def _commit(self, turn: UserTurn, heard: Heard, now: int) -> list[Output]:
@@ -477,29 +449,11 @@ class Conversation:
 
     def ring(self, name: str, text: str, now: int) -> list[Output]:
         """Ring, and say `text`, until somebody stops it. The same name again begins anew."""
-        answering = self._mine.under_way is not None
-        return self._after(self._ringing.ring(name, text, now, answering=answering))
+        return self._after(self._ringing.ring(name, text, now, answering=self._mine.under_way is not None))
 
     def stop_ringing(self, name: str, now: int) -> list[Output]:
-        """What rings under `name` is not to ring any more."""
+        """What rings under `name` is not to ring any more; "": nothing is."""
         return self._after(self._ringing.withdraw(name, now))
-
-    def _ring_on(self, played: Span) -> list[Output]:
-        now, answer = self._now, self._mine.in_hand
-        out: list[Output] = []
-        if answer is not None and self._ringing.wants_the_floor(now, between_clauses=answer.between_clauses):
-            out += self._mine.over(now, now)
-        talking = self._turn is not None and not self._turn.ended
-        busy = self._mine.under_way is not None or self._card_lost
-        return out + self._ringing.hear(now, played, talking=talking, busy=busy)
-
-    def _idle_since(self) -> int | None:
-        """Nobody speaks and nothing sounds since then; None: that is not so."""
-        speaking = self._mine.under_way is not None or bool(self._mine.silenced.answers)
-        if self._turn is not None or speaking or self._ringing.active or self._card_lost:
-            self._busy_at = self._now
-            return None
-        return self._busy_at
 
     # --- after every input ------------------------------------------------------------------------------------
 

@@ -54,12 +54,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A result that nobody has heard yet. Call `index` of `turn` in `session`; turn 0: it is of no call."""
+    """A result that nobody has heard yet: of call `index` of `turn` (0: of a session that broke off)."""
 
     turn: int
-    index: int
+    index: int  #: -1: it is of no call
     say: str
-    session: int = 0  #: 0: the one that runs
 
 
 class Interpreter(Protocol):

@@ -181,14 +181,11 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """The result of a call that was carried out aside has been heard, or waved away: call `index` of `turn`.
-
-    `session`: of that turn; 0: this one.
-    """
+    """The result of a call that was carried out aside has been heard, or waved away: call `index` of `turn` (0: of a
+    session that broke off)."""
 
     type: ClassVar[str] = "told"
     index: int
-    session: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,8 +194,8 @@ class Assistant:
         """Ring, and say `text`, until somebody stops it; the same name again begins anew. Any thread."""
         self._post(lambda: self._conversation.ring(name, text, self.now()))
 
-    def stop_ringing(self, name: str) -> None:
-        """What rings under `name` is not to ring any more. Any thread."""
+    def stop_ringing(self, name: str = "") -> None:
+        """What rings under `name` ("": whatever rings) is not to ring any more. Any thread."""
         self._post(lambda: self._conversation.stop_ringing(name, self.now()))
 
     def card_lost(self, sample: int, message: str) -> None:

@@ -182,8 +182,8 @@ class Ringing:
         return self.active or (bool(silenced) and now - at <= self._samples(_SNOOZABLE_MS))
 
     def withdraw(self, name: str, now: int) -> list[Output]:
-        """`name` is not to ring any more. Nothing if it does not."""
-        return self._over([each for each in self._rings if each.name == name], "withdrawn", now)
+        """`name` ("": whatever rings) is not to ring any more. Nothing if it does not."""
+        return self._over([each for each in self._rings if name in ("", each.name)], "withdrawn", now)
 
     def _over(self, rings: list[_Ring], reason: Reason, now: int) -> list[Output]:
         out: list[Output] = []

@@ -73,4 +73,4 @@ class Telling:
 
 
 def _told(notice: Undelivered, now: int) -> list[Event]:
-    return [Told(now, notice.turn, notice.index, notice.session)] if notice.turn > 0 else []
+    return [Told(now, notice.turn, notice.index)] if notice.index >= 0 else []

@@ -30,8 +30,8 @@ def heard(world: VirtualRim) -> list[tuple[int, str]]:
     return [(e.turn, e.heard) for e in world.of(ev.PlayoutEnd)]  # type: ignore[attr-defined]
 
 
-def told(world: VirtualRim) -> list[tuple[int, int, int]]:
-    return [(e.turn, e.index, e.session) for e in world.of(ev.Told)]  # type: ignore[attr-defined]
+def told(world: VirtualRim) -> list[tuple[int, int]]:
+    return [(e.turn, e.index) for e in world.of(ev.Told)]  # type: ignore[attr-defined]
 
 
 def test_promised_done_aside_and_told() -> None:
@@ -43,7 +43,7 @@ def test_promised_done_aside_and_told() -> None:
     assert act.aside
     (ended,) = world.of(ev.CallEnded)
     assert (ended.turn, ended.aside, ended.say) == (1, True, RESULT)
-    assert told(world) == [(1, 0, 0)]
+    assert told(world) == [(1, 0)]
     assert world.of(ev.Told)[0].sample >= world.of(ev.PlayoutEnd)[1].sample
     assert [m.text for m in world.talk.history.messages[1:]] == [ASK, PROMISE, RESULT]
 
@@ -88,7 +88,7 @@ def test_what_was_interrupted_is_told_again() -> None:
     assert cut.turn == 0
     assert cut.heard
     assert heard(world) == [(1, PROMISE), (2, "Paris."), (0, RESULT)]
-    assert told(world) == [(1, 0, 0)], "told once it was heard whole"
+    assert told(world) == [(1, 0)], "told once it was heard whole"
 
 
 def test_who_says_stop_over_it_has_heard_enough() -> None:
@@ -96,18 +96,18 @@ def test_who_says_stop_over_it_has_heard_enough() -> None:
     world.say(1000, 2000, ASK)
     world.say(6300, 6700, "Stop.")
     world.run(20_000)
-    assert told(world) == [(1, 0, 0)]
+    assert told(world) == [(1, 0)]
     assert len(world.of(ev.PlayoutStart)) == 2
     assert world.of(ev.Interrupted)
 
 
 def test_what_was_not_heard_before_a_restart_is_told_after_the_greeting() -> None:
-    earlier = (Undelivered(7, 2, RESULT, session=3), Undelivered(8, 0, "The pizza is there.", session=3))
+    earlier = (Undelivered(0, 0, RESULT), Undelivered(0, 1, "The pizza is there."))
     world = rim(undelivered=earlier)
     world._take(world.talk._mine.announce("Hello there.", 0))
     world.run(15_000)
     assert [text for _, text in heard(world)] == ["Hello there.", RESULT, "The pizza is there."]
-    assert told(world) == [(7, 2, 3), (8, 0, 3)]
+    assert told(world) == [(0, 0), (0, 1)]
 
 
 def test_anybody_may_have_something_announced() -> None:
@@ -138,20 +138,20 @@ def test_while_a_question_waits_nothing_else_is_said() -> None:
 
 
 def test_a_voice_that_fails_is_tried_a_few_times_and_it_stays_untold() -> None:
-    world = rim(undelivered=(Undelivered(7, 2, RESULT, session=3),), voice_works=False)
+    world = rim(undelivered=(Undelivered(0, 2, RESULT),), voice_works=False)
     world.run(30_000)
     assert len(world.of(ev.PlayoutEnd)) == 3
     assert not told(world)
 
 
 def test_a_lost_card_is_waited_for() -> None:
-    world = rim(undelivered=(Undelivered(7, 2, RESULT, session=3),))
+    world = rim(undelivered=(Undelivered(0, 2, RESULT),))
     world._take(world.talk.card_lost(0, "unplugged"))
     world.run(5000)
     assert not world.of(ev.PlayoutStart)
     world._take(world.talk.card_back(world.clock, 5000.0))
     world.run(12_000)
-    assert told(world) == [(7, 2, 3)]
+    assert told(world) == [(0, 2)]
 
 
 def test_too_many_results() -> None:
