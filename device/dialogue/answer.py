@@ -26,6 +26,8 @@ from models.protocols import SAMPLE_RATE_HZ, Speech
 
 ACKNOWLEDGEMENT = -1  #: index of the words that say that the answer takes a while
 _LIVE_CHARS = 16  # of an answer, before its speed means anything
+#: What is there as a whole is cut between sentences; within one only where it is long.
+_SENTENCES = ClausePolicy(first_min_chars=60, min_chars=60, max_chars=200, first_max_chars=200)
 _STALLED_SAMPLES = SAMPLE_RATE_HZ // 2  # without text for so long: what there is is said, though a gap follows
 
 
@@ -182,14 +184,10 @@ class Answer:
         keep = complete or not (self._clauses or whole)
         return self._close_text([*whole, *rest] if keep else whole, self._policy.empty_text, now)
 
-    def fixed(self, text: str, now: int) -> list[Output]:
-        """The whole text at once, as it stands."""
-        return self._close_text([text], self._policy.empty_text, now)
-
     def tell(self, text: str, now: int) -> list[Output]:
-        """The whole text at once, clause by clause: every one is meant, also one that was there before."""
+        """The whole text at once, sentence by sentence: every one is meant, also one that was there before."""
         self._rounds = None
-        splitter = ClauseSplitter(self._policy.clauses)
+        splitter = ClauseSplitter(_SENTENCES)
         return self._close_text([*splitter.feed(text), *splitter.finish()], self._policy.empty_text, now)
 
     def failed(self, now: int) -> list[Output]:

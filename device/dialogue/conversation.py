@@ -112,7 +112,8 @@ class Conversation:
         """The session begins: get the language model ready, and say `greeting` if there is one."""
         out: list[Output] = [ev.StateChange(0, 0, self._state), Warm(self._history.messages)]
         out += self._mine.announce(greeting, 0) if greeting else []
-        return self._after([*out, Prepare(self._policy.answer.fixed_texts)])
+        texts = (*self._policy.answer.fixed_texts, *self._policy.acting.doing.fixed_texts)
+        return self._after([*out, Prepare(texts)])
 
     # --- the microphone and the button ------------------------------------------------------------------------
 
