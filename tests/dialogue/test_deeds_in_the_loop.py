@@ -252,9 +252,7 @@ class Gate:
         return Outcome("done", call.skill)
 
 
-def deeds(
-    doer: Gate, alive: Callable[[int], bool] = lambda _job: True
-) -> tuple[DeedWorkers, list[tuple[int, Outcome]]]:
+def deeds(doer: Gate, *, wanted: bool = True) -> tuple[DeedWorkers, list[tuple[int, Outcome]]]:
     came: list[tuple[int, Outcome]] = []
     workers = DeedWorkers(
         None,
