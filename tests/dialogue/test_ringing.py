@@ -8,7 +8,7 @@ from virtual_rim import MS, VirtualRim
 
 from device.card import Span
 from device.dialogue import events as ev
-from device.dialogue.commands import Chime, Jobs, Output, Play, Snooze
+from device.dialogue.commands import Chime, Flush, Jobs, Output, Play, Snooze
 from device.dialogue.conversation import Policy
 from device.dialogue.ringing import MOST, Ringing, RingPolicy, at_gain
 
@@ -98,6 +98,7 @@ def test_quieter_while_somebody_speaks_and_loud_again() -> None:
     # what sounded when the voice began did not sound on at its level
     onset = world.of(ev.SpeechStart)[0]
     assert onset.sample <= 6300 * MS
+    assert any(isinstance(c, Flush) and abs(t - onset.sample) <= 160 for t, c in world.commands)
     assert not world.of(ev.RingEnd)
 
 
