@@ -78,6 +78,7 @@ outcomes = st.sampled_from(
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=1),
     rings=st.lists(st.integers(500, 12_000), max_size=2),
     probability=st.sampled_from([0.2, 0.9]),
+    yes_after_ms=st.lists(st.integers(400, 6000), max_size=4),
     earlier=st.booleans(),
     lost=st.one_of(st.none(), st.tuples(st.integers(500, 12_000), st.integers(100, 4000))),
 )
@@ -96,9 +97,14 @@ def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
         **{k: drawn[k] for k in ("stt_ms", "first_token_ms", "tts_ms", "understand_ms", "act_ms", "probability")},
     )
     at = 500
+    yes_after_ms = list(drawn["yes_after_ms"])
     for gap, length, words in drawn["stretches"]:
         rim.say(at + gap, at + gap + length, words)
         at += gap + length
+        if words in MEANINGS and MEANINGS[words].question and yes_after_ms:
+            at += yes_after_ms.pop()
+            rim.say(at, at + 400, "Yes, do it.")
+            at += 400
     for start, length in drawn["button"]:
         rim.press(start)
         rim.release(start + length)
