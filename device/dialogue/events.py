@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from models.protocols import SAMPLE_RATE_HZ
 
-State = Literal["idle", "listening", "thinking", "speaking"]
+State = Literal["idle", "listening", "thinking", "speaking", "ringing"]
 
 
 def to_ms(samples: int) -> float:
@@ -149,6 +149,14 @@ class TtsFirstAudio(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Understood(Event):
+    """What was supposed means `skill`; nothing is done yet. "": nothing that is known, the language model is asked."""
+
+    type: ClassVar[str] = "understood"
+    skill: str
+
+
+@dataclass(frozen=True, slots=True)
 class Called(Event):
     """A skill is being carried out: call `index` of the turn."""
 
@@ -192,7 +200,7 @@ class Asked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Settled(Event):
-    """The question that was asked in turn `asked_turn` is settled; only "yes" carries it out."""
+    """The question that was asked in turn `asked_turn` (0: in none) is settled; only "yes" carries it out."""
 
     type: ClassVar[str] = "settled"
     asked_turn: int
@@ -205,6 +213,25 @@ class Controlled(Event):
 
     type: ClassVar[str] = "controlled"
     control: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingStart(Event):
+    """It rings, again and again, until somebody stops it; `text` is what is said with it."""
+
+    type: ClassVar[str] = "ring_start"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingEnd(Event):
+    """It rings no longer: a word or the button stopped it, it rings later again ("snoozed"), whoever had it ring took
+    it back ("withdrawn"), nobody came for a long time ("unanswered")."""
+
+    type: ClassVar[str] = "ring_end"
+    name: str
+    reason: Literal["stopped", "button", "snoozed", "withdrawn", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True)

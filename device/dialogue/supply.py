@@ -62,6 +62,11 @@ class Supply:
         """`parts` of clause `index` were not heard: they come again, before what has come meanwhile."""
         self._parts[index] = parts + self._parts.get(index, [])
 
+    def clear(self) -> None:
+        """None of it is wanted any more."""
+        self._parts.clear()
+        self._in_work.clear()
+
     def complete(self, index: int) -> bool:
         """Has the voice nothing in work for clause `index`?"""
         return index not in self._in_work

@@ -66,7 +66,7 @@ def test_a_cough_only_holds_it_up(at_ms: int, tts_ms: int, part_words: int) -> N
 @pytest.mark.parametrize("at_ms", [3400, 3900, 4300, 4800])
 def test_who_interrupts_between_two_parts_has_heard_the_first(at_ms: int) -> None:
     rim = asked(tts_ms=600, part_words=2)
-    rim.say(at_ms, at_ms + 900, "Stop it now.")
+    rim.say(at_ms, at_ms + 900, "And what about Spain?")
     rim.run(20_000)
     (cut,) = rim.of(ev.Interrupted)
     assert FIRST.startswith(cut.heard)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device.gpio.light_plan import BLINKS, ERROR_MS, PATTERNS, LightPlan, Name
 
-STATES: list[Name] = ["idle", "listening", "thinking", "speaking"]
+STATES: list[Name] = ["idle", "listening", "thinking", "speaking", "ringing"]
 
 
 def edges(plan: LightPlan, start_ms: int, length_ms: int) -> list[tuple[int, bool]]:
