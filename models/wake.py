@@ -1,0 +1,232 @@
+"""microWakeWord: has one of the wake words been said?
+
+    words = WakeWords([WakeWord.of_file(Path("okay_nabu.json"))])
+    for detection in words.feed(block, sample): print(detection.word, detection.probability)
+
+A model is a pair of files in the form of ESPHome and microWakeWord (version 2 of its JSON): `okay_nabu.json`, which
+names the network, `okay_nabu.tflite`, and says from which probability on, averaged over how many steps of 30 ms, the
+word counts as said. All words share one spectrogram (40 features every 10 ms, `pymicro-features`). The networks keep
+state from step to step; one word costs 2.2 ms of processor time a second (`nearfield bench wake`).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pymicro_wakeword
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
+from pymicro_wakeword.wakeword import TfLiteWakeWord
+
+from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
+from models.protocols import SAMPLE_RATE_HZ, Int16s, WakeDetection
+
+CHUNK_SAMPLES = SAMPLE_RATE_HZ // 100  #: the spectrogram moves on by 10 ms
+FEATURES = 40  #: of a spectrum
+#: As ESPHome has it (micro_wake_word, MIN_SLICES_BEFORE_DETECTION): 100 steps of the spectrogram.
+REFRACTORY_MS = 1000
+#: Sensitivity 0 and 1 move the odds that a word must have by this factor, up and down: 0.85 becomes 0.96 and 0.59. More
+#: than 0.996 no model ever says: the results are quantised to 8 bits.
+SENSITIVITY_FACTOR = 4.0
+_QUANTISED = {3: "uint8", 9: "int8"}  # TfLiteType
+
+
+class _Micro(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    probability_cutoff: float = Field(gt=0.0, lt=1.0)
+    sliding_window_size: int = Field(ge=1, le=1000)
+
+
+class _Config(BaseModel):
+    """What is read of the JSON file of a model."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    wake_word: str = Field(min_length=1)
+    model: str = Field(pattern=r"^[^/\\]+\.tflite$")
+    micro: _Micro
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWord:
+    """A word to listen for: its network, and when it counts as said."""
+
+    name: str
+    phrase: str  #: as it is spoken
+    network: Path
+    cutoff: float  #: a mean probability above this is a detection
+    window: int  #: so many probabilities are averaged, one every 30 ms
+
+    @classmethod
+    def of_file(cls, config: Path, *, sensitivity: float = 0.5) -> "WakeWord":
+        """The model that `config`, a JSON file, describes; its network lies beside it.
+
+        `sensitivity`, 0..1: 0.5 is the model's own. Raises ModelMissingError, ModelDamagedError.
+        """
+        if not config.is_file():
+            raise ModelMissingError(f"no wake word {config}", hint="fetch it: 'nearfield models pull microwakeword'")
+        try:
+            described = _Config.model_validate(json.loads(config.read_text("utf-8")))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "the whole of it"
+            raise _foreign(config, f"{where}: {first['msg']}") from error
+        except (ValueError, OSError) as error:  # not JSON, not UTF-8, not readable
+            raise _foreign(config, str(error)) from error
+        network = config.parent / described.model
+        if not network.is_file():
+            raise ModelMissingError(f"{config} names {described.model}, which is not beside it", hint="add the file")
+        cutoff = sensitive(described.micro.probability_cutoff, sensitivity)
+        return cls(config.stem, described.wake_word, network, cutoff, described.micro.sliding_window_size)
+
+
+def sensitive(cutoff: float, sensitivity: float) -> float:
+    """The cut-off of a model at another sensitivity than its own, which is 0.5: its odds are scaled."""
+    odds = cutoff / (1.0 - cutoff) * SENSITIVITY_FACTOR ** (1.0 - 2.0 * sensitivity)
+    return odds / (1.0 + odds)
+
+
+class WakeWords:
+    """Listens for several words in one stream. Not thread-safe: one object a stream."""
+
+    def __init__(self, words: Sequence[WakeWord], *, refractory_ms: float = REFRACTORY_MS) -> None:
+        """`refractory_ms`: a word that was detected is not detected again for so long.
+
+        Raises ModelDamagedError: a network cannot be read, or is none for wake words.
+        """
+        library = _library()
+        self._listeners = [_Listener(word, library) for word in words]
+        self._refractory = round(refractory_ms * SAMPLE_RATE_HZ / 1000)
+        self._features = MicroWakeWordFeatures()
+        self._pending = np.zeros(0, np.int16)
+        self._start = 0  # of what is pending
+
+    @property
+    def words(self) -> tuple[WakeWord, ...]:
+        """What is listened for."""
+        return tuple(each.word for each in self._listeners)
+
+    def feed(self, pcm: Int16s, sample: int) -> list[WakeDetection]:
+        """`pcm`: (n,) int16 from sample `sample` on; what is no multiple of 10 ms waits for the next. Raises ModelRunError."""
+        if sample != self._start + self._pending.size:
+            self.reset()
+            self._start = sample
+        self._pending = np.concatenate((self._pending, pcm))
+        out: list[WakeDetection] = []
+        while self._pending.size >= CHUNK_SAMPLES:
+            chunk, self._pending = self._pending[:CHUNK_SAMPLES], self._pending[CHUNK_SAMPLES:]
+            self._start += CHUNK_SAMPLES
+            out += self._step(chunk)
+        return out
+
+    def _step(self, chunk: Int16s) -> list[WakeDetection]:
+        out: list[WakeDetection] = []
+        try:
+            for features in self._features.process_streaming(chunk.tobytes()):
+                for each in self._listeners:
+                    probability = each.feed(features)
+                    if probability <= each.word.cutoff or self._start < each.deaf_until:
+                        continue
+                    each.deaf_until = self._start + self._refractory
+                    out.append(WakeDetection(each.word.name, each.word.phrase, self._start, probability))
+        except Exception as error:  # a C library behind ctypes: what it raises is not documented
+            raise ModelRunError(f"listening for the wake word failed: {error}") from error
+        return out
+
+    def reset(self) -> None:
+        """Forget the past: the next samples begin a new stretch of audio."""
+        self._pending = self._pending[:0]
+        self._features.reset()
+        for each in self._listeners:
+            each.reset()
+
+    def close(self) -> None:
+        """Free the networks; the object is of no use afterwards."""
+        for each in self._listeners:
+            each.close()
+
+
+class _Listener:
+    """One network and its state."""
+
+    def __init__(self, word: WakeWord, library: Path) -> None:
+        self.word = word
+        self.deaf_until = 0
+        _check(word.network, library)
+        try:
+            self._network = MicroWakeWord(
+                word.name,
+                wake_word=word.phrase,
+                tflite_model=word.network,
+                probability_cutoff=word.cutoff,
+                sliding_window_size=word.window,
+                trained_languages=[],
+                libtensorflowlite_c_path=library,
+            )
+        except Exception as error:  # as above
+            raise _foreign(word.network, str(error)) from error
+
+    def feed(self, features: Any) -> float:
+        """`features`: (1, 1, 40), 10 ms. The mean probability; 0 between the steps of the network."""
+        return float(self._network.process_streaming_prob(features) or 0.0)
+
+    def reset(self) -> None:
+        self.deaf_until = 0
+        self._network.reset()
+
+    def close(self) -> None:
+        self._network.close()
+
+
+def _library() -> Path:
+    """TensorFlow Lite's C library, which the package brings."""
+    found = next((Path(pymicro_wakeword.__file__).parent / "lib").glob("*tensorflowlite_c.*"), None)
+    if found is None:
+        raise ModelRunError(
+            "pymicro-wakeword was installed without TensorFlow Lite",
+            hint="there is a wheel of it for x86-64, arm64 and armv7; install that one",
+        )
+    return found
+
+
+def _check(network: Path, library: Path) -> None:
+    """A file that is no such network ends the process inside the library, so it is looked at first.
+
+    Raises ModelDamagedError.
+    """
+    c = TfLiteWakeWord(library).lib
+    model = interpreter = None
+    try:
+        model = c.TfLiteModelCreateFromFile(str(network).encode())
+        if not model:
+            raise _foreign(network, "not a TensorFlow Lite model, or not all of one")
+        interpreter = c.TfLiteInterpreterCreate(model, None)
+        if not interpreter or c.TfLiteInterpreterAllocateTensors(interpreter) != 0:
+            raise _foreign(network, "TensorFlow Lite refuses it")
+        in_ = c.TfLiteInterpreterGetInputTensor(interpreter, 0)
+        out = c.TfLiteInterpreterGetOutputTensor(interpreter, 0)
+        shape = [c.TfLiteTensorDim(in_, i) for i in range(c.TfLiteTensorNumDims(in_))]
+        if len(shape) != 3 or shape[0] != 1 or shape[1] < 1 or shape[2] != FEATURES:
+            raise _foreign(network, f"it takes an array of {shape}, not spectra of {FEATURES} features")
+        if c.TfLiteTensorType(in_) not in _QUANTISED or c.TfLiteTensorType(out) not in _QUANTISED:
+            raise _foreign(network, "it is not quantised to 8 bits")
+        if c.TfLiteTensorByteSize(out) != 1:
+            raise _foreign(network, "it gives more than one probability")
+    finally:
+        if interpreter:
+            c.TfLiteInterpreterDelete(interpreter)
+        if model:
+            c.TfLiteModelDelete(model)
+
+
+def _foreign(path: Path, why: str) -> ModelDamagedError:
+    first = re.sub(r"\s+", " ", why).strip()
+    return ModelDamagedError(
+        f"{path} is not a wake word of microWakeWord: {first}",
+        hint="'nearfield models verify microwakeword' checks ours; see docs/wake.md for your own",
+    )
