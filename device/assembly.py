@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from models.tts import PiperVoice
     from models.turn import SmartTurn
     from models.vad import SileroVad
+    from models.wake import WakeWords
+
+WAKE_MODEL = "microwakeword"  #: in the catalogue: all the wake words that we bring
 
 
 def open_store(settings: Settings) -> ModelStore:
@@ -42,6 +45,26 @@ def load_vad(settings: Settings) -> "SileroVad":
     from models.vad import SileroVad  # noqa: PLC0415 - see above
 
     return SileroVad(path)
+
+
+def load_wake(settings: Settings) -> "WakeWords | None":
+    """The wake words that the configuration names; None when it is not to wait for any. Raises ModelError."""
+    return load_wake_words(settings) if settings.turn.wake_words else None
+
+
+def load_wake_words(settings: Settings) -> "WakeWords":
+    """The wake words that the configuration names, wanted or not. Raises ModelError."""
+    from models.wake import WakeWord, WakeWords  # noqa: PLC0415
+
+    store = open_store(settings)
+    words = []
+    for name, sensitivity in settings.wake.each():
+        own = name.endswith(".json")
+        config = Path(name).expanduser() if own else store.path(WAKE_MODEL, f"{name}-config")
+        if not own:
+            store.path(WAKE_MODEL, name)  # the network that it names: the right one?
+        words.append(WakeWord.of_file(config, sensitivity=sensitivity))
+    return WakeWords(words)
 
 
 def load_turn(settings: Settings) -> "SmartTurn | None":
@@ -130,10 +153,12 @@ def load_models(settings: Settings) -> Models:
         chat = pool.submit(load_chat, settings)
         vad = pool.submit(load_vad, settings)
         turn = pool.submit(load_turn, settings)
+        wake = pool.submit(load_wake, settings)
         return Models(
             vad=vad.result(),
             recogniser=recogniser.result(),
             chat=chat.result(),
             voice=PhraseVoice(voice.result(), keep=answer_policy(settings).fixed_texts),
             turn=turn.result(),
+            wake=wake.result(),
         )

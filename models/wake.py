@@ -5,12 +5,17 @@
 
 A model is a pair of files in the form of ESPHome and microWakeWord (version 2 of its JSON): `okay_nabu.json`, which
 names the network, `okay_nabu.tflite`, and says from which probability on, averaged over how many steps of 30 ms, the
-word counts as said. All words share one spectrogram (40 features every 10 ms, `pymicro-features`). The networks keep
-state from step to step; one word costs 2.2 ms of processor time a second (`nearfield bench wake`).
+word counts as said. All words share one spectrogram (40 features every 10 ms, `pymicro-features`).
+
+A network takes three spectra a step and keeps state from step to step, so what it makes of a sound depends on which
+three: doubtful words were said in one phase and not in the next, up to 0.1 apart. Here three of each, a spectrum apart,
+vote. A word that was said holds for 300 ms and more, one that only sounded like it for 200 ms at most: for two models
+that is what tells them apart (`WINDOWS`). What that is worth: docs/wake.md.
 """
 
 import json
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +37,8 @@ REFRACTORY_MS = 1000
 #: Sensitivity 0 and 1 move the odds that a word must have by this factor, up and down: 0.85 becomes 0.96 and 0.59. More
 #: than 0.996 no model ever says: the results are quantised to 8 bits.
 SENSITIVITY_FACTOR = 4.0
+#: Models whose own window, 5 steps, lets near misses through ("Travis", "Jarvis" for "Hey Jarvis"): in steps of 30 ms.
+WINDOWS = {"hey_jarvis": 10, "hey_mycroft": 10}
 _QUANTISED = {3: "uint8", 9: "int8"}  # TfLiteType
 
 
@@ -60,11 +67,11 @@ class WakeWord:
     phrase: str  #: as it is spoken
     network: Path
     cutoff: float  #: a mean probability above this is a detection
-    window: int  #: so many probabilities are averaged, one every 30 ms
+    window: int  #: probabilities are averaged over so many steps of the network
 
     @classmethod
     def of_file(cls, config: Path, *, sensitivity: float = 0.5) -> "WakeWord":
-        """The model that `config`, a JSON file, describes; its network lies beside it.
+        """The model that `config`, a JSON file, describes; its network lies beside it, its name is the file's.
 
         `sensitivity`, 0..1: 0.5 is the model's own. Raises ModelMissingError, ModelDamagedError.
         """
@@ -82,12 +89,13 @@ class WakeWord:
         if not network.is_file():
             raise ModelMissingError(f"{config} names {described.model}, which is not beside it", hint="add the file")
         cutoff = sensitive(described.micro.probability_cutoff, sensitivity)
-        return cls(config.stem, described.wake_word, network, cutoff, described.micro.sliding_window_size)
+        window = WINDOWS.get(config.stem, described.micro.sliding_window_size)
+        return cls(config.stem, described.wake_word, network, cutoff, window)
 
 
 def sensitive(cutoff: float, sensitivity: float) -> float:
     """The cut-off of a model at another sensitivity than its own, which is 0.5: its odds are scaled."""
-    odds = cutoff / (1.0 - cutoff) * SENSITIVITY_FACTOR ** (1.0 - 2.0 * sensitivity)
+    odds: float = cutoff / (1.0 - cutoff) * SENSITIVITY_FACTOR ** (1.0 - 2.0 * sensitivity)
     return odds / (1.0 + odds)
 
 
@@ -112,7 +120,10 @@ class WakeWords:
         return tuple(each.word for each in self._listeners)
 
     def feed(self, pcm: Int16s, sample: int) -> list[WakeDetection]:
-        """`pcm`: (n,) int16 from sample `sample` on; what is no multiple of 10 ms waits for the next. Raises ModelRunError."""
+        """`pcm`: (n,) int16 from sample `sample` on; what is no multiple of 10 ms waits for the next block.
+
+        Raises ModelRunError.
+        """
         if sample != self._start + self._pending.size:
             self.reset()
             self._start = sample
@@ -152,35 +163,50 @@ class WakeWords:
 
 
 class _Listener:
-    """One network and its state."""
+    """A network for each phase of its step, and what they have said."""
 
     def __init__(self, word: WakeWord, library: Path) -> None:
         self.word = word
         self.deaf_until = 0
-        _check(word.network, library)
+        stride = _check(word.network, library)
         try:
-            self._network = MicroWakeWord(
-                word.name,
-                wake_word=word.phrase,
-                tflite_model=word.network,
-                probability_cutoff=word.cutoff,
-                sliding_window_size=word.window,
-                trained_languages=[],
-                libtensorflowlite_c_path=library,
-            )
+            self._networks = [
+                MicroWakeWord(
+                    word.name,
+                    wake_word=word.phrase,
+                    tflite_model=word.network,
+                    probability_cutoff=word.cutoff,
+                    sliding_window_size=1,  # the window is ours: over all phases
+                    trained_languages=[],
+                    libtensorflowlite_c_path=library,
+                )
+                for _ in range(stride)
+            ]
         except Exception as error:  # as above
             raise _foreign(word.network, str(error)) from error
+        self._spectra = 0
+        self._said: deque[float] = deque(maxlen=word.window * stride)
 
     def feed(self, features: Any) -> float:
-        """`features`: (1, 1, 40), 10 ms. The mean probability; 0 between the steps of the network."""
-        return float(self._network.process_streaming_prob(features) or 0.0)
+        """`features`: (1, 1, 40), 10 ms. The mean probability; 0 while there are not enough to tell."""
+        stride = len(self._networks)
+        for phase, network in enumerate(self._networks[: self._spectra + 1]):  # each begins a spectrum later
+            probability = network.process_streaming_prob(features)
+            if (self._spectra - phase) % stride == stride - 1:
+                self._said.append(float(probability or 0.0))
+        self._spectra += 1
+        return sum(self._said) / len(self._said) if len(self._said) == self._said.maxlen else 0.0
 
     def reset(self) -> None:
         self.deaf_until = 0
-        self._network.reset()
+        self._spectra = 0
+        self._said.clear()
+        for each in self._networks:
+            each.reset()
 
     def close(self) -> None:
-        self._network.close()
+        for each in self._networks:
+            each.close()
 
 
 def _library() -> Path:
@@ -194,12 +220,12 @@ def _library() -> Path:
     return found
 
 
-def _check(network: Path, library: Path) -> None:
+def _check(network: Path, library: Path) -> int:
     """A file that is no such network ends the process inside the library, so it is looked at first.
 
-    Raises ModelDamagedError.
+    Returns how many spectra the network takes a step. Raises ModelDamagedError.
     """
-    c = TfLiteWakeWord(library).lib
+    c: Any = TfLiteWakeWord(library).lib
     model = interpreter = None
     try:
         model = c.TfLiteModelCreateFromFile(str(network).encode())
@@ -217,6 +243,7 @@ def _check(network: Path, library: Path) -> None:
             raise _foreign(network, "it is not quantised to 8 bits")
         if c.TfLiteTensorByteSize(out) != 1:
             raise _foreign(network, "it gives more than one probability")
+        return int(shape[1])
     finally:
         if interpreter:
             c.TfLiteInterpreterDelete(interpreter)

@@ -29,6 +29,7 @@ from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
 from device.dialogue.commands import Chime, Jobs, Output, Prepare, Reply, Warm
+from device.dialogue.control_words import control_in
 from device.dialogue.degrade import Degrade, DegradePolicy
 from device.dialogue.endpointer import Cap, Decision, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from device.dialogue.events import to_ms
@@ -38,8 +39,10 @@ from device.dialogue.listening import Heard, ListeningPolicy
 from device.dialogue.speaker_pauses import SpeakerPausePolicy, SpeakerPauses
 from device.dialogue.turn_end import TurnEndPolicy
 from device.dialogue.user_turn import EndReason, Hypothesis, UserTurn, UserTurnPolicy
+from device.dialogue.wake_gate import WakePolicy
+from device.dialogue.waking import Waking
 from device.dialogue.wording import wording_of
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, Transcript, WakeDetection
 
 _TAP_SAMPLES = SAMPLE_RATE_HZ // 5  # a shorter push holds no word: 200 ms
 
@@ -60,7 +63,8 @@ class Policy:
     answer: AnswerPolicy = AnswerPolicy()
     language: str = "en"  #: of the recogniser
     pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
-    open_microphone: bool = True  #: False: only push-to-talk opens a turn
+    open_microphone: bool = True  #: False: only push-to-talk opens a turn, and a wake word if there is `wake`
+    wake: WakePolicy | None = None  #: who has said a wake word may speak; of no account while the microphone is open
     barge_in: bool = True  #: may speech (not the button) interrupt the answer?
     speculate: bool = True  #: prepare the answer before the turn is over
     degrade: DegradePolicy = DegradePolicy()  #: what is done without when the machine is behind
@@ -84,6 +88,8 @@ class Conversation:
         longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
         self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
+        wake = None if policy.open_microphone else policy.wake
+        self._waking = Waking(wake, policy.endpoint, self._jobs, self._memory, control_in)
         self._turn: UserTurn | None = None
         self._last_offset = 0  # end of the voice in the newest committed turn
         self._turns = 0  # committed so far
@@ -123,7 +129,10 @@ class Conversation:
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
             out += self._decided(self._endpointer.hear(pcm, sample))
+            out += self._waking.hear(pcm, sample, busy=self._mine.under_way is not None)
         out += self._mine.hear(self._now, played, dac_sample)
+        if self._waking.gate is not None:
+            out += self._waking.gate.tick(self._now, turn=self._turn is not None, sounding=self._mine.playing)
         return self._after(out + self._listen() + self._mine.go_on(self._now))
 
     def voice(
@@ -137,12 +146,35 @@ class Conversation:
             return []
         playing = self._mine.playing
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
-        if self._turn is None and (deaf or not self._policy.open_microphone):
+        if self._turn is None and not deaf and not self._listens_to_voices:
+            self._endpointer.ignore(probability)
+            overheard = self._mine.under_way is not None and self._policy.wake is not None
+            return self._waking.overhear(probability, start_sample, end_sample) if overheard else []
+        if self._turn is None and deaf:
             return []
         if self._turn is not None and self._turn.ended == "release":
             return []  # the button has said that it is over, whoever goes on speaking
         decisions = self._endpointer.feed(probability, start_sample, end_sample, over_playout=playing)
         return self._after(self._decided(decisions))
+
+    @property
+    def _listens_to_voices(self) -> bool:
+        """May a voice open a turn?"""
+        invited = self._policy.wake is not None and self._waking.admits(sounding=self._mine.playing)
+        return self._policy.open_microphone or invited
+
+    def wake(self, detection: WakeDetection, now: int) -> list[Output]:
+        """A wake word: what sounds falls silent, for it was meant; who said it has the turn, unless they have it."""
+        if self._muted or self._card_lost:
+            return []
+        out: list[Output] = [ev.Wake(now, 0, detection.word, round(detection.probability, 4), detection.end_sample)]
+        out += [*self._mine.over(self._now, detection.end_sample), *self._mine.silenced.give_up()]
+        in_a_turn = self._turn is not None and (self._turn.held or self._waking.gate is None)
+        if not in_a_turn:
+            out += self._drop()
+            self._endpointer.expect(detection.end_sample)
+        self._waking.woken(detection, before_turn=not in_a_turn)
+        return self._after(out)
 
     def _decided(self, decisions: list[Decision]) -> list[Output]:
         out: list[Output] = []
@@ -189,7 +221,10 @@ class Conversation:
         offset = self._endpointer.offset_sample if self._endpointer.heard_voice else sample
         self._endpointer.reset()
         if offset - turn.onset_sample < _TAP_SAMPLES:
-            return self._after(self._nothing("no_words"))
+            out = self._nothing("no_words")
+            if self._waking.gate is not None:
+                self._waking.gate.woken(sample, "button")
+            return self._after(out)
         return self._after(self._finish("release", offset, until=sample))
 
     # --- the card ----------------------------------------------------------------------------------------------
@@ -202,6 +237,7 @@ class Conversation:
         if self._turn is not None:  # half a sentence: to be said again
             out += self._drop()
         self._endpointer.reset()
+        out += self._waking.forget()
         return self._after([*out, *self._mine.lost(sample), *self._mine.silenced.settle_all()])
 
     def card_back(self, sample: int, lost_ms: float) -> list[Output]:
@@ -219,8 +255,10 @@ class Conversation:
 
     def transcribed(self, job: int, transcript: Transcript, now: int) -> list[Output]:
         """The recogniser's answer to `Decode`."""
+        if (control := self._waking.overheard(job, transcript)) is not None:
+            return self._after(self._obey(control, now))
         turn = self._turn
-        heard = None if turn is None else turn.transcribed(job, transcript)
+        heard = None if turn is None else turn.transcribed(job, self._waking.cleaned(transcript))
         if turn is None or heard is None:
             return []
         known = heard.agreement
@@ -235,6 +273,11 @@ class Conversation:
             return self._after(out + self._warm(turn, known.stable))
         turn.worded(wording_of(heard.text, self._policy.language))
         return self._after([*out, *self._suppose(turn, heard), *self._listen()])
+
+    def _obey(self, control: str, now: int) -> list[Output]:
+        """Somebody who was not invited to speak said "stop", or another such word, over the answer."""
+        told = ev.Controlled(now, self._mine.newest_turn, control)
+        return [*self._mine.over(self._now, now), *self._mine.silenced.give_up(), told]
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer to `Judge`: the probability that the speaker has finished."""
@@ -264,9 +307,15 @@ class Conversation:
             answer.queued(span, speech)
         return []
 
-    def failed(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], message: str, now: int) -> list[Output]:
+    def failed(
+        self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], message: str, now: int
+    ) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
         turn, answer = self._turn, self._working(job)
+        if stage == "wake":  # no turn's: the button and, where it may, any voice still open one
+            return [ev.Failure(now, 0, stage, message), Chime("error")]
+        if self._waking.gave_up(job):
+            return []  # whoever it was, nobody had invited them
         if answer is None and (turn is None or not turn.works_for(job)):
             return []
         number = answer.turn if answer is not None else self._turns + 1
@@ -298,6 +347,7 @@ class Conversation:
         if muted:
             if self._turn is not None and not self._turn.ended:
                 out += self._nothing("no_words")
+            out += self._waking.forget()
             self._memory.forget()
         self._endpointer.forget()
         return [*out, Chime("muted" if muted else "unmuted")]
@@ -324,6 +374,7 @@ class Conversation:
             self._memory,
             held=held,
             least_wait_ms=self._pauses.least_wait_ms,
+            not_before=self._waking.not_before,
         )
         return [*out, ev.SpeechStart(self._now, self._turn.number, onset_sample)]
 
@@ -438,6 +489,7 @@ class Conversation:
     def _after(self, out: Sequence[Output]) -> list[Output]:
         """Close a finished answer; tell a change of state."""
         result = [*self._boundary.admit(out), *self._mine.finished()]
+        self._waking.follow(result)
         state = self._derive_state()
         if state != self._state:
             self._state = state
@@ -449,5 +501,5 @@ class Conversation:
             return "thinking" if self._turn.ended else "listening"
         answer = self._mine.under_way
         if answer is None:
-            return "idle"
+            return "attentive" if self._waking.gate is not None and self._waking.gate.attentive else "idle"
         return "speaking" if answer.started else "thinking"

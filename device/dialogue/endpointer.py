@@ -21,6 +21,8 @@ _SOFT_VOICE_SAMPLES = SAMPLE_RATE_HZ * 4 // 10
 _SOFT_VOICE_PROBABILITY = 0.8
 #: So much more sound than there was when the pause began, and the voice is back: 20 ms.
 _BACK_SAMPLES = SAMPLE_RATE_HZ // 50
+#: A wake word was loud within the last 300 ms before it was known: that is how loud its speaker is.
+_WORD_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
 #: After a cap: so much silence of the VAD, 200 ms, and who speaks then begins a new turn.
 _NEW_TURN_SAMPLES = SAMPLE_RATE_HZ // 5
 
@@ -119,6 +121,18 @@ class Endpointer:
             self._vad_offset = sample
             self._level.begin(sample, sample)
         self._held = True
+
+    def ignore(self, probability: float) -> None:
+        """A VAD frame of a voice that may not open a turn: only whether there is one is remembered."""
+        self._voiced = probability >= (
+            self._policy.stop_probability if self._voiced else self._policy.onset.probability
+        )
+
+    def expect(self, sample: int) -> None:
+        """A wake word is known at `sample`: the VAD still hears it, and what is loud from there on is new."""
+        self.reset()
+        self._over_at = max(self._over_at, sample)
+        self._level.begin(sample - _WORD_SAMPLES, sample)
 
     @property
     def heard_voice(self) -> bool:

@@ -37,8 +37,19 @@ from device.dialogue.conversation import Conversation
 from device.dialogue.events import Event
 from device.dialogue.right_of_way import RightOfWay
 from device.dialogue.voice_meter import Reading, VoiceMeter
+from device.dialogue.wake_ear import WakeEar
 from device.dialogue.work_meter import WorkMeter
-from models.protocols import SAMPLE_RATE_HZ, ChatModel, Frugal, Int16s, Recogniser, TurnModel, VadModel, Voice
+from models.protocols import (
+    SAMPLE_RATE_HZ,
+    ChatModel,
+    Frugal,
+    Int16s,
+    Recogniser,
+    TurnModel,
+    VadModel,
+    Voice,
+    WakeModel,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +85,7 @@ class Models:
     chat: ChatModel
     voice: Voice
     turn: TurnModel | None = None  #: None: silence and words alone tell when the user has finished
+    wake: WakeModel | None = None  #: None: no wake word is listened for
 
 
 class _Worker:
@@ -237,6 +249,7 @@ class Assistant:
     def _listen(self) -> None:
         """The ear: every block through the canceller, every 32 ms of it through the VAD."""
         meter = VoiceMeter(self._models.vad)
+        wake = None if self._models.wake is None else WakeEar(self._models.wake)
         try:
             while not self._stopping.is_set():
                 asked_s = time.monotonic()
@@ -252,8 +265,21 @@ class Assistant:
                 unsure = not self._ear.near_end_likely
                 for reading in meter.feed(self._ear.for_detector, sample):
                     self._post(partial(self._heard_voice, reading, unsure))
+                if wake is not None and not self._listen_for_words(wake, sample, unsure=unsure):
+                    wake = None
         except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
             self._post(partial(_raise, error))
+
+    def _listen_for_words(self, wake: WakeEar, sample: int, *, unsure: bool) -> bool:
+        """Was a wake word said? False: no more can be, for the model fails; the conversation goes on without."""
+        try:
+            found = wake.feed(self._ear.for_detector, sample, person_likely=not unsure)
+        except Exception as error:  # noqa: BLE001 - as for the other models
+            self._fail(0, "wake", error)
+            return False
+        for detection in found:
+            self._post(partial(self._conversation.wake, detection, self.now()))
+        return True
 
     def _heard_voice(self, reading: Reading, unsure: bool) -> list[Output]:
         return self._conversation.voice(
@@ -378,7 +404,7 @@ class Assistant:
                 _log.warning("a phrase could not be prepared: %s", error)
                 return
 
-    def _fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], error: Exception) -> None:
+    def _fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], error: Exception) -> None:
         _log.error("%s failed: %s", stage, error)
         _log.debug("where it failed", exc_info=error)
         message = str(error) or type(error).__name__

@@ -58,8 +58,12 @@ class UserTurn:
         *,
         held: bool,
         least_wait_ms: float = 0.0,
+        not_before: int = 0,
     ) -> None:
-        """`held`: by push-to-talk. `least_wait_ms`: this speaker's pauses are so long (`speaker_pauses`)."""
+        """`held`: by push-to-talk. `least_wait_ms`: this speaker's pauses are so long (`speaker_pauses`).
+
+        `not_before`: what was heard before this sample is no part of it.
+        """
         self.number = number
         self.onset_sample = onset_sample
         self.held = held
@@ -69,7 +73,7 @@ class UserTurn:
         self.warmed_words = 0  #: stable words that the language model was given
         self._jobs = jobs
         self._memory = memory
-        self._from = max(0, onset_sample - policy.pre_roll_samples)
+        self._from = max(not_before, onset_sample - policy.pre_roll_samples)
         self._listening = Listening(policy.listening, self._from, onset_sample)
         self._end = TurnEnd(policy.end, with_model=policy.turn_model and not held)
         self._end.least_wait_ms = least_wait_ms

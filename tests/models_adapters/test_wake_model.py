@@ -139,7 +139,7 @@ def own_word(folder: Path, network: bytes) -> WakeWord:
 
 @pytest.mark.parametrize("network", [b"", b"hello world" * 100, b"TFL3" * 1000, b"\0" * 5000])
 def test_a_network_that_is_none(tmp_path: Path, network: bytes) -> None:
-    with pytest.raises(ModelDamagedError, match="hello.tflite is not a wake word"):
+    with pytest.raises(ModelDamagedError, match=r"hello\.tflite is not a wake word"):
         WakeWords([own_word(tmp_path, network)])
 
 

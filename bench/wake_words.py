@@ -1,0 +1,180 @@
+"""Wake words on recordings: how many are noticed, and how often something else is taken for one.
+
+    python bench/wake_words.py [--data ../shared/data] [--curve] [--speeds] [--json]
+
+Hits: every recording of wake/ of a word that there is a model for, on its own behind 2 s of a quiet room. False
+accepts: all other speech and noise there, as one long stream with all four models listening; what a model says to the
+word of another is one too. Everything through the adapter of the appliance, in blocks of 10 ms.
+--curve: at eight sensitivities.
+--speeds: false accepts also at 0.9 and 1.1 times the speed, as other people might say it: three times the hours.
+"""
+
+import csv
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from bench.options import DATA, Parser
+from device.assembly import open_store
+from device.audio.files import load_audio
+from device.audio.measure import speech_end_sample
+from device.config import load_settings
+from dsp.resample import resample
+from models.protocols import SAMPLE_RATE_HZ, Int16s, WakeDetection
+from models.wake import WakeWord, WakeWords
+
+WORDS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
+#: Speech and noise that no wake word is said in; of wake/ everything that is not "positive" for one of the models.
+OTHERS = (
+    "speech_negatives", "librispeech_other", "noise", "read_misc", "nonnative_speechocean", "ha_commands_en",
+    "ha_commands_fr", "assistant_misc", "barista_commands", "spoken_digits", "eot",
+)  # fmt: skip
+CURVE = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+BLOCK = SAMPLE_RATE_HZ // 100
+LEAD = 2 * SAMPLE_RATE_HZ
+BETWEEN = SAMPLE_RATE_HZ // 2
+ROOM_RMS = 8.0  # -72 dB of full scale: a quiet room
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    path: Path
+    word: str  #: the model whose word is said in it, "" if none
+
+
+def main() -> int:
+    parser = Parser(__doc__)
+    parser.data()
+    parser.add_argument("--curve", action="store_true", help="at eight sensitivities")
+    parser.add_argument("--speeds", action="store_true", help="what is no wake word slower and faster, too")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    args = parser.parse_args()
+    sensitivities = CURVE if args.curve else (0.5,)
+    clips = list(wake_clips(args.data))
+    positives = [clip for clip in clips if clip.word]
+    negatives = [clip.path for clip in clips if not clip.word] + list(other_recordings(args.data))
+    speeds = (1.0, 0.9, 1.1) if args.speeds else (1.0,)
+    rows = [measure(s, positives, negatives, speeds) for s in sensitivities]
+    if args.json:
+        print(json.dumps({"sensitivities": rows}, ensure_ascii=False))
+    else:
+        show(rows)
+    ours = next(row for row in rows if row["sensitivity"] == 0.5)
+    false_an_hour = ours["false_accepts_as_recorded"] / ours["hours_as_recorded"]
+    return 0 if ours["hit_rate"] >= 0.97 and false_an_hour <= 0.5 else 1
+
+
+def measure(
+    sensitivity: float, positives: Sequence[Clip], negatives: Sequence[Path], speeds: Sequence[float]
+) -> dict[str, Any]:
+    words = open_words(sensitivity)
+    rng = np.random.default_rng(0)
+    missed: list[str] = []
+    false: list[dict[str, object]] = []
+    delays: list[float] = []
+    cpu = -time.process_time()
+    heard_s = 0.0
+    for clip in positives:
+        said = load_audio(clip.path)
+        pcm = np.concatenate([room(rng, LEAD), said, room(rng, SAMPLE_RATE_HZ)])
+        words.reset()
+        found = stream(words, pcm, 0)
+        heard_s += pcm.size / SAMPLE_RATE_HZ
+        hits = [d for d in found if d.word == clip.word]
+        false += [told(d, clip.path) for d in found if d.word != clip.word]
+        if not hits:
+            missed.append(f"{clip.path.parent.name}/{clip.path.name}")
+        elif (end := speech_end_sample(said)) is not None:
+            delays.append((hits[0].end_sample - LEAD - end) * 1000 / SAMPLE_RATE_HZ)
+    false_s = heard_s
+    words.reset()
+    at = 0
+    for speed, path in itertools.product(speeds, negatives):
+        said = load_audio(path)
+        said = said if speed == 1.0 else resample(said, round(SAMPLE_RATE_HZ * speed), SAMPLE_RATE_HZ)
+        pcm = np.concatenate([said, room(rng, BETWEEN)])
+        pcm = pcm[: pcm.size // BLOCK * BLOCK]
+        false += [told(d, path, speed) for d in stream(words, pcm, at)]
+        at += pcm.size
+    heard_s += at / SAMPLE_RATE_HZ
+    cpu += time.process_time()
+    words.close()
+    hours = (false_s + at / SAMPLE_RATE_HZ) / 3600
+    plain = [each for each in false if each["speed"] == 1.0]
+    plain_hours = (false_s + at / SAMPLE_RATE_HZ / sum(1 / speed for speed in speeds)) / 3600
+    return {
+        "sensitivity": sensitivity,
+        "hits": len(positives) - len(missed),
+        "positives": len(positives),
+        "hit_rate": round(1 - len(missed) / len(positives), 4),
+        "missed": missed,
+        "false_accepts": false,
+        "hours": round(hours, 3),
+        "false_accepts_an_hour": round(len(false) / hours, 2),
+        "false_accepts_as_recorded": len(plain),
+        "hours_as_recorded": round(plain_hours, 3),
+        "detected_after_speech_ms_p50_p95": [round(float(p)) for p in np.percentile(delays, [50, 95])],
+        "cpu_ms_a_second": round(cpu * 1000 / heard_s, 2),
+    }
+
+
+def stream(words: WakeWords, pcm: Int16s, sample: int) -> list[WakeDetection]:
+    return [d for at in range(0, pcm.size, BLOCK) for d in words.feed(pcm[at : at + BLOCK], sample + at)]
+
+
+def told(detection: WakeDetection, path: Path, speed: float = 1.0) -> dict[str, object]:
+    file = f"{path.parent.name}/{path.name}"
+    return {"word": detection.word, "file": file, "probability": round(detection.probability, 3), "speed": speed}
+
+
+def open_words(sensitivity: float) -> WakeWords:
+    store = open_store(load_settings(None, []))
+    configs = [store.path("microwakeword", f"{word}-config") for word in WORDS]
+    return WakeWords([WakeWord.of_file(config, sensitivity=sensitivity) for config in configs])
+
+
+def room(rng: np.random.Generator, samples: int) -> Int16s:
+    return rng.normal(0, ROOM_RMS, samples).astype(np.int16)
+
+
+def wake_clips(data: Path = DATA) -> Iterator[Clip]:
+    """The recordings of wake/. One in which many words are said in a row, and not which, is left out."""
+    folder = data / "wake"
+    with (folder / "manifest.tsv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["group"] == "mixed":
+                continue
+            word = row["group"].removeprefix("positive:").replace(" ", "_")
+            yield Clip(folder / row["file"], word if word in WORDS else "")
+
+
+def other_recordings(data: Path = DATA) -> Iterator[Path]:
+    for name in OTHERS:
+        with (data / name / "manifest.tsv").open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                yield data / name / row["file"]
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    for row in rows:
+        print(
+            f"sensitivity {row['sensitivity']}: {row['hits']} of {row['positives']} noticed, "
+            f"{row['false_accepts_as_recorded']} false in {row['hours_as_recorded']} h as recorded, "
+            f"{len(row['false_accepts'])} in {row['hours']} h at all speeds; "
+            f"detected {row['detected_after_speech_ms_p50_p95']} ms (p50, p95) behind the speech; "
+            f"{row['cpu_ms_a_second']} ms of processor time a second, {len(WORDS)} words"
+        )
+        print(f"  missed {row['missed']}, false {row['false_accepts']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
