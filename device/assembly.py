@@ -18,7 +18,7 @@ from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
 from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
-from models.errors import ModelDamagedError
+from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
 from models.store import ModelStore
 from models.store import open_store as open_store_in
@@ -57,12 +57,18 @@ def load_wake_words(settings: Settings) -> "WakeWords":
     from models.wake import WakeWord, WakeWords  # noqa: PLC0415
 
     store = open_store(settings)
+    ours = [file.role for file in store.catalog.model(WAKE_MODEL).files if not file.role.endswith("-config")]
     words = []
     for name, sensitivity in settings.wake.each():
-        own = name.endswith(".json")
-        config = Path(name).expanduser() if own else store.path(WAKE_MODEL, f"{name}-config")
-        if not own:
+        if name.endswith(".json"):
+            config = Path(name).expanduser()
+        elif name in ours:
             store.path(WAKE_MODEL, name)  # the network that it names: the right one?
+            config = store.path(WAKE_MODEL, f"{name}-config")
+        else:
+            raise ModelMissingError(
+                f"there is no wake word {name!r}", hint=f"there is: {', '.join(ours)}, or name a .json of your own"
+            )
         words.append(WakeWord.of_file(config, sensitivity=sensitivity))
     return WakeWords(words)
 

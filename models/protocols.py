@@ -103,7 +103,8 @@ class WakeDetection:
 
     word: str  #: name of the model: "okay_nabu"
     phrase: str  #: as it is spoken: "Okay Nabu"
-    end_sample: int  #: of the audio that convinced the model; the word ended a little before it
+    end_sample: int  #: of the audio that convinced the model
+    word_end_sample: int  #: the word itself ended about here: what was said since is said to the assistant
     probability: float  #: mean over the model's sliding window, 0..1
 
 

@@ -37,8 +37,11 @@ REFRACTORY_MS = 1000
 #: Sensitivity 0 and 1 move the odds that a word must have by this factor, up and down: 0.85 becomes 0.96 and 0.59. More
 #: than 0.996 no model ever says: the results are quantised to 8 bits.
 SENSITIVITY_FACTOR = 4.0
-#: Models whose own window, 5 steps, lets near misses through ("Travis", "Jarvis" for "Hey Jarvis"): in steps of 30 ms.
-WINDOWS = {"hey_jarvis": 10, "hey_mycroft": 10}
+#: A model is convinced so long behind the word's end: 70 ms at the median, 190 ms at the 95th percentile.
+BEHIND_WORD_MS = 200.0
+#: Models whose own window, 5 steps of 30 ms, lets near misses through ("Jarvis" alone for "Hey Jarvis"): the window in
+#: its place, and how long behind the word's end the model is convinced then, in ms.
+WINDOWS = {"hey_jarvis": (10, 350.0), "hey_mycroft": (10, BEHIND_WORD_MS)}
 _QUANTISED = {3: "uint8", 9: "int8"}  # TfLiteType
 
 
@@ -68,6 +71,7 @@ class WakeWord:
     network: Path
     cutoff: float  #: a mean probability above this is a detection
     window: int  #: probabilities are averaged over so many steps of the network
+    behind_ms: float = BEHIND_WORD_MS  #: it is noticed so long after it has ended
 
     @classmethod
     def of_file(cls, config: Path, *, sensitivity: float = 0.5) -> "WakeWord":
@@ -76,7 +80,7 @@ class WakeWord:
         `sensitivity`, 0..1: 0.5 is the model's own. Raises ModelMissingError, ModelDamagedError.
         """
         if not config.is_file():
-            raise ModelMissingError(f"no wake word {config}", hint="fetch it: 'nearfield models pull microwakeword'")
+            raise ModelMissingError(f"no wake word {config}", hint="'nearfield models pull microwakeword' brings ours")
         try:
             described = _Config.model_validate(json.loads(config.read_text("utf-8")))
         except ValidationError as error:
@@ -89,8 +93,8 @@ class WakeWord:
         if not network.is_file():
             raise ModelMissingError(f"{config} names {described.model}, which is not beside it", hint="add the file")
         cutoff = sensitive(described.micro.probability_cutoff, sensitivity)
-        window = WINDOWS.get(config.stem, described.micro.sliding_window_size)
-        return cls(config.stem, described.wake_word, network, cutoff, window)
+        window, behind_ms = WINDOWS.get(config.stem, (described.micro.sliding_window_size, BEHIND_WORD_MS))
+        return cls(config.stem, described.wake_word, network, cutoff, window, behind_ms)
 
 
 def sensitive(cutoff: float, sensitivity: float) -> float:
@@ -144,7 +148,8 @@ class WakeWords:
                     if probability <= each.word.cutoff or self._start < each.deaf_until:
                         continue
                     each.deaf_until = self._start + self._refractory
-                    out.append(WakeDetection(each.word.name, each.word.phrase, self._start, probability))
+                    word_end = max(0, self._start - round(each.word.behind_ms * SAMPLE_RATE_HZ / 1000))
+                    out.append(WakeDetection(each.word.name, each.word.phrase, self._start, word_end, probability))
         except Exception as error:  # a C library behind ctypes: what it raises is not documented
             raise ModelRunError(f"listening for the wake word failed: {error}") from error
         return out

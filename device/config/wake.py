@@ -41,9 +41,8 @@ class WakeSettings(Section):
 
     @model_validator(mode="after")
     def _words_are_told_apart(self) -> Self:
-        for text in self.words.split(","):
-            word, colon, number = text.strip().rpartition(":")
-            if not text.strip() or (colon and not _is_share(number)) or (colon and not word.strip()):
+        for name, number in map(_split, self.words.split(",")):
+            if not name or not _is_share("0" if number is None else number):
                 raise contradiction(
                     "words", f"wake.words ({self.words}) must be names divided by commas, each with :0 to :1 at most"
                 )
@@ -54,11 +53,14 @@ class WakeSettings(Section):
 
     def each(self) -> list[tuple[str, float]]:
         """The words, names or paths, with their sensitivity."""
-        out: list[tuple[str, float]] = []
-        for text in self.words.split(","):
-            word, colon, number = text.strip().rpartition(":")
-            out.append((word.strip(), float(number)) if colon else (text.strip(), self.sensitivity))
-        return out
+        parts = map(_split, self.words.split(","))
+        return [(name, self.sensitivity if number is None else float(number)) for name, number in parts]
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """A word and the text of its sensitivity. A path may have a colon in it."""
+    name, colon, number = text.strip().rpartition(":")
+    return (name.strip(), number) if colon and not number.endswith(".json") else (text.strip(), None)
 
 
 def _is_share(text: str) -> bool:

@@ -132,7 +132,9 @@ class Conversation:
             out += self._waking.hear(pcm, sample, busy=self._mine.under_way is not None)
         out += self._mine.hear(self._now, played, dac_sample)
         if self._waking.gate is not None:
-            out += self._waking.gate.tick(self._now, turn=self._turn is not None, sounding=self._mine.playing)
+            out += self._waking.gate.tick(
+                self._now, turn=self._turn is not None, sounding=self._mine.playing, voice=self._endpointer.voiced
+            )
         return self._after(out + self._listen() + self._mine.go_on(self._now))
 
     def voice(

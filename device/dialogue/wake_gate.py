@@ -24,9 +24,6 @@ Invitation = Literal["word", "button", "answer"]
 
 #: Who pauses for so long behind the wake word waits for a sign; who does not is not talked into.
 EARCON_AFTER_MS = 300.0
-#: A detection comes so long behind the word's end: 65 ms at the median, 200 ms at the 95th percentile of the recordings
-#: (`nearfield bench wake-words`). What was said since belongs to the command.
-BEHIND_WORD_MS = 200.0
 #: So long behind a commit the same person may still be speaking: the longest pause within a sentence.
 _GRACE_MS = 1500.0
 #: What is left of an invitation at least when no turn came of what was heard.
@@ -83,15 +80,18 @@ class WakeGate:
 
     def committed(self, sample: int) -> None:
         """The turn is the assistant's: what is still said now belongs to it."""
-        self._invitation, self._grace = None, True
+        self._invitation, self._grace, self._told = None, True, True
         self._until = sample + samples(_GRACE_MS)
 
     def close(self) -> None:
         """Nobody is invited any more."""
         self._invitation, self._grace = None, False
 
-    def tick(self, now: int, *, turn: bool, sounding: bool) -> list[Output]:
-        """The clock stands at `now`. `turn`: the user has the turn; `sounding`: an answer sounds."""
+    def tick(self, now: int, *, turn: bool, sounding: bool, voice: bool = False) -> list[Output]:
+        """The clock stands at `now`. `turn`: the user has the turn; `sounding`: an answer sounds.
+
+        `voice`: there may be one just now, though no turn has come of it yet.
+        """
         if not self.open:
             return []
         if turn:
@@ -103,7 +103,7 @@ class WakeGate:
             return []
         if now >= self._until:
             return self._time_out(now)
-        if not self._told and now - self._since >= samples(EARCON_AFTER_MS):
+        if not self._told and not voice and now - self._since >= samples(EARCON_AFTER_MS):
             self._told = True
             return [Chime("listening")]
         return []

@@ -12,6 +12,8 @@ from difflib import SequenceMatcher
 
 #: How alike, 0..1 (difflib's ratio), letters must be to be the same word heard badly: "naboo" and "nabu" are 0.67.
 _ALIKE = 0.65
+#: Letters that a last sound may be written with: "Nabu", "Naboo", "Nabow".
+_SAME_SOUND = {"u": "ow", "s": "zce", "a": "hr", "t": "d"}
 _MOST_WORDS = 3  # that a recogniser makes of a wake word
 
 
@@ -31,10 +33,11 @@ def without_wake_word(text: str, phrase: str) -> str:
 def _alike(head: str, tail: str) -> bool:
     if len(tail) < 4 or abs(len(head) - len(tail)) > 2:
         return head == tail
-    return SequenceMatcher(None, head, tail).ratio() >= _ALIKE and head[-1:] in (tail[-1:], *_SOUND_ALIKE)
-
-
-_SOUND_ALIKE = ("u", "o", "w")
+    # what ends in another sound is another word: "harvest" is no "jarvis", "relax" no "alexa"
+    return SequenceMatcher(None, head, tail).ratio() >= _ALIKE and head[-1:] in {
+        tail[-1:],
+        *_SAME_SOUND.get(tail[-1:], ""),
+    }
 
 
 def _letters(text: str) -> str:

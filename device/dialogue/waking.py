@@ -17,7 +17,7 @@ from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.commands import Jobs, Output
 from device.dialogue.endpointer import EndpointPolicy
 from device.dialogue.overhearing import Overhearing
-from device.dialogue.wake_gate import BEHIND_WORD_MS, WakeGate, WakePolicy, samples
+from device.dialogue.wake_gate import WakeGate, WakePolicy
 from device.dialogue.wake_remnant import without_wake_word
 from models.protocols import Int16s, Transcript, WakeDetection
 
@@ -48,7 +48,7 @@ class Waking:
         """A wake word. `before_turn`: what comes behind it is the turn."""
         self._phrase = detection.phrase
         if before_turn:
-            self.not_before = max(0, detection.end_sample - samples(BEHIND_WORD_MS))
+            self.not_before = detection.word_end_sample
             if self.gate is not None:
                 self.gate.woken(detection.end_sample)
 
