@@ -4,8 +4,8 @@
 
 Each utterance of the manifest is said behind a recorded wake word of ../shared/data/wake that the models notice, with
 no pause, 0.1 s and 1.2 s between them, in turn. Counted: was the word noticed, how many words of the transcript are
-wrong against that of the utterance alone, and TTFA from the end of speech. Then a long story is asked for, and "Stop." said
-over it without a wake word, in four voices: from its first sound to the last audible 10 ms of the story.
+wrong against that of the utterance alone, and TTFA from the end of speech. Then a long story is asked for, and "Stop."
+said over it without a wake word, in four voices: from its first sound to the last audible 10 ms of the story.
 """
 
 import itertools
