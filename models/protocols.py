@@ -122,6 +122,10 @@ class WakeModel(Protocol):
         """Forget the past: the next samples begin a new stretch of audio."""
         ...
 
+    def far_end(self) -> "WakeModel":
+        """The same words for another stream, what the loudspeaker plays; readier to believe that one was said."""
+        ...
+
 
 class Recogniser(Protocol):
     """Speech to text."""

@@ -17,7 +17,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,10 @@ class WakeWords:
         for each in self._listeners:
             each.reset()
 
+    def far_end(self) -> "WakeWords":
+        """The same words for another stream, what the loudspeaker plays: at the highest sensitivity."""
+        return WakeWords([replace(word, cutoff=sensitive(word.cutoff, 1.0)) for word in self.words])
+
     def close(self) -> None:
         """Free the networks; the object is of no use afterwards."""
         for each in self._listeners:
@@ -220,7 +224,7 @@ def _library() -> Path:
     if found is None:
         raise ModelRunError(
             "pymicro-wakeword was installed without TensorFlow Lite",
-            hint="there is a wheel of it for x86-64, arm64 and armv7; install that one",
+            hint="there are wheels of it for x86-64 and arm64; install one of those",
         )
     return found
 

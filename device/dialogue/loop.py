@@ -265,15 +265,15 @@ class Assistant:
                 unsure = not self._ear.near_end_likely
                 for reading in meter.feed(self._ear.for_detector, sample):
                     self._post(partial(self._heard_voice, reading, unsure))
-                if wake is not None and not self._listen_for_words(wake, sample, unsure=unsure):
+                if wake is not None and not self._listen_for_words(wake, block, sample):
                     wake = None
         except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
             self._post(partial(_raise, error))
 
-    def _listen_for_words(self, wake: WakeEar, sample: int, *, unsure: bool) -> bool:
+    def _listen_for_words(self, wake: WakeEar, block: Block, sample: int) -> bool:
         """Was a wake word said? False: no more can be, for the model fails; the conversation goes on without."""
         try:
-            found = wake.feed(self._ear.for_detector, sample, person_likely=not unsure)
+            found = wake.feed(self._ear.for_detector, sample, far=block.far, far_sample=block.sample)
         except Exception as error:  # noqa: BLE001 - as for the other models
             self._fail(0, "wake", error)
             return False

@@ -75,3 +75,8 @@ def test_a_word_that_there_is_not(tmp_path: Path, capsys: Capture) -> None:
 def test_a_model_that_was_not_pulled(tmp_path: Path, capsys: Capture) -> None:
     assert run_command(["wake", "a.wav", "--set", f"models.dir={tmp_path}"]) == 1
     assert "models pull" in capsys.readouterr().err
+
+
+def test_a_mode_that_there_is_not(capsys: Capture) -> None:
+    assert run_command(["run", "--mode", "closed"]) == 2
+    assert "turn.listen" in capsys.readouterr().err

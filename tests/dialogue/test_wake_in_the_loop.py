@@ -67,6 +67,14 @@ class Words:
     def reset(self) -> None:
         pass
 
+    def far_end(self) -> "Words":
+        return Silent()
+
+
+class Silent(Words):
+    def feed(self, pcm: Int16s, sample: int) -> list[WakeDetection]:  # noqa: ARG002
+        return []
+
 
 def run(words: Words, until: Callable[[list[ev.Event]], bool], greeting: str = "") -> list[ev.Event]:
     """The events of a session that ends when `until` holds."""
