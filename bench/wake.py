@@ -1,12 +1,14 @@
 """Wake words on recordings: how many are noticed, and how often something else is taken for one.
 
     python bench/wake.py [--data ../shared/data] [--curve] [--speeds] [--json]
+    python bench/wake.py --hits --noise picovoice_kitchen.wav --snr-db 10
 
 Hits: every recording of wake/ of a word that there is a model for, on its own behind 2 s of a quiet room. False
 accepts: all other speech and noise there, as one long stream with all four models listening; what a model says to the
 word of another is one too. Everything through the adapter of the appliance, in blocks of 10 ms.
 --curve: at eight sensitivities.
 --speeds: false accepts also at 0.9 and 1.1 times the speed, as other people might say it: three times the hours.
+--hits: no false accepts. --noise: a recording of noise/ under each wake word and the room before it.
 """
 
 import csv
@@ -26,7 +28,7 @@ import numpy as np
 from bench.options import DATA, Parser
 from device.assembly import open_store
 from device.audio.files import load_audio
-from device.audio.measure import speech_end_sample
+from device.audio.measure import speech_end_sample, speech_rms
 from device.config import load_settings
 from dsp.resample import resample
 from models.protocols import SAMPLE_RATE_HZ, Int16s, WakeDetection
@@ -56,14 +58,20 @@ def main() -> int:
     parser.data()
     parser.add_argument("--curve", action="store_true", help="at eight sensitivities")
     parser.add_argument("--speeds", action="store_true", help="what is no wake word slower and faster, too")
+    parser.add_argument("--hits", action="store_true", help="without what is no wake word")
+    parser.add_argument("--noise", metavar="FILE", help="of noise/, under each wake word")
+    parser.add_argument("--snr-db", type=float, default=10.0, help="speech over that noise, in dB")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     args = parser.parse_args()
     sensitivities = CURVE if args.curve else (0.5,)
     clips = list(wake_clips(args.data))
     positives = [clip for clip in clips if clip.word]
     negatives = [clip.path for clip in clips if not clip.word] + list(other_recordings(args.data))
+    if args.hits:
+        negatives = []
+    noise = None if args.noise is None else Noise(load_audio(args.data / "noise" / args.noise), args.snr_db)
     speeds = (1.0, 0.9, 1.1) if args.speeds else (1.0,)
-    heard = hear(max(sensitivities), positives, negatives, speeds)
+    heard = hear(max(sensitivities), positives, negatives, speeds, noise)
     rows = [judge(heard, s, positives) for s in sensitivities]
     if args.json:
         print(json.dumps({"sensitivities": rows}, ensure_ascii=False))
@@ -95,7 +103,27 @@ class Heard:
     cpu_ms_a_second: float
 
 
-def hear(sensitivity: float, positives: Sequence[Clip], negatives: Sequence[Path], speeds: Sequence[float]) -> Heard:
+class Noise:
+    """Noise to say a wake word in."""
+
+    def __init__(self, pcm: Int16s, snr_db: float) -> None:
+        self._pcm, self._snr_db, self._at = pcm.astype(np.float32), snr_db, 0
+
+    def under(self, pcm: Int16s, said: Int16s) -> Int16s:
+        """`pcm` with the next stretch of the noise, at that distance from the speech in `said`."""
+        part = np.take(self._pcm, np.arange(self._at, self._at + pcm.size), mode="wrap")
+        self._at += pcm.size
+        part *= speech_rms(said) / np.sqrt(np.mean(part * part)) * 10 ** (-self._snr_db / 20)
+        return (pcm + part).clip(-32768, 32767).astype(np.int16)
+
+
+def hear(
+    sensitivity: float,
+    positives: Sequence[Clip],
+    negatives: Sequence[Path],
+    speeds: Sequence[float],
+    noise: Noise | None = None,
+) -> Heard:
     """Every 10 ms in which a model was convinced at `sensitivity`: what a lower one makes of it is known from that."""
     words = open_words(sensitivity)
     rng = np.random.default_rng(0)
@@ -106,6 +134,7 @@ def hear(sensitivity: float, positives: Sequence[Clip], negatives: Sequence[Path
         end = speech_end_sample(said)
         words.reset()
         pcm = np.concatenate([room(rng, LEAD), said, room(rng, SAMPLE_RATE_HZ)])
+        pcm = pcm if noise is None else noise.under(pcm, said)
         end = None if end is None else LEAD + end
         found += [Found(n, d, clip.path, clip.word, end, 1.0) for d in stream(words, pcm, 0)]
     positive_s = sum(load_audio(clip.path).size + LEAD + SAMPLE_RATE_HZ for clip in positives) / SAMPLE_RATE_HZ
