@@ -26,6 +26,8 @@ from models.protocols import SAMPLE_RATE_HZ, Speech
 
 ACKNOWLEDGEMENT = -1  #: index of the words that say that the answer takes a while
 _LIVE_CHARS = 16  # of an answer, before its speed means anything
+#: What is there as a whole is cut between sentences; within one only where it is long.
+_SENTENCES = ClausePolicy(first_min_chars=60, min_chars=60, max_chars=200, first_max_chars=200)
 _STALLED_SAMPLES = SAMPLE_RATE_HZ // 2  # without text for so long: what there is is said, though a gap follows
 
 
@@ -62,7 +64,7 @@ class Answer:
         self._chars = 0  # written behind the first piece
         self._speak_asked: dict[int, int] = {}  # when, for clauses that the voice has in work
         self._voice_free = 0  # when the voice came back last
-        self._rounds = Rounds()
+        self._rounds: Rounds | None = Rounds()  # None: what is said was not written by a model
         self._lateness: Lateness | None = None
         self._notice: Speech | None = None  # the words that say that it takes a while, ready
         self._notice_asked = False
@@ -70,6 +72,8 @@ class Answer:
         self._notice_from = self._notice_to = 0  # ring positions
         self._notice_sounds = False
         self._stalled = False  # no text comes for a long time
+        self._held = False  # its words wait for what they tell of
+        self._dropped = 0  # clauses that were replaced before any of them sounded
         self._splitter = ClauseSplitter(policy.clauses, self)
         self._clauses: list[str] = []
         self._ready: dict[int, Speech | None] = {}  # synthesised, not yet handed to the loudspeaker
@@ -91,7 +95,7 @@ class Answer:
     @property
     def generated(self) -> str:
         """What was written, in its speakable form."""
-        return " ".join(self._clauses)
+        return " ".join(self._clauses[self._dropped :])
 
     @property
     def heard(self) -> str:
@@ -101,6 +105,11 @@ class Answer:
     def sounding(self) -> bool:
         """Is there anything of it in the ring or on its way there?"""
         return bool(self._queuing) or self.ledger.waiting_samples > 0
+
+    @property
+    def between_clauses(self) -> bool:
+        """Does it pause behind a clause that is not its last?"""
+        return self.ledger.between_clauses and self.heard != self.generated
 
     @property
     def placed(self) -> bool:
@@ -175,9 +184,11 @@ class Answer:
         keep = complete or not (self._clauses or whole)
         return self._close_text([*whole, *rest] if keep else whole, self._policy.empty_text, now)
 
-    def fixed(self, text: str, now: int) -> list[Output]:
-        """The whole text at once, as it stands."""
-        return self._close_text([text], self._policy.empty_text, now)
+    def tell(self, text: str, now: int) -> list[Output]:
+        """The whole text at once, sentence by sentence: every one is meant, also one that was there before."""
+        self._rounds = None
+        splitter = ClauseSplitter(_SENTENCES)
+        return self._close_text([*splitter.feed(text), *splitter.finish()], self._policy.empty_text, now)
 
     def failed(self, now: int) -> list[Output]:
         """The text will not be completed: say what there is, or that it went wrong."""
@@ -189,14 +200,15 @@ class Answer:
             return []
         self._written = True
         out = self._add(rest, now)
-        if not self._clauses:
+        if len(self._clauses) == self._dropped:
             out += self._add([instead], now)
         return out + self._end(now)
 
     def _add(self, clauses: list[str], now: int) -> list[Output]:
         out: list[Output] = []
         for clause in clauses:
-            if not (text := self._rounds.fresh(clause)):
+            text = clause if self._rounds is None else self._rounds.fresh(clause)
+            if not text:
                 continue
             self._clauses.append(text)
             out.append(Clause(now, self.turn, len(self._clauses) - 1, text))
@@ -220,6 +232,8 @@ class Answer:
         if index == ACKNOWLEDGEMENT:
             self._notice = speech
             return self._acknowledge(now) if self._notice_due else []
+        if index < self._dropped:
+            return []
         self._ready[index] = speech
         out: list[Output] = []
         began = max(self._speak_asked.pop(index, now), self._voice_free)
@@ -238,9 +252,25 @@ class Answer:
             self._lateness = Lateness(self._policy.lateness, now if since is None else since)
         return self._place(now)
 
+    def hold(self) -> None:
+        """Its words are prepared, but not said before `let_go`, though it be released: they may turn out untrue."""
+        self._held = True
+
+    def let_go(self, now: int) -> list[Output]:
+        """The words that were held are true."""
+        self._held = False
+        return self._place(now)
+
+    def instead(self, text: str, now: int) -> list[Output]:
+        """The words that were prepared are wrong, and none has sounded: `text` is said in their place."""
+        self._dropped = self._placed = self._asked = len(self._clauses)
+        self._ready.clear()
+        self._written = False
+        return [*self.tell(text, now), *self.let_go(now)]
+
     def _place(self, now: int) -> list[Output]:
         """Hand over what is ready, in order."""
-        if not self._released or self._suspended:
+        if not self._released or self._held or self._suspended:
             return []
         out: list[Output] = []
         while self._placed in self._ready:
@@ -249,7 +279,7 @@ class Answer:
                 out.append(Play(self.job, self._placed, speech))
                 self._queuing.append(self._placed)
             self._placed += 1
-        if self._placed and self._lateness is not None:
+        if self._placed > self._dropped and self._lateness is not None:
             self._lateness.over()
         return out + self._ask(now) + self._end(now)
 
@@ -291,7 +321,8 @@ class Answer:
     def _acknowledge(self, now: int) -> list[Output]:
         """Say that it takes a while, if it does."""
         late = self._lateness
-        if late is None or late.is_over or self._suspended or self._ready or self._placed:
+        ready = bool(self._ready) and not self._held
+        if late is None or late.is_over or self._suspended or ready or self._placed > self._dropped:
             return []
         self._notice_due = late.due(now, self._remaining_ms(now))
         if self._notice is None:
@@ -308,6 +339,8 @@ class Answer:
     def _remaining_ms(self, now: int) -> float | None:
         """Until the answer's first sound, by what is known; None: it should have come, and nobody knows."""
         pace, first_chars = self._pace, self._policy.clauses.first_max_chars
+        if self._held:
+            return None
         if self._clauses:
             since, expected = max(self._speak_asked.get(0, now), self._voice_free), pace.voice_ms(len(self._clauses[0]))
         else:

@@ -81,6 +81,7 @@ class PlayoutLedger:
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=_RECENT_BLOCKS)  # (dac sample, start, end)
         self.first_dac_sample: int | None = None  #: capture clock of the first sample of the answer
         self.last_dac_sample: int | None = None  #: ... and of the end of the newest one played
+        self.words_end_sample: int | None = None  #: ... and of the end of the last word that was heard whole
 
     def add(self, span: Span, speech: Speech) -> None:
         """`speech` was queued at `span`; spans come in rising order."""
@@ -102,6 +103,9 @@ class PlayoutLedger:
         self.last_dac_sample = dac_sample + (end - played.start)
         self._played_to = end
         self._recent.append((dac_sample + (start - played.start), start, end))
+        for entry in self._entries:
+            if start < (words_end := entry.span.start + entry.voiced_end) <= end:
+                self.words_end_sample = dac_sample + (words_end - played.start)
 
     def cut(self, sample: int) -> None:
         """The card died at `sample`: what the converter held by then was not heard after all."""
@@ -113,6 +117,12 @@ class PlayoutLedger:
             if self._played_to > start:
                 return
             self._recent.pop()
+
+    @property
+    def between_clauses(self) -> bool:
+        """Is what sounds now the pause behind a clause?"""
+        to = self._played_to
+        return to is not None and any(e.span.start + e.voiced_end <= to <= e.span.end for e in self._entries)
 
     @property
     def queued_to(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.commands import Cancel, Decode, Jobs, Output
+from device.dialogue.control_words import Control
 from device.dialogue.endpointer import Cap, Endpointer, EndpointPolicy, Onset, Pause, Resume
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Transcript
 
@@ -24,7 +25,7 @@ class Overhearing:
     """Listens while nobody is listened to. One thread."""
 
     def __init__(
-        self, policy: EndpointPolicy, control_in: Callable[[str], str | None], jobs: Jobs, memory: AudioMemory
+        self, policy: EndpointPolicy, control_in: Callable[[str], Control | None], jobs: Jobs, memory: AudioMemory
     ) -> None:
         """`control_in`: what the whole of a text commands; None: nothing."""
         self._control_in = control_in
@@ -59,7 +60,7 @@ class Overhearing:
                     out += self._call_off()
         return out
 
-    def transcribed(self, job: int, transcript: Transcript) -> str | None:
+    def transcribed(self, job: int, transcript: Transcript) -> Control | None:
         """The answer to a `Decode` of this object: the command in it. None also for the jobs of others."""
         if job != self._job:
             return None

@@ -73,6 +73,7 @@ class UserTurn:
         self.ended: EndReason | None = None  #: why it is over; None: it goes on
         self.offset_sample = onset_sample  #: once it is over: the end of the voice
         self.hypothesis: Hypothesis | None = None
+        self.obeyed = False  #: a word in it was obeyed at once
         self.warmed_words = 0  #: stable words that the language model was given
         self._jobs = jobs
         self._memory = memory

@@ -15,6 +15,7 @@ from dataclasses import replace
 from device.dialogue import events as ev
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.commands import Jobs, Output
+from device.dialogue.control_words import Control
 from device.dialogue.endpointer import EndpointPolicy
 from device.dialogue.overhearing import Overhearing
 from device.dialogue.wake_gate import WakeGate, WakePolicy
@@ -31,7 +32,7 @@ class Waking:
         endpoint: EndpointPolicy,
         jobs: Jobs,
         memory: AudioMemory,
-        control_in: Callable[[str], str | None],
+        control_in: Callable[[str], Control | None],
     ) -> None:
         """`policy` None: every voice may open a turn, and a wake word only makes an answer fall silent."""
         self.gate = None if policy is None else WakeGate(policy)
@@ -81,7 +82,7 @@ class Waking:
         """A VAD frame of somebody who was not invited, while an answer is made or sounds."""
         return self._overhearing.voice(probability, start_sample, end_sample)
 
-    def overheard(self, job: int, transcript: Transcript) -> str | None:
+    def overheard(self, job: int, transcript: Transcript) -> Control | None:
         """The control word in what somebody said who was not invited. None also for the jobs of others."""
         return self._overhearing.transcribed(job, transcript)
 

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Name = Literal["idle", "attentive", "listening", "thinking", "speaking", "muted", "error"]
+Name = Literal["idle", "attentive", "listening", "thinking", "speaking", "ringing", "muted", "error"]
 Colour = tuple[int, int, int]  # red, green, blue, 0 to 255
 
 ERROR_MS = 3000.0  #: so long an error is shown
@@ -48,6 +48,7 @@ PATTERNS: dict[Name, Pattern] = {
     "listening": Pattern((0, 80, 255)),
     "thinking": Pattern((255, 90, 0), shape="breathe", period_ms=1200.0),
     "speaking": Pattern((0, 255, 60), brightness=0.6),
+    "ringing": Pattern((255, 255, 255), shape="blink", period_ms=600.0),
     "muted": Pattern((255, 0, 0)),
     "error": Pattern((255, 60, 0), shape="blink", period_ms=250.0),
 }
@@ -59,6 +60,7 @@ BLINKS: dict[Name, tuple[float, ...]] = {
     "listening": (1000.0, 0.0),
     "thinking": (100.0, 100.0),
     "speaking": (500.0, 500.0),
+    "ringing": (300.0, 300.0),
     "muted": (100.0, 150.0, 100.0, 1650.0),
     "error": (100.0, 100.0, 100.0, 100.0, 100.0, 500.0),
 }

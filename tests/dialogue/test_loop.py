@@ -111,7 +111,7 @@ class Disturbed(Ends):
         return Transcript(text, 0.9, len(audio) / 16, 1.0)
 
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
-        if messages[-1].text == "Stop.":
+        if messages[-1].text == "Wait.":
             yield "Fine."
             return
         yield "Hello there, my friend. "
@@ -125,7 +125,7 @@ class Disturbed(Ends):
         yield "It is good to hear you."
 
 
-@pytest.mark.parametrize("said", ["", "Stop."])
+@pytest.mark.parametrize("said", ["", "Wait."])
 def test_an_answer_in_the_making_outlives_a_cough_but_not_words(said: str) -> None:
     card = VirtualCard(speed=4)
     ends = Disturbed(said)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device.gpio.light_plan import BLINKS, ERROR_MS, PATTERNS, LightPlan, Name
 
-STATES: list[Name] = ["idle", "attentive", "listening", "thinking", "speaking"]
+STATES: list[Name] = ["idle", "attentive", "listening", "thinking", "speaking", "ringing"]
 
 
 def led_of(state: Name) -> Name:
