@@ -143,7 +143,9 @@ class Conversation:
             )
         out += self._unasked.ring_on(self._now, played, self._turn, silent=self._card_lost)
         out += self._listen() + self._mine.go_on(self._now)
-        return self._after(out + self._unasked.hear(self._now, quiet=self._turn is None and not self._card_lost))
+        called = self._waking.gate is not None and self._waking.gate.called
+        quiet = self._turn is None and not self._card_lost and not called
+        return self._after(out + self._unasked.hear(self._now, quiet=quiet))
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False

@@ -66,6 +66,11 @@ class WakeGate:
         """Is somebody invited to speak, and nobody speaks yet?"""
         return self._invitation is not None
 
+    @property
+    def called(self) -> bool:
+        """Has somebody called, and not spoken yet? Whoever did is not to be talked into."""
+        return self._invitation in ("word", "button")
+
     def woken(self, sample: int, by: Literal["word", "button"] = "word") -> None:
         """Somebody wants to be heard since `sample`."""
         self._open(by, sample, self._policy.attend_ms)

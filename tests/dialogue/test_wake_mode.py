@@ -276,3 +276,25 @@ def test_whatever_people_do_the_gate_holds(
     before = len(rim.texts())
     rim.say(45_500, 46_500, "Is anybody there?")
     assert len(rim.run(50_000).texts()) == before
+
+
+@pytest.mark.parametrize(("word", "silent"), [("Stop.", True), ("Have you seen my keys?", False), ("Repeat.", False)])
+def test_what_rings_is_stopped_without_the_word(word: str, silent: bool) -> None:
+    rim = WakeRim()
+    rim.at(1000, lambda: rim.talk.ring("tea", "Your tea timer is done.", rim.clock))
+    rim.run(5000)
+    assert rim.talk.state == "ringing"
+    rim.say(5200, 5600, word)
+    rim.run(9000)
+    assert (rim.talk.state != "ringing") is silent
+    assert rim.texts() == []
+
+
+def test_who_has_called_is_not_talked_into() -> None:
+    """A result that waits to be told waits until they have spoken, or have not."""
+    rim = WakeRim()
+    rim.wake(1500)
+    rim.at(1600, lambda: rim.talk.announce("Your pizza is on its way."))
+    rim.run(9000)
+    told = [e.sample for e in rim.events if isinstance(e, ev.PlayoutStart)]
+    assert len(told) == 1 and told[0] > 4500 * MS
