@@ -160,7 +160,7 @@ class Conversation:
             self._unasked.voice(end_sample)
         playing = self._mine.playing or self._ringing.sounding(self._now)
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
-        if self._turn is None and not deaf and not self._listens_to_voices:
+        if self._turn is None and not deaf and not self._listens_to(second):
             self._endpointer.ignore(probability)
             overheard = self._disturbs and self._policy.wake is not None
             return self._waking.overhear(probability, start_sample, end_sample) if overheard else []
@@ -176,10 +176,10 @@ class Conversation:
         """Is there something that "stop" could end?"""
         return self._mine.under_way is not None or self._ringing.active
 
-    @property
-    def _listens_to_voices(self) -> bool:
-        """May a voice open a turn?"""
-        invited = self._policy.wake is not None and self._waking.admits(sounding=self._mine.playing)
+    def _listens_to(self, second: bool) -> bool:
+        """May a voice open a turn? `second`: a burst heard again."""
+        wake = self._policy.wake
+        invited = wake is not None and self._waking.admits(sounding=self._mine.playing, second=second)
         return self._policy.open_microphone or invited
 
     def wake(self, detection: WakeDetection, now: int) -> list[Output]:

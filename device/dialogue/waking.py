@@ -1,7 +1,7 @@
 """Wake words in a conversation: who has the turn by them, and what is obeyed without one.
 
     waking = Waking(policy.wake, policy.endpoint, jobs, memory)     # policy.wake None: every voice is listened to
-    waking.woken(detection); waking.admits(sounding=False)
+    waking.woken(detection, before_turn=True); waking.admits(sounding=False)
     transcript = waking.cleaned(transcript)
 
 Everything that the conversation has to know of wake words: the gate (`wake_gate`), where the sound of the command
@@ -41,9 +41,13 @@ class Waking:
         self._phrase = ""  # that was said in front of the turn, or in it
         self.not_before = 0  #: the sample that the next turn may reach back to
 
-    def admits(self, *, sounding: bool) -> bool:
-        """May a voice open a turn? `sounding`: an answer does."""
-        return self.gate is None or self.gate.open or (sounding and self._any_voice)
+    def admits(self, *, sounding: bool, second: bool = False) -> bool:
+        """May a voice open a turn? `sounding`: an answer does.
+
+        `second`: a burst heard again. Behind a commit that is the last sound of what was said, not more of it.
+        """
+        gate = self.gate
+        return gate is None or gate.attentive or (gate.open and not second) or (sounding and self._any_voice)
 
     def woken(self, detection: WakeDetection, *, before_turn: bool) -> None:
         """A wake word. `before_turn`: what comes behind it is the turn."""

@@ -298,3 +298,15 @@ def test_who_has_called_is_not_talked_into() -> None:
     rim.run(9000)
     told = [e.sample for e in rim.events if isinstance(e, ev.PlayoutStart)]
     assert len(told) == 1 and told[0] > 4500 * MS
+
+
+def test_the_last_sound_of_a_word_is_not_more_of_it() -> None:
+    """The "t" of "next", heard again behind the commit."""
+    rim = WakeRim(answers=["Fine.", "Wrong."], first_token_ms=800)
+    rim.wake(1500)
+    rim.say(2000, 2400, "Next")
+    rim.run(3300)
+    assert rim.talk.state == "thinking"
+    out = rim.talk.voice(1.0, 2900 * MS, 3300 * MS, second=True)
+    assert out == []
+    assert rim.run(9000).texts() == ["Next"]
