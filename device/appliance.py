@@ -9,7 +9,7 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
-from device.assembly import answer_policy
+from device.assembly import acting_policy, answer_policy, ring_policy
 from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
@@ -66,6 +66,8 @@ def policy_of(settings: Settings) -> Policy:
         open_microphone=turn.open_microphone,
         wake=wake_policy(settings),
         barge_in=barge_in.enabled,
+        acting=acting_policy(settings),
+        ringing=ring_policy(settings),
         resume=ResumePolicy(barge_in.resume, barge_in.resume_within_ms, backchannels=barge_in.backchannels),
     )
 

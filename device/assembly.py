@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device.config.schema import Settings
+from device.dialogue.acting import ActingPolicy
 from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
+from device.dialogue.confirmation import ConfirmationPolicy
+from device.dialogue.doing import DoingPolicy
 from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
+from device.dialogue.ringing import RingPolicy
 from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
+from models.protocols import ToolSpec
 from models.store import ModelStore
 from models.store import open_store as open_store_in
 
@@ -122,6 +127,31 @@ def answer_policy(settings: Settings) -> AnswerPolicy:
     )
 
 
+def acting_policy(settings: Settings, *, interpreter: bool = False, tools: tuple[ToolSpec, ...] = ()) -> ActingPolicy:
+    """What is asked, done and told. `interpreter`: is there one? `tools`: for a language model that can ask."""
+    acting = settings.acting
+    return ActingPolicy(
+        doing=DoingPolicy(interpreter=interpreter, tools=tools, longest_wait_ms=acting.longest_wait_s * 1000),
+        confirmation=ConfirmationPolicy(expires_ms=acting.question_expires_s * 1000),
+        natural_pause_ms=acting.natural_pause_ms,
+    )
+
+
+def kept_texts(settings: Settings) -> tuple[str, ...]:
+    """What is said word for word, and kept as audio."""
+    return (*answer_policy(settings).fixed_texts, *acting_policy(settings).doing.fixed_texts)
+
+
+def ring_policy(settings: Settings) -> RingPolicy:
+    """How timers and alarms ring."""
+    acting = settings.acting
+    return RingPolicy(
+        pause_ms=acting.ring_pause_ms,
+        quiet_db=acting.ring_quiet_db,
+        longest_ms=acting.ring_longest_min * 60_000,
+    )
+
+
 def load_voice(settings: Settings) -> "PiperVoice":
     """The voice. Raises ModelError."""
     store = open_store(settings)
@@ -164,7 +194,7 @@ def load_models(settings: Settings) -> Models:
             vad=vad.result(),
             recogniser=recogniser.result(),
             chat=chat.result(),
-            voice=PhraseVoice(voice.result(), keep=answer_policy(settings).fixed_texts),
+            voice=PhraseVoice(voice.result(), keep=kept_texts(settings)),
             turn=turn.result(),
             wake=wake.result(),
         )

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from device.config.acting import ActingSettings
 from device.config.dirs import data_dir, state_dir
 from device.config.section import Name, Section, Threads, UserPath, contradiction, none_word
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
@@ -266,6 +267,7 @@ class Settings(BaseSettings):
     tts: TtsSettings = TtsSettings()
     clause: ClauseSettings = ClauseSettings()
     answer: AnswerSettings = AnswerSettings()
+    acting: ActingSettings = ActingSettings()
     degrade: DegradeSettings = DegradeSettings()
     # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)

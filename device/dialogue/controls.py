@@ -59,11 +59,13 @@ class Controls:
         return control
 
     def end(self, control: Control, number: int, now: int) -> list[Output]:
-        """All that sounds and rings ends, and what is asked is declined. `number`: the turn in which it was said."""
+        """All that sounds and rings ends, and what is being told or asked is declined; but not by who only wants the
+        ringing to stop. `number`: the turn in which it was said."""
+        meant_for_a_ring = self._ringing.active and self._mine.under_way is None
         rung, names = self._ringing.stop("snoozed" if control == "snooze" else "stopped", now)
         return [
             Controlled(now, number, control),
-            *self._acting.stopped(number, now),
+            *([] if meant_for_a_ring else self._acting.stopped(number, now)),
             *self._mine.over(now, now),
             *self._mine.silenced.give_up(),
             *rung,

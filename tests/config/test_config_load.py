@@ -117,7 +117,7 @@ def test_none_is_a_word(word: str, pin: int | None) -> None:
     [
         ("[audio]\ninptu = 1\n", ("nearfield.toml, line 2", "unknown key 'audio.inptu'", "did you mean 'input'?")),
         ("[audoi]\ninput = 1\n", ("line 2", "'audoi.input'", "did you mean 'audio.input'?")),
-        ("[zzz]\n", ("line 1", "unknown key 'zzz'", "allowed: persona and the sections answer, audio,")),
+        ("[zzz]\n", ("line 1", "unknown key 'zzz'", "allowed: persona and the sections acting, answer, audio,")),
         ("\nend_silence_ms = 3\n", ("line 2", "did you mean 'turn.end_silence_ms'?")),
         ("audio = 3\n", ("line 1", "'audio' is a section, not a key", "audio.input")),
         ("[[audio]]\ninput = 1\n", ("line 1", "'audio' is a section, not a key")),

@@ -100,6 +100,14 @@ def test_what_came_of_it_is_said_and_not_what_was_prepared(outcome: Outcome, wor
     assert (ended.status, ended.error) == (outcome.status, outcome.error)
 
 
+def test_prepared_words_that_turn_out_wrong_before_they_are_audio_are_never_heard() -> None:
+    world = rim(does=lambda _: Outcome("failed", "There are too many timers."), tts_ms=1200, act_ms=1)
+    world.say(1000, 2500, TIMER)
+    world.run(14_000)
+    assert world.truly_heard() == "There are too many timers."
+    assert heard(world) == ["There are too many timers."]
+
+
 def test_words_that_are_not_known_beforehand_wait_for_the_outcome() -> None:
     world = rim()
     world.say(1000, 2000, "Add milk.")

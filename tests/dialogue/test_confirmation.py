@@ -1,5 +1,6 @@
 """A question that needs a clear yes: after it was heard whole, on a committed turn, and nothing else counts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -231,6 +232,23 @@ def test_what_is_unclear_has_it_put_once_more_and_then_it_is_left(word: str, pro
     assert answers(world) == [QUESTION, QUESTION, TEXTS.left_text]
     assert settled(world) == [(2, "dropped")]
     assert not world.acts
+
+
+def test_a_yes_that_is_doubtful_after_all_does_nothing() -> None:
+    """The act was prepared on a transcript that was sure; the one that is committed is not."""
+    world = asked()
+    end = heard_at(world)
+    world.say(end + 500, end + 900, "Yes.")
+    world.run(end + 1250)
+    assert world.of(ev.Supposed)[-1].text == "Yes."
+    listening = world.talk._turn._listening  # type: ignore[union-attr]
+    doubtful = replace(listening.heard.transcript, probability=0.34)  # type: ignore[union-attr]
+    listening.heard = replace(listening.heard, transcript=doubtful)  # type: ignore[type-var]
+    world.probability = 0.2  # also when it is heard again
+    world.run(end + 8000)
+    assert len(world.of(ev.Commit)) == 2
+    assert not world.acts
+    assert answers(world) == [QUESTION, QUESTION]
 
 
 def test_who_asks_for_it_again_hears_it_again_as_often_as_they_like() -> None:

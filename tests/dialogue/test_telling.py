@@ -144,6 +144,15 @@ def test_a_voice_that_fails_is_tried_a_few_times_and_it_stays_untold() -> None:
     assert not told(world)
 
 
+def test_people_who_are_not_listened_to_are_not_interrupted_either() -> None:
+    policy = Policy(turn_model=False, open_microphone=False)
+    world = rim(policy=policy, undelivered=(Undelivered(0, 2, RESULT),))
+    world.say(300, 5000, "They talk to each other.")
+    world.run(10_000)
+    assert not world.of(ev.SpeechStart)
+    assert world.of(ev.PlayoutStart)[0].sample >= (5000 + 650) * MS
+
+
 def test_a_lost_card_is_waited_for() -> None:
     world = rim(undelivered=(Undelivered(0, 2, RESULT),))
     world._take(world.talk.card_lost(0, "unplugged"))

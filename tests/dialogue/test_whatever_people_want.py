@@ -15,7 +15,7 @@ from device.dialogue.commands import Act
 from device.dialogue.confirmation import answer_in
 from device.dialogue.control_words import control_in
 from device.dialogue.conversation import Policy
-from device.dialogue.deeds import Call, Meaning, Outcome
+from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
 from device.dialogue.doing import DoingPolicy
 from models.protocols import ToolRequest, ToolSpec
 
@@ -78,6 +78,9 @@ outcomes = st.sampled_from(
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=1),
     rings=st.lists(st.integers(500, 12_000), max_size=2),
     probability=st.sampled_from([0.2, 0.9]),
+    yes_after_ms=st.lists(st.integers(400, 6000), max_size=4),
+    earlier=st.booleans(),
+    lost=st.one_of(st.none(), st.tuples(st.integers(500, 12_000), st.integers(100, 4000))),
 )
 def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
     refusals.told.clear()
@@ -88,20 +91,32 @@ def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
         policy=Policy(turn_model=False, acting=ActingPolicy(doing=doing)),
         meanings=MEANINGS,
         check=check,
+        pending=MEANINGS["Cancel my order."] if drawn["earlier"] else None,
+        undelivered=(Undelivered(0, 0, "Your order came."),) if drawn["earlier"] else (),
         does=lambda _call: results.pop() if results else Outcome("done", "It is so."),
         **{k: drawn[k] for k in ("stt_ms", "first_token_ms", "tts_ms", "understand_ms", "act_ms", "probability")},
     )
     at = 500
+    yes_after_ms = list(drawn["yes_after_ms"])
     for gap, length, words in drawn["stretches"]:
         rim.say(at + gap, at + gap + length, words)
         at += gap + length
+        if words in MEANINGS and MEANINGS[words].question and yes_after_ms:
+            at += yes_after_ms.pop()
+            rim.say(at, at + 400, "Yes, do it.")
+            at += 400
     for start, length in drawn["button"]:
         rim.press(start)
         rim.release(start + length)
         at = max(at, start + length)
     for n, when in enumerate(drawn["rings"]):
         rim.at(when, lambda name=f"alarm {n}": rim.talk.ring(name, "It rings.", rim.clock))  # type: ignore[misc]
-    while rim.clock < (at + 40_000) * MS:
+    if drawn["lost"] is not None:
+        gone, back = drawn["lost"][0], sum(drawn["lost"])
+        rim.at(gone, lambda: rim.talk.card_lost(rim.clock, "gone"))
+        rim.at(back, lambda: rim.talk.card_back(rim.clock, 1.0))
+        at = max(at, back)
+    while rim.clock < (at + 60_000) * MS:
         rim.run(rim.clock // MS + 500)
         told = " ".join(m.text for m in rim.talk.history.messages if m.role == "assistant")
         assert rim.truly_heard().startswith(told), "history never tells more than was heard"
@@ -123,11 +138,14 @@ def its_turns(rim: VirtualRim) -> None:
 
 def its_acts(rim: VirtualRim) -> None:
     commits: dict[int, ev.Commit] = {e.turn: e for e in rim.of(ev.Commit)}  # type: ignore[misc]
-    agreed = {e.turn: e for e in rim.of(ev.Settled) if e.answer == "yes"}  # type: ignore[attr-defined]
-    asked: dict[int, ev.Asked] = {}
+    agreed: dict[int, ev.Asked] = {}  # what was said yes to, by the turn of the yes
+    asked = None
     for event in rim.events:
         if isinstance(event, ev.Asked):
-            asked[event.turn] = event
+            asked = event
+        if isinstance(event, ev.Settled) and event.answer == "yes":
+            assert asked is not None
+            agreed[event.turn] = asked
     acts = [(when, c) for when, c in rim.commands if isinstance(c, Act)]
     names = [(c.call.turn, c.call.index) for _, c in acts]
     assert len(set(names)) == len(names), "no call is named twice"
@@ -136,7 +154,7 @@ def its_acts(rim: VirtualRim) -> None:
     for when, call in changing:
         commit = commits[call.turn]
         assert when >= commit.sample, "nothing is done for words that are not committed"
-        assert _meant(call, commit.text, agreed.get(call.turn), asked), (call, commit)
+        assert _meant(call, commit.text, agreed.get(call.turn)), (call, commit)
     called = [(e.turn, e.index) for e in rim.of(ev.Called)]  # type: ignore[attr-defined]
     assert len(set(called)) == len(called)
     assert {(call.turn, call.index) for _, call in changing} <= set(called)
@@ -147,10 +165,10 @@ def its_acts(rim: VirtualRim) -> None:
     assert len(set(told)) == len(told)
 
 
-def _meant(call: Call, text: str, agreed: ev.Settled | None, asked: dict[int, ev.Asked]) -> bool:
+def _meant(call: Call, text: str, agreed: ev.Asked | None) -> bool:
     """Was just this said, or agreed to, or asked for by the language model?"""
     if agreed is not None:
-        return asked[agreed.asked_turn].skill == call.skill and answer_in(text) == "yes"
+        return agreed.skill == call.skill and answer_in(text) == "yes"
     meaning = MEANINGS.get(text)
     if meaning is not None and not meaning.question:
         return meaning.skill == call.skill
