@@ -28,6 +28,7 @@ from device.dialogue.listening import ListeningPolicy
 from device.dialogue.loop import Assistant, Models
 from device.dialogue.speaker_pauses import SpeakerPausePolicy
 from device.dialogue.turn_end import TurnEndPolicy
+from device.dialogue.wake_gate import WakePolicy
 from device.persona import Persona
 from device.session.from_events import Scribe
 from device.session.resumption import unfinished
@@ -62,12 +63,21 @@ def policy_of(settings: Settings) -> Policy:
         language=settings.stt.language,
         answer=answer_policy(settings),
         pre_roll_ms=vad.pre_roll_ms,
-        open_microphone=turn.listen == "open",
+        open_microphone=turn.open_microphone,
+        wake=wake_policy(settings),
         barge_in=barge_in.enabled,
         acting=acting_policy(settings),
         ringing=ring_policy(settings),
         resume=ResumePolicy(barge_in.resume, barge_in.resume_within_ms, backchannels=barge_in.backchannels),
     )
+
+
+def wake_policy(settings: Settings) -> WakePolicy | None:
+    """Who may speak in wake mode; None: there are no wake words."""
+    wake = settings.wake
+    if not settings.turn.wake_words:
+        return None
+    return WakePolicy(wake.listen_ms, wake.follow_up_ms, wake.follow_up_question_ms, wake.barge_in)
 
 
 def degrade_policy(settings: Settings) -> DegradePolicy:

@@ -22,7 +22,7 @@ from device.dialogue.doing import DoingPolicy
 from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
 from device.dialogue.ringing import RingPolicy
-from models.errors import ModelDamagedError
+from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
 from models.protocols import ToolSpec
 from models.store import ModelStore
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from models.tts import PiperVoice
     from models.turn import SmartTurn
     from models.vad import SileroVad
+    from models.wake import WakeWords
+
+WAKE_MODEL = "microwakeword"  #: in the catalogue: all the wake words that we bring
 
 
 def open_store(settings: Settings) -> ModelStore:
@@ -47,6 +50,32 @@ def load_vad(settings: Settings) -> "SileroVad":
     from models.vad import SileroVad  # noqa: PLC0415 - see above
 
     return SileroVad(path)
+
+
+def load_wake(settings: Settings) -> "WakeWords | None":
+    """The wake words that the configuration names; None when it is not to wait for any. Raises ModelError."""
+    return load_wake_words(settings) if settings.turn.wake_words else None
+
+
+def load_wake_words(settings: Settings) -> "WakeWords":
+    """The wake words that the configuration names, wanted or not. Raises ModelError."""
+    from models.wake import WakeWord, WakeWords  # noqa: PLC0415
+
+    store = open_store(settings)
+    ours = [file.role for file in store.catalog.model(WAKE_MODEL).files if not file.role.endswith("-config")]
+    words = []
+    for name, sensitivity in settings.wake.each():
+        if name.endswith(".json"):
+            config = Path(name).expanduser()
+        elif name in ours:
+            store.path(WAKE_MODEL, name)  # the network that it names: the right one?
+            config = store.path(WAKE_MODEL, f"{name}-config")
+        else:
+            raise ModelMissingError(
+                f"there is no wake word {name!r}", hint=f"there is: {', '.join(ours)}, or name a .json of your own"
+            )
+        words.append(WakeWord.of_file(config, sensitivity=sensitivity))
+    return WakeWords(words)
 
 
 def load_turn(settings: Settings) -> "SmartTurn | None":
@@ -160,10 +189,12 @@ def load_models(settings: Settings) -> Models:
         chat = pool.submit(load_chat, settings)
         vad = pool.submit(load_vad, settings)
         turn = pool.submit(load_turn, settings)
+        wake = pool.submit(load_wake, settings)
         return Models(
             vad=vad.result(),
             recogniser=recogniser.result(),
             chat=chat.result(),
             voice=PhraseVoice(voice.result(), keep=kept_texts(settings)),
             turn=turn.result(),
+            wake=wake.result(),
         )

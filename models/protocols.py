@@ -97,6 +97,36 @@ class VadModel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WakeDetection:
+    """A wake word was said."""
+
+    word: str  #: name of the model: "okay_nabu"
+    phrase: str  #: as it is spoken: "Okay Nabu"
+    end_sample: int  #: of the audio that convinced the model
+    word_end_sample: int  #: the word itself ended about here: what was said since is said to the assistant
+    probability: float  #: mean over the model's sliding window, 0..1
+
+
+class WakeModel(Protocol):
+    """Listens for one or more wake words in one stream."""
+
+    def feed(self, pcm: Int16s, sample: int) -> list[WakeDetection]:
+        """`pcm`: (n,) int16, 16 kHz, from sample `sample` on. A gap in the samples begins a new stretch.
+
+        Raises ModelRunError.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget the past: the next samples begin a new stretch of audio."""
+        ...
+
+    def far_end(self) -> "WakeModel":
+        """The same words for another stream, what the loudspeaker plays; readier to believe that one was said."""
+        ...
+
+
 class Recogniser(Protocol):
     """Speech to text."""
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "say": Lazy("device.cli.stages", "say", "Text to speech.", _STAGES),
     "segment": Lazy("device.cli.stages", "segment", "Where somebody speaks in a recording.", _STAGES),
     "turn": Lazy("device.cli.turn_stage", "turn", "Has the speaker finished?", _STAGES),
+    "wake": Lazy("device.cli.wake_stage", "wake", "Wake words in a recording, or live.", _STAGES),
     "cancel-echo": Lazy("device.cli.stages", "cancel_echo", "Take the loudspeaker out of a recording.", _STAGES),
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),

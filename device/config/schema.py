@@ -16,6 +16,7 @@ from device.config.acting import ActingSettings
 from device.config.dirs import data_dir, state_dir
 from device.config.section import Name, Section, Threads, UserPath, contradiction, none_word
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
+from device.config.wake import WakeSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
 WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
@@ -264,7 +265,7 @@ class ControlsSettings(Section):
 
 
 class EarconSettings(Section):
-    """Short sounds: listening (push-to-talk), muted, unmuted, error."""
+    """Short sounds: listening (push-to-talk, wake word), not listening, muted, unmuted, error."""
 
     enabled: bool = Field(default=True, description="play them")
     level_db: float = Field(default=-18.0, ge=-60.0, le=0.0, description="their peak against full scale, in dB")
@@ -282,6 +283,7 @@ class Settings(BaseSettings):
     echo: EchoSettings = EchoSettings()
     vad: VadSettings = VadSettings()
     turn: TurnSettings = TurnSettings()
+    wake: WakeSettings = WakeSettings()
     barge_in: BargeInSettings = BargeInSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()

@@ -44,6 +44,12 @@ class Controls:
         """The whole sentence was `control`. Nothing, if that has been obeyed."""
         return [] if turn.obeyed else [*self.end(control, turn.number, now), Chime("stopped")]
 
+    def overheard(self, control: Control, now: int) -> list[Output]:
+        """Somebody who may not open a turn said so over what sounds or rings (wake mode)."""
+        if control == "repeat" or (control == "snooze" and not self._ringing.snoozable(now)):
+            return []
+        return [*self.end(control, 0, now), Chime("stopped")]
+
     def _known(self, turn: UserTurn, text: str, now: int) -> Control | None:
         control = control_in(text)
         if control == "repeat":
@@ -53,11 +59,13 @@ class Controls:
         return control
 
     def end(self, control: Control, number: int, now: int) -> list[Output]:
-        """All that sounds and rings ends, and what is asked is declined. `number`: the turn in which it was said."""
+        """All that sounds and rings ends, and what is being told or asked is declined; but not by who only wants the
+        ringing to stop. `number`: the turn in which it was said."""
+        meant_for_a_ring = self._ringing.active and self._mine.under_way is None
         rung, names = self._ringing.stop("snoozed" if control == "snooze" else "stopped", now)
         return [
             Controlled(now, number, control),
-            *self._acting.stopped(number, now),
+            *([] if meant_for_a_ring else self._acting.stopped(number, now)),
             *self._mine.over(now, now),
             *self._mine.silenced.give_up(),
             *rung,

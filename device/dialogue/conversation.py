@@ -45,8 +45,9 @@ from device.dialogue.speaker_pauses import SpeakerPauses
 from device.dialogue.speculation import Speculation
 from device.dialogue.unasked import Unasked
 from device.dialogue.user_turn import EndReason, UserTurn, UserTurnPolicy
+from device.dialogue.waking import Waking
 from device.dialogue.wording import wording_of
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript, WakeDetection
 
 __all__ = ["Conversation", "Policy"]
 
@@ -92,6 +93,8 @@ class Conversation:
         longest_ms = policy.endpoint.max_utterance_ms + policy.turn_end.longest_silence_ms + policy.pre_roll_ms
         self._memory = AudioMemory(longest_ms / 1000 + 2)
         self._endpointer = Endpointer(policy.endpoint)
+        wake = None if policy.open_microphone else policy.wake
+        self._waking = Waking(wake, policy.endpoint, self._jobs, self._memory, control_in)
         self._turn: UserTurn | None = None
         self._last_offset = 0  # end of the voice in the newest committed turn
         self._turns = 0  # committed so far
@@ -132,10 +135,17 @@ class Conversation:
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
             out += self._decided(self._endpointer.hear(pcm, sample))
+            out += self._waking.hear(pcm, sample, busy=self._disturbs)
         out += self._mine.hear(self._now, played, dac_sample)
+        if self._waking.gate is not None:
+            out += self._waking.gate.tick(
+                self._now, turn=self._turn is not None, sounding=self._mine.playing, voice=self._endpointer.voiced
+            )
         out += self._unasked.ring_on(self._now, played, self._turn, silent=self._card_lost)
         out += self._listen() + self._mine.go_on(self._now)
-        return self._after(out + self._unasked.hear(self._now, quiet=self._turn is None and not self._card_lost))
+        called = self._waking.gate is not None and self._waking.gate.called
+        quiet = self._turn is None and not self._card_lost and not called
+        return self._after(out + self._unasked.hear(self._now, quiet=quiet))
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
@@ -150,12 +160,40 @@ class Conversation:
             self._unasked.voice(end_sample)
         playing = self._mine.playing or self._ringing.sounding(self._now)
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
-        if self._turn is None and (deaf or not self._policy.open_microphone):
+        if self._turn is None and not deaf and not self._listens_to(second):
+            self._endpointer.ignore(probability)
+            overheard = self._disturbs and self._policy.wake is not None
+            return self._waking.overhear(probability, start_sample, end_sample) if overheard else []
+        if self._turn is None and deaf:
             return []
         if self._turn is not None and self._turn.ended == "release":
             return []  # the button has said that it is over, whoever goes on speaking
         decisions = self._endpointer.feed(probability, start_sample, end_sample, over_playout=playing)
         return self._after(self._decided(decisions))
+
+    @property
+    def _disturbs(self) -> bool:
+        """Is there something that "stop" could end?"""
+        return self._mine.under_way is not None or self._ringing.active
+
+    def _listens_to(self, second: bool) -> bool:
+        """May a voice open a turn? `second`: a burst heard again."""
+        wake = self._policy.wake
+        invited = wake is not None and self._waking.admits(sounding=self._mine.playing, second=second)
+        return self._policy.open_microphone or invited
+
+    def wake(self, detection: WakeDetection, now: int) -> list[Output]:
+        """A wake word: what sounds falls silent, for it was meant; who said it has the turn, unless they have it."""
+        if self._muted or self._card_lost:
+            return []
+        out: list[Output] = [ev.Wake(now, 0, detection.word, round(detection.probability, 4), detection.end_sample)]
+        out += [*self._mine.over(self._now, detection.end_sample), *self._mine.silenced.give_up()]
+        in_a_turn = self._turn is not None and (self._turn.held or self._waking.gate is None)
+        if not in_a_turn:
+            out += self._drop()
+            self._endpointer.expect(detection.end_sample)
+        self._waking.woken(detection, before_turn=not in_a_turn)
+        return self._after(out)
 
     def _decided(self, decisions: list[Decision]) -> list[Output]:
         out: list[Output] = []
@@ -203,7 +241,10 @@ class Conversation:
         offset = self._endpointer.offset_sample if self._endpointer.heard_voice else sample
         self._endpointer.reset()
         if offset - turn.onset_sample < _TAP_SAMPLES:
-            return self._after(self._nothing("no_words"))
+            out = self._nothing("no_words")
+            if self._waking.gate is not None:
+                self._waking.gate.woken(sample, "button")
+            return self._after(out)
         return self._after(self._finish("release", offset, until=sample))
 
     # --- the card ----------------------------------------------------------------------------------------------
@@ -216,6 +257,7 @@ class Conversation:
         if self._turn is not None:  # half a sentence: to be said again
             out += self._drop()
         self._endpointer.reset()
+        out += self._waking.forget()
         return self._after([*out, *self._mine.lost(sample), *self._mine.silenced.settle_all()])
 
     def card_back(self, sample: int, lost_ms: float) -> list[Output]:
@@ -233,8 +275,10 @@ class Conversation:
 
     def transcribed(self, job: int, transcript: Transcript, now: int) -> list[Output]:
         """The recogniser's answer to `Decode`."""
+        if (control := self._waking.overheard(job, transcript)) is not None:
+            return self._after(self._controls.overheard(control, now))
         turn = self._turn
-        heard = None if turn is None else turn.transcribed(job, transcript)
+        heard = None if turn is None else turn.transcribed(job, self._waking.cleaned(transcript))
         if turn is None or heard is None:
             return []
         known = heard.agreement
@@ -293,9 +337,15 @@ class Conversation:
             answer.queued(span, speech)
         return []
 
-    def failed(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], message: str, now: int) -> list[Output]:
+    def failed(
+        self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], message: str, now: int
+    ) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
         turn, answer = self._turn, self._working(job)
+        if stage == "wake":  # no turn's: the button and, where it may, any voice still open one
+            return [ev.Failure(now, 0, stage, message), Chime("error")]
+        if self._waking.gave_up(job):
+            return []  # whoever it was, nobody had invited them
         rings = self._ringing.works_for(job)
         if answer is None and not rings and (turn is None or not turn.works_for(job)):
             return []
@@ -328,6 +378,7 @@ class Conversation:
         if muted:
             if self._turn is not None and not self._turn.ended:
                 out += self._nothing("no_words")
+            out += self._waking.forget()
             self._memory.forget()
         self._endpointer.forget()
         return [*out, Chime("muted" if muted else "unmuted")]
@@ -354,6 +405,7 @@ class Conversation:
             self._memory,
             held=held,
             least_wait_ms=self._pauses.least_wait_ms,
+            not_before=self._waking.not_before,
         )
         return [*out, ev.SpeechStart(self._now, self._turn.number, onset_sample)]
 
@@ -461,6 +513,7 @@ class Conversation:
     def _after(self, out: Sequence[Output]) -> list[Output]:
         """Close a finished answer; tell a change of state."""
         result = [*self._boundary.admit(out), *self._mine.finished()]
+        self._waking.follow(result)
         state = self._derive_state()
         if state != self._state:
             self._state = state
@@ -472,5 +525,6 @@ class Conversation:
             return "thinking" if self._turn.ended else "listening"
         answer = self._mine.under_way
         if answer is None:
-            return "ringing" if self._ringing.active else "idle"
+            attentive = self._waking.gate is not None and self._waking.gate.attentive
+            return "ringing" if self._ringing.active else "attentive" if attentive else "idle"
         return "speaking" if answer.started else "thinking"

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal
 
 from models.protocols import SAMPLE_RATE_HZ
 
-State = Literal["idle", "listening", "thinking", "speaking", "ringing"]
+#: "attentive": whoever speaks next is listened to; only where that is not always so (wake mode)
+State = Literal["idle", "attentive", "listening", "thinking", "speaking", "ringing"]
 
 
 def to_ms(samples: int) -> float:
@@ -40,6 +41,24 @@ class Event:
             else:
                 out[f.name] = value
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class Wake(Event):
+    """The wake word `word` was said; its model was convinced at `end_sample`."""
+
+    type: ClassVar[str] = "wake"
+    word: str
+    probability: float
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class WakeTimeout(Event):
+    """Nothing was said for a while `after` the wake word, the button or an answer: nobody listens any more."""
+
+    type: ClassVar[str] = "wake_timeout"
+    after: Literal["word", "button", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,5 +360,5 @@ class Failure(Event):
     """A stage failed; the conversation goes on."""
 
     type: ClassVar[str] = "error"
-    stage: Literal["stt", "turn", "llm", "tts", "audio", "session"]
+    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake"]
     message: str

@@ -42,6 +42,7 @@ from device.dialogue.events import Event
 from device.dialogue.model_workers import Models, ModelWorkers
 from device.dialogue.ringing import at_gain
 from device.dialogue.voice_meter import Reading, VoiceMeter
+from device.dialogue.wake_ear import WakeEar
 from device.dialogue.work_meter import WorkMeter
 from models.protocols import SAMPLE_RATE_HZ, Frugal, Int16s
 
@@ -223,6 +224,7 @@ class Assistant:
     def _listen(self) -> None:
         """The ear: every block through the canceller, every 32 ms of it through the VAD."""
         meter = VoiceMeter(self._models.vad)
+        wake = None if self._models.wake is None else WakeEar(self._models.wake)
         try:
             while not self._stopping.is_set():
                 asked_s = time.monotonic()
@@ -238,8 +240,21 @@ class Assistant:
                 unsure = not self._ear.near_end_likely
                 for reading in meter.feed(self._ear.for_detector, sample):
                     self._post(partial(self._heard_voice, reading, unsure))
+                if wake is not None and not self._listen_for_words(wake, block, sample):
+                    wake = None
         except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
             self._post(partial(_raise, error))
+
+    def _listen_for_words(self, wake: WakeEar, block: Block, sample: int) -> bool:
+        """Was a wake word said? False: no more can be, for the model fails; the conversation goes on without."""
+        try:
+            found = wake.feed(self._ear.for_detector, sample, far=block.far, far_sample=block.sample)
+        except Exception as error:  # noqa: BLE001 - as for the other models
+            self._model_workers.fail(0, "wake", error)
+            return False
+        for detection in found:
+            self._post(partial(self._conversation.wake, detection, self.now()))
+        return True
 
     def _heard_voice(self, reading: Reading, unsure: bool) -> list[Output]:
         return self._conversation.voice(

@@ -27,6 +27,7 @@ from models.protocols import (
     TurnModel,
     VadModel,
     Voice,
+    WakeModel,
     in_parts,
 )
 
@@ -42,6 +43,7 @@ class Models:
     chat: ChatModel
     voice: Voice
     turn: TurnModel | None = None  #: None: silence and words alone tell when the user has finished
+    wake: WakeModel | None = None  #: None: no wake word is listened for; at work in the thread of the ear
 
 
 class ModelWorkers:
@@ -180,7 +182,7 @@ class ModelWorkers:
                 _log.warning("a phrase could not be prepared: %s", error)
                 return
 
-    def fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], error: Exception) -> None:
+    def fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], error: Exception) -> None:
         """A model raised `error` while it worked for `job`. Any thread."""
         _log.error("%s failed: %s", stage, error)
         _log.debug("where it failed", exc_info=error)

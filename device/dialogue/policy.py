@@ -17,6 +17,7 @@ from device.dialogue.listening import ListeningPolicy
 from device.dialogue.ringing import RingPolicy
 from device.dialogue.speaker_pauses import SpeakerPausePolicy
 from device.dialogue.turn_end import TurnEndPolicy
+from device.dialogue.wake_gate import WakePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Policy:
     answer: AnswerPolicy = AnswerPolicy()
     language: str = "en"  #: of the recogniser
     pre_roll_ms: float = 500.0  #: audio before the onset that the recogniser gets
-    open_microphone: bool = True  #: False: only push-to-talk opens a turn
+    open_microphone: bool = True  #: False: only push-to-talk opens a turn, and a wake word if there is `wake`
+    wake: WakePolicy | None = None  #: who has said a wake word may speak; of no account while the microphone is open
     barge_in: bool = True  #: may speech (not the button) interrupt the answer?
     speculate: bool = True  #: prepare the answer before the turn is over
     degrade: DegradePolicy = DegradePolicy()  #: what is done without when the machine is behind

@@ -17,7 +17,13 @@ from device.dialogue import events as ev
 FORMAT = 1  #: of the JSON form
 Value = int | float | str | bool | None
 
-_LEFT_OUT = (ev.StateChange, ev.Mute, ev.MicTrouble)  # follow from other marks, or concern no turn
+_LEFT_OUT = (
+    ev.StateChange,
+    ev.Mute,
+    ev.MicTrouble,
+    ev.Wake,
+    ev.WakeTimeout,
+)  # follow from other marks, or concern no turn
 # what the program itself says; every other text of an event is somebody's words, or may hold some
 _LABELS = ("verdict", "wording", "reason", "stage", "without", "skill", "status", "answer", "control")
 _LABEL_CHARS = 32  # a label that is longer is no label

@@ -123,7 +123,7 @@ def test_none_is_a_word(word: str, pin: int | None) -> None:
         ("[[audio]]\ninput = 1\n", ("line 1", "'audio' is a section, not a key")),
         ('"turn.listen" = "open"\n', ("line 1", "unknown key 'turn.listen'")),
         ("[audio.input]\nname = 1\n", ("line 1", "audio.input = ", "allowed: a text")),
-        ('[turn]\nlisten = "opne"\n', ("line 2", "turn.listen = 'opne'", 'allowed: "open" or "push-to-talk"')),
+        ('[turn]\nlisten = "opne"\n', ("line 2", "turn.listen = 'opne'", 'allowed: "open" or "push-to-talk" or ')),
         ("[turn]\n\n# why\nend_silence_ms = 5\n", ("line 4", "end_silence_ms = 5", "a whole number, 100 to 10000")),
         ('[turn]\nend_silence_ms = "soon"\n', ("line 2", "end_silence_ms = 'soon'", "a whole number")),
         ("[echo]\nenabled = 7\n", ("line 2", "echo.enabled = 7", "true or false")),

@@ -8,8 +8,11 @@ from virtual_rim import MS, VirtualRim
 
 from device.card import Span
 from device.dialogue import events as ev
+from device.dialogue.acting import ActingPolicy
 from device.dialogue.commands import Chime, Flush, Jobs, Output, Play, Snooze
 from device.dialogue.conversation import Policy
+from device.dialogue.deeds import Meaning
+from device.dialogue.doing import DoingPolicy
 from device.dialogue.ringing import MOST, Ringing, RingPolicy, at_gain
 
 TEXT = "Your pasta timer is done."
@@ -199,6 +202,31 @@ def test_stop_over_an_answer_that_makes_way_ends_both() -> None:
     world.run(14_000)
     assert ended(world) == [("pasta", "stopped")]
     assert world.talk.state == "idle"
+
+
+def test_who_stops_a_ring_has_not_answered_the_question_that_waits() -> None:
+    policy = Policy(turn_model=False, acting=ActingPolicy(doing=DoingPolicy(interpreter=True)))
+    sell = Meaning("sell", question="Really all of it?", says="Sold.")
+    world = ringing(6000, policy=policy, meanings={"Sell it all.": sell})
+    world.say(1000, 2000, "Sell it all.")
+    world.say(8000, 8400, "Stop.")
+    world.run(11_000)
+    assert ended(world) == [("pasta", "stopped")]
+    assert not world.of(ev.Settled)
+    world.say(11_100, 11_500, "Yes.")
+    world.run(16_000)
+    assert [call.skill for _, call in world.acts] == ["sell"]
+
+
+def test_a_question_that_a_ring_broke_off_is_put_again() -> None:
+    policy = Policy(turn_model=False, acting=ActingPolicy(doing=DoingPolicy(interpreter=True)))
+    sell = Meaning("sell", question="Do you really want to sell all of it? It is a lot.", says="Sold.")
+    world = ringing(3500, policy=policy, meanings={"Sell it all.": sell})
+    world.say(1000, 2000, "Sell it all.")
+    world.say(10_000, 10_400, "Stop.")
+    world.run(20_000)
+    assert [e.turn for e in world.of(ev.Asked)] == [1, 0]
+    assert world.of(ev.PlayoutEnd)[-1].heard == sell.question
 
 
 def test_two_ring_together_and_stop_together() -> None:
