@@ -10,7 +10,7 @@ allow is still understood: carrying it out says what is wrong.
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,21 +62,27 @@ class FastPath:
         if len(text) > MOST_CHARS:
             return None
         try:
-            return self._meaning(self._best_reading(text))
+            reading = self.best_reading(text)
         except Exception:  # noqa: BLE001 - the conversation must go on without it
             _log.exception("cannot interpret %r", text)
             return None
+        return reading.meaning if reading is not None else None
 
-    def _best_reading(self, text: str) -> Match | None:
+    def best_reading(self, text: str) -> "Reading | None":
         """A wildcard takes in whatever there is: a later wording that needs none is better than an earlier one."""
-        found: Match | None = None
+        found: Reading | None = None
         for wording in wordings(text):
-            match = best(self.matches(wording))
-            if match is not None and (found is None or match.wildcards < found.wildcards):
-                found = match
-            if found is not None and found.wildcards == 0:
+            reading = best(self.readings(wording))
+            if reading is not None and (found is None or reading.match.wildcards < found.match.wildcards):
+                found = reading
+            if found is not None and found.match.wildcards == 0:
                 break
         return found
+
+    def readings(self, wording: str) -> "list[Reading]":
+        """Every way in which exactly these words can be meant, the best first."""
+        pairs = [(match, self._meaning(match)) for match in self.matches(wording)]
+        return [Reading(match, meaning) for match, meaning in pairs if meaning is not None]
 
     def matches(self, wording: str) -> list[Match]:
         """Every way in which exactly these words fit, the best first."""
@@ -90,23 +96,29 @@ class FastPath:
             _log.error("sentences: %s", error)
         return sorted(found, key=lambda match: match.rank)
 
-    def _meaning(self, match: Match | None) -> Meaning | None:
-        if match is None:
-            return None
+    def _meaning(self, match: Match) -> Meaning | None:
+        """None: a skill does not take these words for its argument; something else was meant."""
         meaning = self._meanings.of(match.skill, match.arguments)
         if not isinstance(meaning, Refused):
             return meaning
-        if not meaning.understood or match.wildcards:
+        if not meaning.understood:
             return None
         # it changes nothing: the runner finds the same fault, and says it
         return Meaning(match.skill, dict(match.arguments), read_only=True)
 
 
-def best(matches: Iterable[Match]) -> Match | None:
-    """The best of `matches`; None: there is none, or the best ones name different skills."""
-    ranked = sorted(matches, key=lambda match: match.rank)
-    first = [match for match in ranked if match.rank == ranked[0].rank]
-    return first[0] if first and len({match.skill for match in first}) == 1 else None
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A match that means something."""
+
+    match: Match
+    meaning: Meaning
+
+
+def best(readings: Sequence[Reading]) -> Reading | None:
+    """The best of `readings`, which are sorted; None: there is none, or the best ones name different skills."""
+    first = [reading for reading in readings if reading.match.rank == readings[0].match.rank]
+    return first[0] if first and len({reading.meaning.skill for reading in first}) == 1 else None
 
 
 def _prepare_numbers(sentences: Sentences) -> None:
