@@ -137,9 +137,14 @@ def _match(result: RecognizeResult, wording: str) -> Match:
     wildcards = 0
     for entity in result.entities_list:
         wildcards += entity.is_wildcard
-        arguments[entity.name] = _as_said(entity, wording) if entity.is_wildcard else entity.value
+        arguments[entity.name] = _as_said(entity, wording) if entity.is_wildcard else _whole(entity.value)
     sentence = result.intent_sentence.text if result.intent_sentence else ""
     return Match(result.intent.name, arguments, sentence or "", wildcards, result.text_chunks_matched)
+
+
+def _whole(value: Any) -> Any:
+    """hassil makes "5" a fraction, and "five" a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _as_said(entity: Any, wording: str) -> str:
