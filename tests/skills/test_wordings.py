@@ -60,6 +60,7 @@ def test_the_words_as_they_were_are_kept() -> None:
         ("three quarters of an hour", "45 minutes"),
         ("a quarter of an hour", "15 minutes"),
         ("a minute", "1 minute"),
+        ("three hours in ten minutes", "3 hours and 10 minutes"),
         ("a couple of minutes", "2 minutes"),
         ("10-minute timer", "10 minute timer"),
         ("the one that got away", "the 1 that got away"),
