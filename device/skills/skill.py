@@ -137,8 +137,10 @@ def _made(function: Callable[..., str | Result], *, name: str = "", group: str =
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
     wants_context = False
-    for parameter in inspect.signature(function).parameters.values():
+    for i, parameter in enumerate(inspect.signature(function).parameters.values()):
         if hints.get(parameter.name) is Context:
+            if i > 0 or parameter.kind is parameter.KEYWORD_ONLY:
+                raise SkillDefinitionError(f"{where}: the Context must be its first parameter")
             wants_context = True
             continue
         if parameter.name not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
