@@ -7,6 +7,7 @@
 Sans-IO. What is not wholly a number or a calculation is none: `NoNumberError`, never a guess.
 """
 
+import math
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -61,8 +62,7 @@ def digits(text: str) -> str:
     text = re.sub(rf"\$({_NUMBER})", r"\1 dollars", text)
     text = re.sub(rf"({_NUMBER})%", r"\1 percent", text)
     # "one and two" are two numbers, "one hundred and two" is one: the library knows
-    text = str(alpha2digit(re.sub(rf"({_NUMBER}) ({'|'.join(_HUNDREDS)})\b", _multiplied, text), "en", 0))
-    return text
+    return str(alpha2digit(re.sub(rf"({_NUMBER}) ({'|'.join(_HUNDREDS)})\b", _multiplied, text), "en", 0))
 
 
 def _multiplied(found: re.Match[str]) -> str:
@@ -158,13 +158,14 @@ def _power(base: float, exponent: float) -> float:
         raise ValueError("the root of a negative number")  # noqa: TRY004 - its type is not what is wrong
     if abs(size) >= LARGEST:
         raise TooLargeError("too large")
-    return base**exponent if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0 else size
+    exact = isinstance(base, int) and isinstance(exponent, int) and exponent >= 0
+    return float(size) if not exact else base**exponent  # type: ignore[no-any-return]
 
 
 def _root(value: float) -> float:
     if value < 0:
         raise ValueError("the root of a negative number")
-    return float(value) ** 0.5
+    return math.sqrt(value)
 
 
 def _cube_root(value: float) -> float:

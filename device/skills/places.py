@@ -65,8 +65,8 @@ def _key(place: str) -> str:
 @cache
 def _places() -> dict[str, tuple[str, tuple[str, ...]]]:
     out: dict[str, tuple[str, tuple[str, ...]]] = {}
-    names, zones = dict(_table("iso3166.tab", 0, 1)), _zones_by_code()
-    for code, name in names.items():
+    zones = _zones_by_code()
+    for code, name in _table("iso3166.tab", 0, 1):
         if code in zones:
             short = re.sub(r"\(.*\)", "", name).strip()
             out[_key(short)] = (short, zones[code])

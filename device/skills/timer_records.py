@@ -79,8 +79,10 @@ class Timer:
         length_s = _seconds(value["length_s"])
         if length_s is None or value["snoozed"] not in ("", "timer", "alarm"):
             raise ValueError("no timer")
-        return cls(int(value["id"]), str(value["name"]), length_s, due_s=due_wall_s, due_wall_s=due_wall_s,
-                   paused_s=paused_s, snoozed=value["snoozed"], of_s=_seconds(value["of_s"]), restored=True)  # fmt: skip
+        return cls(
+            int(value["id"]), str(value["name"]), length_s, due_s=due_wall_s, due_wall_s=due_wall_s, paused_s=paused_s,
+            snoozed=value["snoozed"], of_s=_seconds(value["of_s"]), restored=True,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -107,14 +107,14 @@ class TimerWatch:
         """One alarm that cannot be worked out does not silence all others for good."""
         try:
             return self._book.due(self._now())
-        except Exception:
+        except Exception:  # noqa: BLE001 - nothing may end this thread
             _log.exception("timers: what is due cannot be told")
             return []
 
     def _sleep_s(self) -> float:
         try:
             wait_s = self._book.next_due_s(self._now())
-        except Exception:
+        except Exception:  # noqa: BLE001 - nothing may end this thread
             _log.exception("timers: what is due next cannot be told")
             wait_s = None
         return self._longest_sleep_s if wait_s is None else min(wait_s, self._longest_sleep_s)
@@ -122,5 +122,5 @@ class TimerWatch:
     def _call(self, callback: Callable[[], None]) -> None:
         try:
             callback()
-        except Exception:
+        except Exception:  # noqa: BLE001 - nothing may end this thread
             _log.exception("a timer could not be rung")

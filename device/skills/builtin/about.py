@@ -1,6 +1,6 @@
 """About the assistant: what it can do, what it heard, how the machine is.
 
-    "What can you do?"  "What did you hear?"  "How are you?"  "Is the network there?"
+"What can you do?"  "What did you hear?"  "How are you?"  "Is the network there?"
 """
 
 from device.skills import spoken

@@ -1,6 +1,6 @@
 """Alarms: once or on days of the week.
 
-    "Wake me at seven."  "Set an alarm for 6:30 every weekday."  "Which alarms are set?"
+"Wake me at seven."  "Set an alarm for 6:30 every weekday."  "Which alarms are set?"
 """
 
 from datetime import datetime
@@ -69,7 +69,9 @@ def cancel_alarm(
             return f"Your {spoken.listed([ring.label for ring in rang])} {'is' if len(rang) == 1 else 'are'} off."
         coming = book.alarms(now)
         fitting: list[Alarm | Timer] = [
-            alarm for alarm, at in coming if _fits(alarm, book.local(at), context.now, hour, minute, before, half, day, name)
+            alarm
+            for alarm, at in coming
+            if _fits(alarm, book.local(at), context.now, hour, minute, before, half, day, name)
         ]
         if hour < 0 and not name and not day:
             fitting += book.snoozed(now)
@@ -116,10 +118,7 @@ def _days(days: tuple[int, ...]) -> str:
 
 
 def _described(alarm: Alarm, at: datetime, now: datetime, hours: int) -> str:
-    if alarm.days:
-        when = _days(alarm.days)
-    else:
-        when = spoken.day_from(at.date(), now.date())
+    when = _days(alarm.days) if alarm.days else spoken.day_from(at.date(), now.date())
     return f"{alarm.name + ' at ' if alarm.name else ''}{spoken.clock(alarm.time, hours)} {when}"
 
 

@@ -1,6 +1,6 @@
 """Sums.
 
-    "What is seventeen times twenty-three?"  "What's fifteen percent of eighty?"  "The square root of two?"
+"What is seventeen times twenty-three?"  "What's fifteen percent of eighty?"  "The square root of two?"
 """
 
 from typing import Annotated, Literal
@@ -17,12 +17,13 @@ Operator = Literal["plus", "minus", "times", "divided by", "to the power of", "p
 
 def _calculation(text: str) -> str:
     """Numbers and operators only."""
-    if text:
+    for reading in (text or "1", f"{text} of 1"):  # "half" is a number where "of" follows
         try:
-            formula(text)
+            formula(reading)
         except NoNumberError:
-            raise not_meant("number") from None
-    return text
+            continue
+        return text
+    raise not_meant("number")
 
 
 Part = Annotated[str, Field(max_length=MOST_CHARACTERS, description="a number, or a sum in words"),

@@ -1,6 +1,6 @@
 """What time it is, here and elsewhere; what day it is; how long until one.
 
-    "What's the time?"  "What time is it in Tokyo?"  "How many days until Christmas?"
+"What's the time?"  "What time is it in Tokyo?"  "How many days until Christmas?"
 """
 
 from datetime import date, datetime, timedelta

@@ -1,6 +1,6 @@
 """Shopping list and other lists.
 
-    "Add milk, eggs and bread to the shopping list."  "What's on my packing list?"  "Is there milk on the list?"
+"Add milk, eggs and bread to the shopping list."  "What's on my packing list?"  "Is there milk on the list?"
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from device.skills import spoken
-from device.skills.skill import Context, SkillError, skill
+from device.skills.skill import Context, SkillError, not_meant, skill
 
 MOST_ITEMS = 200
 MOST_LISTS = 50
@@ -19,6 +19,8 @@ _SAME = {"": SHOPPING, "grocery": SHOPPING, "groceries": SHOPPING, "shop": SHOPP
 #: Pairs that are one thing to buy: "and" does not part them.
 _PAIRS = ("salt and pepper", "fish and chips", "mac and cheese", "macaroni and cheese", "oil and vinegar",
           "half and half", "gin and tonic", "bread and butter pickles")  # fmt: skip
+#: Words that stand for something else: a language model may know what.
+_NOBODY_KNOWS = frozenset("me you him her us them it this that these those everything everyone everybody".split())
 
 
 def parted(items: Any) -> Any:
@@ -26,6 +28,8 @@ def parted(items: Any) -> Any:
     if not isinstance(items, str):
         return items
     text = " ".join(items.lower().split())
+    if text in _NOBODY_KNOWS:
+        raise not_meant("item")
     for pair in _PAIRS:
         text = text.replace(pair, pair.replace(" and ", " \0 "))
     parts = re.split(r",? and |, |,$| plus ", text)
@@ -126,4 +130,3 @@ def _key(item: str) -> str:
     """ "egg" and "eggs" are the same thing to buy."""
     word = clean_item(item)
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-

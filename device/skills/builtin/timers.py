@@ -1,6 +1,6 @@
 """Timers: several at once, by name or by length.
 
-    "Set a pasta timer for ten minutes."  "How long is left?"  "Cancel the ten minute timer."
+"Set a pasta timer for ten minutes."  "How long is left?"  "Cancel the ten minute timer."
 """
 
 from typing import Annotated

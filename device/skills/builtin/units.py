@@ -1,6 +1,6 @@
 """Units of measure, by pint.
 
-    "Convert ten miles to kilometers."  "How many grams are in three ounces?"  "What is 350 Fahrenheit in Celsius?"
+"Convert ten miles to kilometers."  "How many grams are in three ounces?"  "What is 350 Fahrenheit in Celsius?"
 """
 
 from functools import cache
@@ -20,8 +20,9 @@ UNITS = {
     "nautical_mile": ("nautical mile", "nautical miles"), "light_year": ("light year", "light years"),
     "milligram": ("milligram", "milligrams"), "gram": ("gram", "grams"), "kilogram": ("kilogram", "kilograms"),
     "metric_ton": ("ton", "tons"), "ounce": ("ounce", "ounces"), "pound": ("pound", "pounds"),
-    "stone": ("stone", "stone"), "milliliter": ("milliliter", "milliliters"), "centiliter": ("centiliter", "centiliters"),
-    "liter": ("liter", "liters"), "teaspoon": ("teaspoon", "teaspoons"), "tablespoon": ("tablespoon", "tablespoons"),
+    "stone": ("stone", "stone"), "milliliter": ("milliliter", "milliliters"),
+    "centiliter": ("centiliter", "centiliters"), "liter": ("liter", "liters"), "teaspoon": ("teaspoon", "teaspoons"),
+    "tablespoon": ("tablespoon", "tablespoons"),
     "cup": ("cup", "cups"), "pint": ("pint", "pints"), "quart": ("quart", "quarts"), "gallon": ("gallon", "gallons"),
     "fluid_ounce": ("fluid ounce", "fluid ounces"), "degF": ("degree Fahrenheit", "degrees Fahrenheit"),
     "degC": ("degree Celsius", "degrees Celsius"), "kelvin": ("kelvin", "kelvin"),

@@ -1,6 +1,6 @@
 """How loud the voice is, and whether the microphone listens.
 
-    "Louder."  "Set the volume to 40 percent."  "Mute."  "Turn off the microphone."
+"Louder."  "Set the volume to 40 percent."  "Mute."  "Turn off the microphone."
 """
 
 from typing import Annotated
