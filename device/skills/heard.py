@@ -159,7 +159,7 @@ def _power(base: float, exponent: float) -> float:
     if abs(size) >= LARGEST:
         raise TooLargeError("too large")
     exact = isinstance(base, int) and isinstance(exponent, int) and exponent >= 0
-    return float(size) if not exact else base**exponent  # type: ignore[no-any-return]
+    return float(size) if not exact else base**exponent
 
 
 def _root(value: float) -> float:

@@ -83,9 +83,9 @@ def remaining(seconds: float) -> str:
     """How long something still takes, no finer than one wants to know: from 10 minutes on to the minute."""
     if seconds < 600:
         return duration(math.ceil(seconds))
-    if seconds < 86_400:
-        return f"about {duration(round(seconds / 60) * 60)}"
-    return f"about {duration(round(seconds / 3600) * 3600)}"
+    step = 60 if seconds < 86_400 else 3600
+    rounded = round(seconds / step) * step
+    return duration(rounded) if abs(rounded - seconds) < 1 else f"about {duration(rounded)}"
 
 
 def short_duration(seconds: float) -> str:

@@ -91,13 +91,13 @@ def tell_memory(context: Context) -> str:
     board = context.services.get(DeviceStatus).read()
     said = []
     if board.memory_free_percent is not None:
-        said.append(f"{board.memory_free_percent:.0f} percent of the memory")
+        said.append(f"{board.memory_free_percent:.0f} percent of my memory")
     if board.disk_free_bytes is not None:
         said.append(f"{spoken.number(board.disk_free_bytes / 1e9, 0 if board.disk_free_bytes > 1e10 else 1)} "
-                    "gigabytes on the disk")  # fmt: skip
+                    "gigabytes on my disk")  # fmt: skip
     if not said:
         raise SkillError("This machine does not tell.")
-    return f"There are {spoken.listed(said)} free."
+    return f"{spoken.listed(said)} {'is' if len(said) == 1 else 'are'} free."
 
 
 @skill(read_only=True)

@@ -19,13 +19,15 @@ from device.skills.timers import TimerDesk
 Hour = Annotated[int, Field(ge=0, le=23)]
 Minute = Annotated[int, Field(ge=0, le=59)]
 Before = Annotated[int, Field(ge=0, le=59, description="minutes before the hour: 15 for quarter to")]
+_MOST_NAMED = 4
 AlarmName = Annotated[str, Field(max_length=40)]
 
 
 @skill
 def set_alarm(
     context: Context, hour: Hour, minute: Minute = 0, before: Before = 0, half: Half = "", day: Day = "",
-    every: Every = "", name: AlarmName = "",
+    every: Every = "", name: _MOST_NAMED = 4
+AlarmName = "",
 ) -> str:  # fmt: skip
     """Set an alarm for a time of day, once or on days of every week."""
     now = known(context.now)
@@ -59,7 +61,8 @@ def list_alarms(context: Context) -> str:
 @skill
 def cancel_alarm(
     context: Context, hour: Annotated[int, Field(ge=-1, le=23)] = -1, minute: Minute = 0, before: Before = 0,
-    half: Half = "", day: Day = "", name: AlarmName = "",
+    half: Half = "", day: Day = "", name: _MOST_NAMED = 4
+AlarmName = "",
 ) -> str:  # fmt: skip
     """Cancel one alarm, by its time (hour -1: no time was said), its day or its name. One that rings is stopped."""
     hours = customs(context.services).clock_hours
@@ -81,6 +84,8 @@ def cancel_alarm(
             when = "that was snoozed" if isinstance(alarm, Timer) else f"for {spoken.clock(alarm.time, hours)}"
             return f"Your alarm {when} is cancelled."
         there = [f"{spoken.clock(alarm.time, hours)}{' ' + alarm.name if alarm.name else ''}" for alarm, _ in coming]
+    if len(fitting) > _MOST_NAMED:
+        raise SkillError(f"Which one? There are {len(fitting)}. Say its time.")
     if len(fitting) > 1:
         raise SkillError(f"Which one: {spoken.listed([f'the one {_named(alarm, hours)}' for alarm in fitting], 'or')}?")
     if not there:

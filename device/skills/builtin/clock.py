@@ -67,13 +67,13 @@ def days_until(
     """Tell how many days there are until a date (day and month), or a weekday or holiday by name."""
     on = _named_day(context, day, month, name)
     away = (on - context.now.date()).days
-    whole = f"{name.title() if name in WEEKDAYS else _capitals(name)}, " if name else ""
+    whole = f"{_capitals(name)}, " if name and name not in WEEKDAYS else ""
     said = spoken.date(on, context.now.date())
     if away == 0:
         return f"That's today: {said}."
     if away == 1:
         return f"That's tomorrow: {said}."
-    return f"{spoken.count(away, 'day')} until {whole}{said if name not in WEEKDAYS else spoken.date(on, on)}."
+    return f"{spoken.count(away, 'day')} until {whole}{said}."
 
 
 @skill(read_only=True)

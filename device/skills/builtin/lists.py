@@ -87,8 +87,9 @@ def read_list(context: Context, list: ListName = SHOPPING) -> str:  # noqa: A002
     there = _items(context, list)
     if not there:
         return f"Your {list} list is empty."
-    amount = "" if len(there) < 4 else f"{spoken.count(len(there), 'item')}: "
-    return f"On your {list} list: {amount}{spoken.listed(there)}."
+    if len(there) < 4:
+        return f"On your {list} list: {spoken.listed(there)}."
+    return f"There are {len(there)} items on your {list} list: {spoken.listed(there)}."
 
 
 @skill(read_only=True)

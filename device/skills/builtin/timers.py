@@ -17,6 +17,7 @@ Minutes = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=0, le=100_000)]
 TimerName = Annotated[str, Field(max_length=40, description="such as pasta; empty: it has none")]
 _LONGEST_S = 7 * 86_400
+_MOST_NAMED = 4  #: of more, nobody remembers the first
 
 
 @skill
@@ -165,8 +166,10 @@ def _the_one(book: TimerBook, now: Now, verb: str, name: str, length_s: int) -> 
     if not found:
         raise SkillError(_none(book, now, name))
     if len(found) > 1:
-        labels = spoken.listed([timer.label for timer in found], "or")
-        raise SkillError(f"Which one shall I {verb}: the {labels}?")
+        if len(found) > _MOST_NAMED:
+            raise SkillError(f"Which one shall I {verb}? There are {len(found)}.")
+        labels = spoken.listed([f"the {timer.label}" for timer in found], "or")
+        raise SkillError(f"Which one shall I {verb}: {labels}?")
     return found[0]
 
 

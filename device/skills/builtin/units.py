@@ -84,7 +84,7 @@ def convert(value: Amount, unit: Unit, to: Unit, more: Amount = 0.0, minus: bool
     else:
         more = 0.0
     given = _said(value, unit) + (f" {_said(more, 'inch' if unit == 'foot' else 'ounce')}" if more else "")
-    return f"{spoken.sentence(given)} {'is' if abs(value) == 1 or unit[:3] == 'deg' else 'are'} {_result(result, to)}."
+    return f"{spoken.sentence(given)} is {_result(result, to)}."
 
 
 def _converted(value: float, unit: str, to: str) -> float:
