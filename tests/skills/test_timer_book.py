@@ -297,7 +297,8 @@ def test_a_full_disk_refuses_what_is_new_and_rings_what_is_set() -> None:
 def test_what_cannot_be_read_is_left_out(value: Any, caplog: pytest.LogCaptureFixture) -> None:
     class Odd(MemoryState):
         def all(self) -> dict[str, Any]:
-            good = {"id": 4, "name": "tea", "length_s": 60.0, "due_wall_s": None, "paused_s": 30.0, "snoozed": "", "of_s": None}
+            good = {"id": 4, "name": "tea", "length_s": 60.0, "due_wall_s": None, "paused_s": 30.0, "snoozed": "",
+                    "of_s": None}  # fmt: skip
             return {"timer:1": value, "alarm:1": value, "ring:1": value, "next": value, "else": value, "timer:4": good}
 
     with caplog.at_level(logging.WARNING):

@@ -26,8 +26,7 @@ AlarmName = Annotated[str, Field(max_length=40)]
 @skill
 def set_alarm(
     context: Context, hour: Hour, minute: Minute = 0, before: Before = 0, half: Half = "", day: Day = "",
-    every: Every = "", name: _MOST_NAMED = 4
-AlarmName = "",
+    every: Every = "", name: AlarmName = "",
 ) -> str:  # fmt: skip
     """Set an alarm for a time of day, once or on days of every week."""
     now = known(context.now)
@@ -61,8 +60,7 @@ def list_alarms(context: Context) -> str:
 @skill
 def cancel_alarm(
     context: Context, hour: Annotated[int, Field(ge=-1, le=23)] = -1, minute: Minute = 0, before: Before = 0,
-    half: Half = "", day: Day = "", name: _MOST_NAMED = 4
-AlarmName = "",
+    half: Half = "", day: Day = "", name: AlarmName = "",
 ) -> str:  # fmt: skip
     """Cancel one alarm, by its time (hour -1: no time was said), its day or its name. One that rings is stopped."""
     hours = customs(context.services).clock_hours
