@@ -115,6 +115,8 @@ class LlamaCpp:
         error. Close the generator when its rest is not wanted: until then it holds the model. A chat that is
         too long loses its oldest turns (`models.chat_window`).
         """
+        if not holds_result(messages):
+            self._offered = ()
         with self._replying(messages, (), cancelled) as (prompt, until_s):
             if prompt:
                 yield from self._generate(prompt, cancelled, until_s)

@@ -5,13 +5,14 @@
 
 hassil does the matching. A sentence that fits in two ways is decided by fewer wildcards, then by more literal words;
 if two skills are still equal, it means neither: a language model may think about it. A number that the skill does not
-allow is still understood: carrying it out says what is wrong.
+allow is still understood: carrying it out says what is wrong. Where a word is amiss (`slips`) a question comes first,
+unless nothing can be changed by it.
 """
 
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hassil.errors import HassilError
@@ -22,6 +23,7 @@ from hassil.util import normalize_for_matching
 from device.dialogue.deeds import Meaning
 from device.skills.meanings import Meanings, Refused
 from device.skills.sentences import Sentences
+from device.skills.slips import Slips
 from device.skills.wordings import wordings
 
 _log = logging.getLogger(__name__)
@@ -55,7 +57,9 @@ class FastPath:
     def __init__(self, sentences: Sentences, meanings: Meanings) -> None:
         self._sentences = sentences
         self._meanings = meanings
+        self._slips = Slips(sentences)
         _prepare_numbers(sentences)
+        self.matches("nothing")  # hassil parses a sentence when it first looks at it
 
     def interpret(self, text: str) -> Meaning | None:
         """None: not known, or not for certain. Never raises."""
@@ -77,7 +81,18 @@ class FastPath:
                 found = reading
             if found is not None and found.match.wildcards == 0:
                 break
-        return found
+        return found or self._repaired_reading(text)
+
+    def _repaired_reading(self, text: str) -> "Reading | None":
+        for wording in wordings(text)[:1]:
+            repaired = self._slips.repaired(wording)
+            reading = best(self.readings(repaired)) if repaired is not None else None
+            # a wildcard would have taken in the word as it was
+            if reading is not None and repaired is not None and not reading.match.wildcards:
+                meaning = reading.meaning
+                question = "" if meaning.read_only else meaning.question or f"Did you mean: {repaired}?"
+                return replace(reading, meaning=replace(meaning, question=question), repaired=repaired)
+        return None
 
     def readings(self, wording: str) -> "list[Reading]":
         """Every way in which exactly these words can be meant, the best first."""
@@ -113,6 +128,7 @@ class Reading:
 
     match: Match
     meaning: Meaning
+    repaired: str = ""  #: the words it was made of, if they are not those that were said
 
 
 def best(readings: Sequence[Reading]) -> Reading | None:
@@ -137,9 +153,14 @@ def _match(result: RecognizeResult, wording: str) -> Match:
     wildcards = 0
     for entity in result.entities_list:
         wildcards += entity.is_wildcard
-        arguments[entity.name] = _as_said(entity, wording) if entity.is_wildcard else entity.value
+        arguments[entity.name] = _as_said(entity, wording) if entity.is_wildcard else _whole(entity.value)
     sentence = result.intent_sentence.text if result.intent_sentence else ""
     return Match(result.intent.name, arguments, sentence or "", wildcards, result.text_chunks_matched)
+
+
+def _whole(value: Any) -> Any:
+    """hassil makes "5" a fraction, and "five" a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _as_said(entity: Any, wording: str) -> str:

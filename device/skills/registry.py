@@ -137,7 +137,8 @@ class _Found:
 
     def _add_all(self, skills: Iterable[Skill], where: str, replaces: Collection[str] = ()) -> None:
         for skill in skills:
-            line = skill.run.__code__.co_firstlineno if hasattr(skill.run, "__code__") else 0
+            code = getattr(skill.run, "__code__", None)
+            line = code.co_firstlineno if code is not None and code.co_filename == where else 0
             if reason := _wrong_with(skill):
                 self.complaints.append(Complaint(where, line, f"skill '{skill.name}': {reason}"))
             elif skill.name in self.skills and skill.name not in replaces:

@@ -176,7 +176,7 @@ class _File:
         try:
             response = templates.compile(source, skill.arguments.model_fields)
         except TemplateError as error:
-            line = self._document.line(*path) + error.line - 1
+            line = self._document.text_line(*path) + error.line - 1
             self._complaints.append(Complaint(self._where, line, f"response of '{skill.name}': {error.message}"))
             return
         out.responses[skill.name] = response  # the owner's files come last, and have the last word

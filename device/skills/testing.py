@@ -40,7 +40,8 @@ class TestServices:
 class SkillBench:
     """All skills and sentences, ours and those of `folder`, with a journal in memory.
 
-    `now` (with a time zone) stands still unless you move it; `services`: what skills are lent, by type.
+    `now` (with a time zone) stands still unless you move it; None: the time it is. `services`: what skills are lent,
+    by type.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class SkillBench:
         folder: Path | None = None,
         *,
         skills: Skillset | None = None,
-        now: datetime = datetime(2026, 1, 2, 12, 0, tzinfo=UTC),
+        now: datetime | None = datetime(2026, 1, 2, 12, 0, tzinfo=UTC),
         services: Mapping[type[Any], Any] | Services | None = None,
         language: str = "en",
     ) -> None:
@@ -96,4 +97,4 @@ class SkillBench:
         return self._journal.state(group)
 
     def _time(self) -> datetime:
-        return self.now
+        return self.now or datetime.now().astimezone()

@@ -12,6 +12,7 @@ import logging
 from device.dialogue.deeds import Meaning
 from device.skills.meanings import Meanings, Refused
 from device.skills.registry import Registry
+from models.json_grammar import SchemaError, call_grammar
 from models.protocols import ToolRequest, ToolSpec
 
 _log = logging.getLogger(__name__)
@@ -21,10 +22,20 @@ MOST_CHARS = 4_000
 
 
 def tool_specs(registry: Registry) -> tuple[ToolSpec, ...]:
-    """A tool for each skill; of its docstring the first paragraph."""
-    return tuple(
-        ToolSpec(skill.name, " ".join(skill.description.split("\n\n")[0].split()), skill.schema) for skill in registry
-    )
+    """A tool for each skill; of its docstring the first paragraph.
+
+    One whose arguments no grammar can be made of is left out: sentences may still call it.
+    """
+    specs = []
+    for skill in registry:
+        spec = ToolSpec(skill.name, " ".join(skill.description.split("\n\n")[0].split()), skill.schema)
+        try:
+            call_grammar([spec])
+        except SchemaError as error:
+            _log.warning("skill %s cannot be a tool of a language model: %s", skill.name, error)
+        else:
+            specs.append(spec)
+    return tuple(specs)
 
 
 def meaning_of(request: ToolRequest, meanings: Meanings) -> Meaning | Refused:

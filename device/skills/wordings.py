@@ -45,6 +45,8 @@ _SPOKEN_TIMES = (
     (re.compile(rf"\b(?:three|3) quarters of an? {_TIME_UNIT}\b", re.I), "{three_quarters} {small}s"),
     (re.compile(rf"\b(?:an? )?quarter(?: of)? an? {_TIME_UNIT}\b", re.I), "{quarter} {small}s"),
 )
+#: "and" is said so short that it is heard as "in"; nobody sets a timer for hours within minutes.
+_AND_HEARD_AS_IN = re.compile(r"\b(\d+ (?:hours?|minutes?)) in (?=\d+ (?:minutes?|seconds?)\b)", re.I)
 _ONE_UNIT = re.compile(r"\ban? (?=(?:second|minute|hour|day|week|percent|degree)s?\b)", re.I)
 _COUPLE = re.compile(r"\ba couple(?: of)? (?=(?:second|minute|hour|day|week)s\b)", re.I)
 _GLUED = re.compile(r"\b(\d+)-(?=[a-z])", re.I)
@@ -84,7 +86,7 @@ def plain_numbers(text: str) -> str:
     for pattern, form in _SPOKEN_TIMES:
         text = pattern.sub(lambda match, form=form: _spelt(match, form), text)  # type: ignore[misc]
     text = _GLUED.sub(r"\1 ", _COUPLE.sub("2 ", _ONE_UNIT.sub("1 ", text)))
-    return _ONE.sub(r"1 \1", text)
+    return _AND_HEARD_AS_IN.sub(r"\1 and ", _ONE.sub(r"1 \1", text))
 
 
 def _spelt(match: re.Match[str], form: str) -> str:

@@ -31,12 +31,17 @@ class Document:
 
     data: Any
     _lines: dict[Path, int] = field(repr=False)
+    _blocks: frozenset[Path] = field(repr=False)
 
     def line(self, *path: str | int) -> int:
         """Where the thing at `path` begins, or what holds it."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
+
+    def text_line(self, *path: str | int) -> int:
+        """Where the text at `path` has its first line: below the key, for a block (`|`, `>`)."""
+        return self.line(*path) + (path in self._blocks)
 
 
 def read(text: str) -> Document:
@@ -45,7 +50,8 @@ def read(text: str) -> Document:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         lines: dict[Path, int] = {}
-        data = _plain(loader, node, (), lines, set()) if node is not None else None
+        blocks: set[Path] = set()
+        data = _plain(loader, node, (), lines, blocks) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "it cannot be read"
@@ -55,15 +61,15 @@ def read(text: str) -> Document:
         raise YamlError(f"not YAML: {error.reason} (character {error.character!r})", line) from None
     except RecursionError:
         raise YamlError("not YAML: too deep", 1) from None
-    return Document(data, lines)
+    return Document(data, lines, frozenset(blocks))
 
 
-def _plain(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) -> Any:
+def _plain(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], blocks: set[Path]) -> Any:
     line = node.start_mark.line + 1
-    lines[path] = line
-    if id(node) in seen:
+    if getattr(node, "seen", False):
         raise YamlError("anchors (& and *) are not taken here", line)
-    seen.add(id(node))
+    node.seen = True
+    lines.setdefault(path, line)
     if isinstance(node, yaml.MappingNode):
         out: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -73,9 +79,11 @@ def _plain(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], see
                 raise YamlError(f"a key must be text: put {key_node.value!r} in quotes", key_line)
             if key in out:
                 raise YamlError(f"'{key}' is here twice", key_line)
-            out[key] = _plain(loader, value_node, (*path, key), lines, seen)
             lines[(*path, key)] = key_line
+            out[key] = _plain(loader, value_node, (*path, key), lines, blocks)
         return out
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(loader, item, (*path, i), lines, seen) for i, item in enumerate(node.value)]
+        return [_plain(loader, item, (*path, i), lines, blocks) for i, item in enumerate(node.value)]
+    if getattr(node, "style", None) in ("|", ">"):
+        blocks.add(path)
     return loader.construct_object(node)
