@@ -7,6 +7,7 @@
 Sans-IO. What is not wholly a number or a calculation is none: `NoNumberError`, never a guess.
 """
 
+import ast
 import math
 import re
 from collections.abc import Callable
@@ -118,9 +119,12 @@ def formula(text: str) -> str:
         if open_roots and re.fullmatch(_NUMBER, name):
             out.append(")" * open_roots)
             open_roots = 0
-    if open_roots:
-        raise NoNumberError
-    return "".join(out)
+    text = re.sub(r"(?<![\d.])0+(?=\d)", "", "".join(out))  # Python has no 007
+    try:
+        ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        raise NoNumberError from error
+    return text
 
 
 def _is_number(token: str) -> bool:
@@ -133,7 +137,7 @@ def evaluate(text: str) -> float:
     Raises NoNumberError (no calculation), ZeroDivisionError, TooLargeError, ValueError (the root of a negative number).
     """
     try:
-        value = simpleeval.simple_eval(_without_leading_zeros(formula(text)), operators=_SAFE, functions=_FUNCTIONS)
+        value = simpleeval.simple_eval(formula(text), operators=_SAFE, functions=_FUNCTIONS)
     except ZeroDivisionError:
         raise
     except OverflowError as error:
@@ -145,10 +149,6 @@ def evaluate(text: str) -> float:
     if not abs(value) < LARGEST:
         raise TooLargeError("too large")
     return value
-
-
-def _without_leading_zeros(text: str) -> str:
-    return re.sub(r"(?<![\d.])0+(?=\d)", "", text)
 
 
 def _power(base: float, exponent: float) -> float:

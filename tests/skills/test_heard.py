@@ -60,6 +60,8 @@ def test_sums(text: str, value: float) -> None:
         "5 plus you",
         "9" * 300,
         "2 / / 3",
+        ")",
+        "( 2",
     ],
 )
 def test_no_sums(text: str) -> None:

@@ -6,10 +6,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from device.skills import spoken
 from device.skills.builtin.clock import known
+from device.skills.builtin.timers import name_of_one
 from device.skills.moments import WEEKDAYS, Day, Every, Half, earlier, moment, repeated
 from device.skills.services import customs
 from device.skills.skill import Context, SkillError, skill
@@ -20,7 +21,7 @@ Hour = Annotated[int, Field(ge=0, le=23)]
 Minute = Annotated[int, Field(ge=0, le=59)]
 Before = Annotated[int, Field(ge=0, le=59, description="minutes before the hour: 15 for quarter to")]
 _MOST_NAMED = 4
-AlarmName = Annotated[str, Field(max_length=40)]
+AlarmName = Annotated[str, AfterValidator(name_of_one), Field(max_length=60)]
 
 
 @skill

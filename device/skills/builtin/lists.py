@@ -13,6 +13,7 @@ from device.skills.skill import Context, SkillError, not_meant, skill
 
 MOST_ITEMS = 200
 MOST_LISTS = 50
+_MOST_NAME_WORDS = 4
 SHOPPING = "shopping"
 #: Other names of the same list.
 _SAME = {"": SHOPPING, "grocery": SHOPPING, "groceries": SHOPPING, "shop": SHOPPING, "to do": "to-do", "todo": "to-do"}
@@ -28,7 +29,7 @@ def parted(items: Any) -> Any:
     if not isinstance(items, str):
         return items
     text = " ".join(items.lower().split())
-    if text in _NOBODY_KNOWS:
+    if text in _NOBODY_KNOWS or "list" in text.split():
         raise not_meant("item")
     for pair in _PAIRS:
         text = text.replace(pair, pair.replace(" and ", " \0 "))
@@ -45,6 +46,8 @@ def clean_item(text: str) -> str:
 def list_name(name: str) -> str:
     """ "my Grocery" as "shopping"."""
     name = re.sub(r"\s*lists?$", "", spoken.clean_name(name))
+    if len(name.split()) > _MOST_NAME_WORDS or not {"list", "and", "to"}.isdisjoint(_SAME.get(name, name).split()):
+        raise not_meant("name")  # a second wish was taken for a part of it
     return _SAME.get(name, name)
 
 

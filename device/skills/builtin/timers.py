@@ -5,17 +5,34 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from device.skills import spoken
-from device.skills.skill import Context, SkillError, skill
+from device.skills.skill import Context, SkillError, not_meant, skill
 from device.skills.timer_records import Now, Timer
 from device.skills.timers import TimerBook, TimerDesk
 
 Hours = Annotated[int, Field(ge=0, le=168)]
 Minutes = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=0, le=100_000)]
-TimerName = Annotated[str, Field(max_length=40, description="such as pasta; empty: it has none")]
+MOST_NAME_WORDS = 6
+#: In what is called a name, they say that a second wish was taken for a part of it.
+_NO_NAME = frozenset(
+    "timer timers alarm alarms minute minutes hour hours second seconds today tomorrow then list".split()
+)
+
+
+def name_of_one(name: str) -> str:
+    """A name that somebody would give: "set a timer for the pizza and a 5 minute timer for the rice" has none."""
+    words = spoken.clean_name(name).split()
+    if len(words) > MOST_NAME_WORDS or not _NO_NAME.isdisjoint(words) or any(c.isdigit() for c in name):
+        raise not_meant("name")
+    return " ".join(words)
+
+
+TimerName = Annotated[
+    str, AfterValidator(name_of_one), Field(max_length=60, description="such as pasta; empty: it has none")
+]
 _LONGEST_S = 7 * 86_400
 _MOST_NAMED = 4  #: of more, nobody remembers the first
 
