@@ -67,15 +67,18 @@ class TimerWatch:
     @contextmanager
     def open(self) -> Iterator[tuple[TimerBook, Now]]:
         """The book, for as long as the block lasts. Keep it short: nothing rings meanwhile."""
-        with self._lock:
-            rang = bool(self._book.ringing)
-            try:
-                yield self._book, self._now()
-            finally:
-                fell_silent = rang and not self._book.ringing
-                self._lock.notify_all()
-        if fell_silent:
-            self._call(self._on_silence)
+        fell_silent = False
+        try:
+            with self._lock:
+                rang = bool(self._book.ringing)
+                try:
+                    yield self._book, self._now()
+                finally:
+                    fell_silent = rang and not self._book.ringing
+                    self._lock.notify_all()
+        finally:
+            if fell_silent:
+                self._call(self._on_silence)
 
     def stop_ringing(self) -> list[Ring]:
         """For a stop word or a button. What rang."""

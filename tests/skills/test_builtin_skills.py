@@ -149,7 +149,7 @@ def test_alarms(world: World) -> None:
         ("Set an alarm for quarter to eight tomorrow.", "Alarm set for 7:45 AM tomorrow."),
         ("Set an alarm for 3 a.m. today.", "That time has passed already."),
         ("Set an alarm for noon.", "Alarm set for noon tomorrow."),
-        ("Set an alarm for midnight.", "Alarm set for midnight tomorrow."),
+        ("Set an alarm for midnight.", "Alarm set for midnight tonight."),
         ("Cancel the alarm.", "Which one? There are 6. Say its time."),
         ("Cancel the gym alarm.", "Your alarm for 6 AM is cancelled."),
         ("Cancel the alarm for tomorrow.", "Which one: the one for midnight, the one for 6:30 AM every weekday, "

@@ -108,6 +108,19 @@ def test_a_callback_may_use_the_desk() -> None:
         assert ears.silent.wait(20.0)
 
 
+def test_a_skill_that_fails_after_it_has_stopped_the_ring() -> None:
+    clock, ears = Clock(), Ears()
+    with watch(clock, ears) as desk:
+        with desk.open() as (book, now):
+            book.set_timer(now, 10)
+        clock.s = 10
+        ears.wait_for(1)
+        with pytest.raises(LookupError), desk.open() as (book, now):
+            book.stop_ringing(now)
+            raise LookupError
+        assert ears.silent.is_set()
+
+
 def test_what_was_missed_is_told_until_it_was_heard() -> None:
     clock, state = Clock(), MemoryState()
     with watch(clock, Ears(), state) as desk, desk.open() as (book, now):

@@ -40,7 +40,7 @@ def set_alarm(
     else:
         once = moment(now, hour, minute, half, day)
         alarm = Alarm(0, spoken.clean_name(name), once.hour, once.minute, day=once.date())
-        when = f"{spoken.clock(once, hours)} {spoken.day_from(once.date(), now.date())}"
+        when = _once(once, now, hours)
     with context.services.get(TimerDesk).open() as (book, moment_now):
         book.set_alarm(moment_now, alarm)
     return f"{_begun(alarm.name)} set for {when}."
@@ -121,9 +121,15 @@ def _days(days: tuple[int, ...]) -> str:
                                      for d in days])  # fmt: skip
 
 
+def _once(at: datetime, now: datetime, hours: int) -> str:
+    """ "7 PM today"; the midnight that ends today is tonight's, though its date is tomorrow's."""
+    tonight = at.hour == at.minute == 0 and (at.date() - now.date()).days == 1
+    return f"{spoken.clock(at, hours)} {'tonight' if tonight else spoken.day_from(at.date(), now.date())}"
+
+
 def _described(alarm: Alarm, at: datetime, now: datetime, hours: int) -> str:
-    when = _days(alarm.days) if alarm.days else spoken.day_from(at.date(), now.date())
-    return f"{alarm.name + ' at ' if alarm.name else ''}{spoken.clock(alarm.time, hours)} {when}"
+    when = f"{spoken.clock(alarm.time, hours)} {_days(alarm.days)}" if alarm.days else _once(at, now, hours)
+    return f"{alarm.name + ' at ' if alarm.name else ''}{when}"
 
 
 def _named(alarm: Alarm | Timer, hours: int) -> str:
