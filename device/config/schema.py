@@ -264,6 +264,26 @@ class ControlsSettings(Section):
     )
 
 
+class ClockSettings(Section):
+    """How times are said."""
+
+    hours: int = Field(default=12, ge=12, le=24, multiple_of=12, description='12: "3:10 PM", 24: "15:10"')
+
+
+class TimerSettings(Section):
+    """Timers and alarms."""
+
+    ring_s: float = Field(
+        default=600.0, ge=10.0, le=3600.0, description="so long it rings; then it is told as missed, in seconds"
+    )
+    late_s: float = Field(
+        default=600.0,
+        ge=0.0,
+        le=86_400.0,
+        description="so late it still rings after a power cut, else it is told as missed, in seconds",
+    )
+
+
 class EarconSettings(Section):
     """Short sounds: listening (push-to-talk, wake word), not listening, muted, unmuted, error."""
 
@@ -299,6 +319,8 @@ class Settings(BaseSettings):
     gpio: GpioSettings = GpioSettings()
     controls: ControlsSettings = Field(default_factory=ControlsSettings)
     earcons: EarconSettings = EarconSettings()
+    clock: ClockSettings = ClockSettings()
+    timers: TimerSettings = TimerSettings()
 
     @classmethod
     def settings_customise_sources(

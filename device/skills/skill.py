@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import PydanticCustomError
 
 from device.errors import NearfieldError
 
@@ -28,6 +29,14 @@ class SkillError(NearfieldError):
 
 class SkillDefinitionError(NearfieldError):
     """A function that cannot be a skill; the message says why."""
+
+
+def not_meant(what: str) -> PydanticCustomError:
+    """For a validator of an argument to raise: these words are no `what`, so the sentence meant something else.
+
+    Other errors of a validator are words for the user.
+    """
+    return PydanticCustomError("not_meant", "is no {what}", {"what": what})
 
 
 @dataclass(frozen=True, slots=True)
