@@ -9,7 +9,6 @@ once. `warm` fills it ahead of time.
 """
 
 import codecs
-import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ import models.process  # first: the runtime reads what it sets up
 import llama_cpp
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
+from models.chat_marks import plain, plain_messages
 from models.chat_window import fit
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loop_guard import LoopGuard
@@ -42,9 +42,6 @@ _CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-#: Marks that structure a chat in the usual templates. In what a person says they are no words, and must not end
-#: their own message: <|im_end|>, <start_of_turn>, </s>, [INST].
-_CONTROL = re.compile(r"<\|[^<>|]*\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 
 class LlamaCpp:
@@ -88,8 +85,10 @@ class LlamaCpp:
         )
         self._lengths: dict[str, int] = {}
 
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never, begun: str = "") -> Iterator[str]:
         """Yields the answer in pieces of whole characters. Raises ModelRunError.
+
+        `begun`: the beginning of the answer, which somebody else has written; only what follows it is yielded.
 
         Ends at the model's end of turn, or once `cancelled`, or (then `last_complete` is False) after
         `max_reply_tokens` or `max_reply_s`, or when it begins to repeat itself. Not a piece within `max_reply_s` is an
@@ -102,7 +101,7 @@ class LlamaCpp:
             until_s = time.monotonic() + self._max_reply_s
             self.last_complete = False  # unless it comes to its own end
             try:
-                prompt = self._prompt(messages)
+                prompt = self._prompt(messages, begun)
                 if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s):
                     if not cancelled():
                         raise ModelRunError(
@@ -150,15 +149,16 @@ class LlamaCpp:
             if mine:
                 self._lock.release()
 
-    def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Tokens of the chat that fits, up to where the assistant's answer begins if it is the assistant's turn."""
+    def _prompt(self, messages: Sequence[Message], begun: str = "") -> list[int]:
+        """Tokens of the chat that fits, up to where the answer begins if it is the assistant's turn, and `begun`."""
         budget = self._context_tokens - self._max_reply_tokens
-        plain = [Message(m.role, _CONTROL.sub(" ", m.text)) for m in messages]
+        shown = plain_messages(messages)
+        begun = plain(begun)
         while True:
-            kept = fit(plain, count=self._length, budget_tokens=budget)
+            kept = fit(shown, count=self._length, budget_tokens=budget)
             self._template.add_generation_prompt = bool(kept) and kept[-1].role == "user"
             rendered = self._template(messages=[{"role": m.role, "content": m.text} for m in kept])
-            tokens: list[int] = self._llama.tokenize(rendered.prompt.encode(), add_bos=False, special=True)
+            tokens: list[int] = self._llama.tokenize((rendered.prompt + begun).encode(), add_bos=False, special=True)
             excess = len(tokens) - (self._context_tokens - self._max_reply_tokens)
             if excess <= 0:
                 return tokens

@@ -22,35 +22,29 @@ import soxr
 from piper.config import PiperConfig, SynthesisConfig
 from piper.const import BOS, EOS, PAD
 
+from models.clause_audio import (
+    CALIBRATION_TEXT,
+    PEAK_CEILING_DB,
+    audible,
+    faded,
+    gain_for,
+    last_sign,
+    pause_after,
+)
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
-from models.loudness import limit, loudness_lufs
+from models.loudness import limit
 from models.onnx import ShrinkingSession, open_session
 from models.process import worker_threads
 from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Mark, Speech, never
 from models.spoken_form import spoken_form
 from models.word_marks import Size, Timeline, split_words, word_marks
 
-PEAK_CEILING_DB = -1.0
-#: The gain is found on sentences as short as the answers are: long ones are some 1 LU softer.
-CALIBRATION_TEXT = "Hello there. The lamp is on. First, it rains in Spain. What would you like to do?"
-#: A voice that came out silent in calibration is broken; it must not be amplified without end.
-MAX_GAIN_DB = 30.0
-#: Silence is where 5 ms, at the final loudness, stay below this level: 35 dB under the speech, above Piper's hiss.
-SILENCE_DBFS = -52.0
-_LEVEL_SAMPLES = 80
-#: Kept before the first and behind the last audible 5 ms: soft onsets begin, and endings fade, below the threshold.
-LEAD_MS, TAIL_MS = 10, 25
-FADE_IN_MS, FADE_OUT_MS = 4, 12
-#: Silence behind a clause by its last sign. Readers pause 100-150 ms at a comma and 250-500 ms at a full stop
-#: (Goldman-Eisler 1968; Krivokapic 2007); a spoken answer is brisker.
-PAUSES_MS = {",": 120, ";": 160, ":": 160, "—": 120, "–": 120, ".": 250, "!": 250, "?": 250, "…": 250}
 #: Some 3 s of speech. Longer sentences are made in parts, divided where a comma is: the memory that Piper works in
 #: grows by 24 MB with each second, and a cancelled call comes back sooner.
 BREATH_PHONEMES = 50
 #: Clauses up to this length, some 2.5 s, are spoken in memory that is kept.
 SHORT_PHONEMES = 40
 IDS_PER_PHONEME = 2  #: each is followed by a pad
-_CLOSERS = "\"'”’)]}» "
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +149,10 @@ class PiperVoice:
         raw = np.atleast_1d(np.asarray(raw, dtype=np.float32))
         audio = soxr.resample(raw, rate, SAMPLE_RATE_HZ) if rate != SAMPLE_RATE_HZ else raw
         audio = np.asarray(audio * self._gain, dtype=np.float32)
-        start, end = _audible(audio)
+        start, end = audible(audio)
         ends = self._phoneme_ends(phonemes, durations, len(raw)) * (SAMPLE_RATE_HZ / rate)
         return _Piece(
-            _faded(limit(audio[start:end], ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ)),
+            faded(limit(audio[start:end], ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ)),
             phonemes,
             [int(e) for e in np.clip(ends - start, 0, end - start)],
         )
@@ -181,8 +175,7 @@ class PiperVoice:
         breaks: list[int] = []
         offset = 0
         for i, piece in enumerate(pieces):
-            sign = _last_sign(text) if i == len(pieces) - 1 else piece.phonemes[-1]
-            pause = np.zeros(PAUSES_MS.get(sign, 0) * SAMPLE_RATE_HZ // 1000, dtype=np.float32)
+            pause = pause_after(last_sign(text) if i == len(pieces) - 1 else piece.phonemes[-1])
             if i > 0:
                 breaks.append(len(ends))
             gap = True  # a space that follows another, or begins the sentence, ends no word
@@ -202,13 +195,8 @@ class PiperVoice:
 
     def _calibrated_gain(self, target_lufs: float) -> float:
         audio = np.concatenate([p.audio for p in self._pieces(CALIBRATION_TEXT, never)])
-        gain = 1.0
-        for _ in range(4):  # the limiter takes some of the gain away again; that converges quickly
-            heard = limit(
-                np.asarray(audio * gain, dtype=np.float32), ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ
-            )
-            gain *= float(10 ** ((target_lufs - loudness_lufs(heard, rate_hz=SAMPLE_RATE_HZ)) / 20))
-        if not 0 < gain < 10 ** (MAX_GAIN_DB / 20):
+        gain = gain_for(audio, target_lufs)
+        if gain is None:
             raise ModelDamagedError(
                 f"{self._path} is loaded, but what it says cannot be heard",
                 hint="check it with 'nearfield models verify'",
@@ -245,27 +233,3 @@ def _breaths(phonemes: list[str]) -> Iterator[list[str]]:
             yield phonemes[start:i]
             start = i
     yield phonemes[start:]
-
-
-def _audible(audio: Floats) -> tuple[int, int]:
-    """The stretch of `audio` from the first to the last audible 5 ms, and a little on both sides; (0, 0) if none."""
-    blocks = np.pad(audio, (0, -len(audio) % _LEVEL_SAMPLES)).reshape(-1, _LEVEL_SAMPLES)
-    loud = np.flatnonzero(np.mean(np.square(blocks), axis=1) > 10 ** (SILENCE_DBFS / 10))
-    if len(loud) == 0:
-        return 0, 0
-    lead, tail = (ms * SAMPLE_RATE_HZ // 1000 for ms in (LEAD_MS, TAIL_MS))
-    return max(0, int(loud[0]) * _LEVEL_SAMPLES - lead), min(len(audio), (int(loud[-1]) + 1) * _LEVEL_SAMPLES + tail)
-
-
-def _faded(audio: Floats) -> Floats:
-    """`audio` with both ends drawn to zero, so that no cut clicks."""
-    out = audio.copy()
-    rise, fall = (min(len(out), ms * SAMPLE_RATE_HZ // 1000) for ms in (FADE_IN_MS, FADE_OUT_MS))
-    out[:rise] *= np.linspace(0.0, 1.0, rise, endpoint=False, dtype=np.float32)
-    out[len(out) - fall :] *= np.linspace(1.0, 0.0, fall, dtype=np.float32)
-    return out
-
-
-def _last_sign(text: str) -> str:
-    bare = text.rstrip(_CLOSERS + "\n\t")
-    return bare[-1:]

@@ -8,6 +8,7 @@ $XDG_CONFIG_HOME/nearfield/nearfield.toml, /etc/nearfield/nearfield.toml.
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
             problems.append(f"{origin}: {rule}")
             continue
         key = name if name in keys_of(Settings) else ".".join(name.split(".")[:2])
-        why = f" ({detail['msg']})" if detail["type"] == "no_path" else ""
+        why = f" ({detail['msg']})" if detail["type"] in ("no_path", "no_address") else ""
         problems.append(
             f"{origins.get(key, DEFAULT)}: {key} = {_shown(detail['input'])} is not allowed{why}; "
             f"allowed: {allowed(keys_of(Settings)[key])}"
@@ -166,4 +167,5 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
 
 def _shown(value: object) -> str:
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = re.sub(r"//[^/@\s]*@", "//...@", text)  # a password in an address
     return text if len(text) <= 80 else text[:77] + "..."

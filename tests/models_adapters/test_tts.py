@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.clause_audio import PAUSES_MS, SILENCE_DBFS
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import loudness_lufs
 from models.protocols import Mark, Speech
-from models.tts import PAUSES_MS, SILENCE_DBFS, PiperVoice
+from models.tts import PiperVoice
 
 CLAUSES = ["The lamp is on.", "No.", "To boil an egg,", "you need to heat the water.", "What would you like to do?"]
 
