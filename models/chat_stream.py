@@ -30,6 +30,7 @@ class ChatStream:
         self._private = private
         self._finish: str | None = None
         self._head: str | None = ""  # the beginning, until it is known whether it is a thought
+        self._behind_thought = False  # white space there is not said
         self._call: list[str] | None = None  # name, arguments
         self.done = False  #: the server says that nothing more comes
 
@@ -107,17 +108,20 @@ class ChatStream:
 
     def _spoken(self, content: str) -> str:
         """`content` without a thought at the beginning, and without the marks of a template."""
-        if self._head is None:
-            return plain(content)
-        self._head += content
-        head = self._head.lstrip()
-        if head.startswith(_THINK):
-            _, end, rest = head.partition(_THOUGHT)
-            if not end:
+        if self._head is not None:
+            self._head += content
+            head = self._head.lstrip()
+            if head.startswith(_THINK):
+                _, end, content = head.partition(_THOUGHT)
+                if not end:
+                    return ""
+                self._behind_thought = True
+            elif _THINK.startswith(head[: len(_THINK)]):  # too little to know
                 return ""
+            else:
+                content = self._head
             self._head = None
-            return plain(rest.lstrip())
-        if _THINK.startswith(head[: len(_THINK)]):  # too little to know
-            return ""
-        text, self._head = self._head, None
-        return plain(text)
+        if self._behind_thought:
+            content = content.lstrip()
+            self._behind_thought = not content
+        return plain(content)

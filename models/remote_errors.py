@@ -6,6 +6,8 @@ No line has a key in it, or words of the conversation: errors are logged.
 """
 
 import json
+import os
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -33,7 +35,7 @@ def server_error(url: str, error: Exception) -> ModelRunError:
         case httpx.ConnectTimeout():
             return ServerBusyError(f"{url} cannot be reached: no answer to a connection", hint=_IS_IT_UP)
         case httpx.ConnectError():
-            return ServerBusyError(f"{url} cannot be reached: {_reason(error)}", hint=_IS_IT_UP)
+            return ServerBusyError(f"{url} cannot be reached: {connection_reason(error)}", hint=_IS_IT_UP)
         case httpx.TimeoutException():
             return ModelRunError(f"{url} was silent for too long")
         case httpx.TransportError():
@@ -109,7 +111,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _reason(error: Exception) -> str:
+def connection_reason(error: Exception) -> str:
     """Of the operating system, without httpx's own words."""
-    texts = (cause.strerror for cause in _causes(error) if isinstance(cause, OSError))
-    return next((text.lower() for text in texts if text), "no connection")
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "its name is not known"
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
+    return "no connection"

@@ -19,8 +19,10 @@ from wyoming.event import Event, Eventable
 from wyoming.info import Describe, Info
 
 from models.errors import ModelRunError
+from models.remote_errors import connection_reason
 
 _MOST_CHARS = 160
+_IS_IT_UP = "is the server running, and its address right?"
 _IS_IT_WYOMING = "is it the address of a Wyoming server?"
 #: A description lists all voices that can be had: wyoming-piper's has some 100 kB.
 _DESCRIBE_S = 5.0
@@ -83,10 +85,9 @@ async def connected(server: Server) -> AsyncGenerator[Link, None]:
         async with asyncio.timeout(server.connect_s):
             await client.connect()
     except TimeoutError as error:
-        raise ModelRunError(f"{server.uri} cannot be reached: no answer to a connection", hint=_is_it_up()) from error
+        raise ModelRunError(f"{server.uri} cannot be reached: no answer to a connection", hint=_IS_IT_UP) from error
     except OSError as error:
-        reason = (error.strerror or str(error) or "no connection").lower()
-        raise ModelRunError(f"{server.uri} cannot be reached: {reason}", hint=_is_it_up()) from error
+        raise ModelRunError(f"{server.uri} cannot be reached: {connection_reason(error)}", hint=_IS_IT_UP) from error
     try:
         yield Link(server, client)
     finally:
@@ -109,7 +110,3 @@ async def describe(server: Server) -> Info:
                     raise ModelRunError(
                         f"{server.uri} describes itself in a way that makes no sense", hint=_IS_IT_WYOMING
                     ) from error
-
-
-def _is_it_up() -> str:
-    return "is the server running, and its address right?"
