@@ -1,5 +1,7 @@
 """The circuit breaker: when a server is left alone, and how it gets back in."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +119,8 @@ def test_whatever_happens(steps: list[str], failures: int) -> None:
                 permitted = breaker.permits()
                 assert permitted == (before != "open")  # calls end before the next begins
                 if permitted:
-                    {"ok": breaker.succeeded, "fail": lambda: breaker.failed(now_s), "cancel": breaker.released}[step]()
+                    ends = {"ok": breaker.succeeded, "fail": partial(breaker.failed, now_s), "cancel": breaker.released}
+                    ends[step]()
         assert (breaker.probe_at_s is not None) == (breaker.state == "open")
         assert breaker.probe_at_s is None or breaker.probe_at_s <= now_s + LONGEST_WAIT
         if breaker.state == "closed" and before != "closed":
