@@ -63,7 +63,7 @@ def chat(settings: Settings, load_local: Callable[[Settings], LocalChat]) -> Cha
     if not llm.fallback:
         return _found(remote)
     local = _beside(remote, lambda: load_local(settings))
-    return FallbackChat(remote, local, _guard(settings, f"the language model at {llm.server}", remote))
+    return FallbackChat(remote, local, _guard(settings, "language model", llm.server, remote))
 
 
 def recogniser(settings: Settings, load_local: Callable[[Settings], Recogniser]) -> Recogniser:
@@ -77,7 +77,7 @@ def recogniser(settings: Settings, load_local: Callable[[Settings], Recogniser])
     if not stt.fallback:
         return _found(remote)
     local = _beside(remote, lambda: load_local(settings))
-    return FallbackRecogniser(remote, local, _guard(settings, f"the recogniser at {stt.server}", remote))
+    return FallbackRecogniser(remote, local, _guard(settings, "recogniser", stt.server, remote))
 
 
 def voice(settings: Settings, load_local: Callable[[Settings], Voice]) -> Voice:
@@ -91,7 +91,7 @@ def voice(settings: Settings, load_local: Callable[[Settings], Voice]) -> Voice:
     if not tts.fallback:
         return _found(remote)
     local = _beside(remote, lambda: load_local(settings))
-    return FallbackVoice(remote, local, _guard(settings, f"the voice at {tts.server}", remote))
+    return FallbackVoice(remote, local, _guard(settings, "voice", tts.server, remote))
 
 
 def api_key(path: Path | None) -> str:
@@ -150,9 +150,9 @@ def _beside(remote: _Checked, load: Callable[[], Local]) -> Local:
         raise
 
 
-def _guard(settings: Settings, name: str, remote: _Checked) -> Guard:
+def _guard(settings: Settings, what: str, where: str, remote: _Checked) -> Guard:
     """A guard that knows already when the server is not there."""
-    guard = Guard(name, remote.check, failures=settings.servers.failures, recover_s=settings.servers.recover_s)
+    guard = Guard(what, where, remote.check, failures=settings.servers.failures, recover_s=settings.servers.recover_s)
     try:
         remote.check()
     except ModelError as error:

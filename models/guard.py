@@ -1,6 +1,6 @@
 """Stands before a server that may be away: lets calls through or not, looks for it in the background, tells of changes.
 
-    guard = Guard("the language model at http://nas:8080", probe=remote.check)
+    guard = Guard("language model", "http://nas:8080", probe=remote.check)
     if guard.permits():
         try: answer = remote.ask()
         except ModelRunError as error: guard.failed(error)
@@ -24,14 +24,14 @@ class Guard:
     """One server's. Any thread."""
 
     def __init__(
-        self, name: str, probe: Callable[[], None], *, failures: int = 2, recover_s: float = 10.0, local: bool = True
+        self, what: str, where: str, probe: Callable[[], None], *, failures: int = 2, recover_s: float = 10.0
     ) -> None:
-        """`name`: as it is told to people. `probe` raises ModelError when the server is not there; it is called in a
-        thread of its own. `failures`, `recover_s`: see `Breaker`. `local`: somebody else takes over (for the log).
+        """`what` is `where`: as it is told to people. `probe` raises ModelError when the server is not there; it is
+        called in a thread of its own. `failures`, `recover_s`: see `Breaker`.
         """
-        self.name = name
+        self._what = what
+        self._where = where
         self._probe = probe
-        self._instead = "; the local model takes over" if local else ""
         self._breaker = Breaker(failures=failures, recover_s=recover_s)
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -54,7 +54,7 @@ class Guard:
             self._breaker.succeeded()
             back, self._down = self._down, False
         if back:
-            _log.warning("%s answers again", self.name)
+            _log.warning("the %s at %s answers again", self._what, self._where)
 
     def failed(self, error: Exception) -> None:
         """It did not."""
@@ -82,7 +82,7 @@ class Guard:
 
     def _after_failure(self, error: Exception) -> None:
         if not self._down:  # said once, not at every turn
-            _log.warning("%s failed: %s%s", self.name, error, self._instead)
+            _log.warning("%s; the local %s takes over", error, self._what)
         self._down = True
         if self._breaker.state == "open" and self._prober is None and not self._closing.is_set():
             self._prober = threading.Thread(target=self._look, name="nearfield-probe", daemon=True)
@@ -102,7 +102,7 @@ class Guard:
                 self._probe()
                 found = True
             except ModelError as error:
-                _log.debug("%s is not back: %s", self.name, error)
+                _log.debug("the %s is not back: %s", self._what, error)
                 found = False
             with self._lock:
                 self._breaker.probed(time.monotonic(), found=found)

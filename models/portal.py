@@ -10,6 +10,7 @@ and closes its connection as it goes. The loop is anyio's `BlockingPortal`; it i
 
 import contextlib
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import CancelledError, Future, wait
 from typing import TypeVar
@@ -31,8 +32,8 @@ class Portal:
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
-        self._stack = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
+        self._end: Callable[[], object] = lambda: None
         self._closed = False
 
     def call(self, work: Callable[[], Awaitable[T]], *, cancelled: Cancelled = never) -> T | None:
@@ -67,21 +68,21 @@ class Portal:
                     portal.call(items.aclose)
 
     def close(self) -> None:
-        """Cancel what runs and end the thread."""
+        """Cancel what runs and end the thread. Happens by itself when nobody has the portal any more, and at exit."""
         with self._lock:
             self._closed = True
-            portal, self._portal = self._portal, None
-            if portal is not None:
-                with contextlib.suppress(RuntimeError):
-                    portal.call(portal.stop, True)
-                self._stack.close()
+            self._portal = None
+            self._end()
 
     def _started(self) -> BlockingPortal:
         with self._lock:
             if self._closed:
                 raise ModelRunError(f"{self._name} is closed")
             if self._portal is None:
-                self._portal = self._stack.enter_context(start_blocking_portal(name=self._name))
+                running = start_blocking_portal(name=self._name)
+                self._portal = running.__enter__()
+                # left to itself at the end of the interpreter it would wait for a thread that is not run any more
+                self._end = weakref.finalize(self, _stop, self._portal, running)
             return self._portal
 
     def _done(self, future: "Future[T]", cancelled: Cancelled) -> bool:
@@ -95,3 +96,10 @@ class Portal:
         with contextlib.suppress(CancelledError):
             future.exception()
         return True
+
+
+def _stop(portal: BlockingPortal, running: contextlib.AbstractContextManager[BlockingPortal]) -> None:
+    with contextlib.suppress(RuntimeError, CancelledError):
+        portal.call(portal.stop, True)
+    with contextlib.suppress(RuntimeError):
+        running.__exit__(None, None, None)

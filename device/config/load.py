@@ -158,14 +158,18 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
             continue
         key = name if name in keys_of(Settings) else ".".join(name.split(".")[:2])
         why = f" ({detail['msg']})" if detail["type"] in ("no_path", "no_address") else ""
-        problems.append(
+        line = (
             f"{origins.get(key, DEFAULT)}: {key} = {_shown(detail['input'])} is not allowed{why}; "
             f"allowed: {allowed(keys_of(Settings)[key])}"
         )
+        problems.append(_PASSWORD.sub("//...@", line))
     return list(dict.fromkeys(problems))  # a key that may be of two types is refused twice
+
+
+#: Before the host in an address; a flag that sets it is shown as well.
+_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 def _shown(value: object) -> str:
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    text = re.sub(r"//[^/@\s]*@", "//...@", text)  # a password in an address
     return text if len(text) <= 80 else text[:77] + "..."

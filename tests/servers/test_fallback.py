@@ -79,7 +79,7 @@ class Watched(Guard):
     def __init__(self, *, failures: int = 2, recover_s: float = 0.02) -> None:
         self.there = threading.Event()
         self.looked = 0
-        super().__init__("the model at http://nas", self._search, failures=failures, recover_s=recover_s)
+        super().__init__("language model", "http://nas", self._search, failures=failures, recover_s=recover_s)
 
     def _search(self) -> None:
         self.looked += 1
@@ -124,7 +124,7 @@ def test_nothing_came_so_the_local_model_answers(guard: Watched, caplog: pytest.
     assert chat.last_source == "local"
     assert "".join(chat.reply(CHAT)) == "Paris."
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == [
-        "the model at http://nas failed: nobody there; the local model takes over"
+        "nobody there; the local language model takes over"
     ]
 
 
@@ -204,7 +204,7 @@ def test_a_dead_server_is_not_asked_every_turn_and_comes_back_by_itself(
     assert eventually(lambda: guard.state == "half-open")
     assert list(chat.reply(CHAT)) == ["server"]
     assert guard.state == "closed"
-    assert caplog.messages[-1] == "the model at http://nas answers again"
+    assert caplog.messages[-1] == "the language model at http://nas answers again"
     assert eventually(lambda: not any(t.name == "nearfield-probe" for t in threading.enumerate()))
 
 

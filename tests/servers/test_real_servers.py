@@ -138,7 +138,7 @@ def test_a_server_that_dies_within_a_turn_and_comes_back(
     with contextlib.ExitStack() as stack:
         remote = RemoteChat(f"http://127.0.0.1:{port}", patience=PATIENT)
         stack.callback(remote.close)
-        guard = Guard("the model", remote.check, failures=1, recover_s=0.2)
+        guard = Guard("language model", remote.url, remote.check, failures=1, recover_s=0.2)
         stack.callback(guard.close)
         chat = FallbackChat(remote, chat_model, guard)
         with serving(*llama_server(model, port), port, tmp_path) as process:
@@ -163,9 +163,9 @@ def test_ears_and_voice_fall_back_to_the_real_ones(recogniser: Any, voice: Any) 
         contextlib.closing(WyomingRecogniser(away)) as far_ears,
         contextlib.closing(WyomingVoice(away)) as far_voice,
     ):
-        mouth = FallbackVoice(far_voice, voice, Guard("the voice", far_voice.check, failures=9))
+        mouth = FallbackVoice(far_voice, voice, Guard("voice", away.uri, far_voice.check, failures=9))
         speech = mouth.speak("What time is it?")
         assert speech is not None
-        ears = FallbackRecogniser(far_ears, recogniser, Guard("the recogniser", far_ears.check, failures=9))
+        ears = FallbackRecogniser(far_ears, recogniser, Guard("recogniser", away.uri, far_ears.check, failures=9))
         assert "time" in ears.transcribe(speech.pcm.astype(np.float32) / 32768).text
         assert (ears.last_source, mouth.last_source) == ("local", "local")
