@@ -41,6 +41,8 @@ _MOST_BODY_BYTES = 256 * 1024
 _CHARS_PER_TOKEN = 3
 #: A server that does not stop at the longest answer is stopped at so many characters a token.
 _MOST_CHARS_PER_TOKEN = 16
+#: A server that is not done with the chat by then is not waited for: it is only to save time.
+WARM_S = 10.0
 #: `owned_by` in the list of models, of servers that keep the evaluated beginning of a chat: to send them the chat ahead
 #: makes the answer come sooner. (llama.cpp, vLLM, Ollama, llama-cpp-python.) With others it would only cost money.
 KEEPS_PREFIX = frozenset({"llamacpp", "vllm", "library", "me"})
@@ -126,7 +128,7 @@ class RemoteChat:
         body = {**self._body(messages, ()), "max_tokens": 1}
 
         async def prefill() -> None:
-            async with asyncio.timeout(self._max_reply_s), contextlib.aclosing(self._events(body, messages)) as events:
+            async with asyncio.timeout(WARM_S), contextlib.aclosing(self._events(body, messages)) as events:
                 async for _ in events:
                     pass
 
