@@ -40,6 +40,11 @@ class ChatStream:
         return self._finish in ("stop", "tool_calls", "function_call") or (self._finish is None and self.done)
 
     @property
+    def calling(self) -> bool:
+        """Is the model asking for a tool?"""
+        return self._call is not None
+
+    @property
     def ended(self) -> bool:
         """Has the last piece come?"""
         return self.done or self._finish is not None

@@ -27,6 +27,10 @@ class ServerBusyError(ModelRunError):
     """The server is not there, or cannot answer just now: another try is worth it."""
 
 
+class RequestRefusedError(ModelRunError):
+    """The server is there, but does not want what it was sent."""
+
+
 def server_error(url: str, error: Exception) -> ModelRunError:
     """`error` of httpx, as ours."""
     if (tls := next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)) is not None:
@@ -67,7 +71,7 @@ def status_error(
             f"{url} has no model '{model}', or no chat at this address (404){tail}",
             hint="see llm.server_model, and whether llm.server ends in the right path",
         )
-    kind = ServerBusyError if status in (408, 425, 429, 502, 503, 504) else ModelRunError
+    kind = ServerBusyError if status in (408, 425, 429, 502, 503, 504) else RequestRefusedError
     return kind(f"{url} answers with error {status}{tail}")
 
 

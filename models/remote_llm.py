@@ -10,6 +10,7 @@ local model: that is `models.fallback`.
 import asyncio
 import contextlib
 import json
+import logging
 import ssl
 import threading
 import time
@@ -27,8 +28,10 @@ from models.chat_window import fit
 from models.errors import ModelError, ModelRunError
 from models.portal import Portal
 from models.protocols import Cancelled, Message, ToolRequest, ToolSpec, never
-from models.remote_errors import ServerBusyError, server_error, status_error
+from models.remote_errors import RequestRefusedError, ServerBusyError, server_error, status_error
 from models.sse import EventStream, OverlongEventError
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -89,6 +92,7 @@ class RemoteChat:
         self._max_reply_tokens = max_reply_tokens
         self._max_reply_s = max_reply_s
         self._temperature = temperature
+        self._takes_no_tools = False  # found out with the first request that has some
         self._portal = Portal("nearfield-llm-server")
         self._lock = threading.Lock()
         self._client = httpx.AsyncClient(
@@ -117,7 +121,8 @@ class RemoteChat:
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cancelled: Cancelled = never
     ) -> Iterator[str | ToolRequest]:
         """Yields the pieces of an answer, or one `ToolRequest`; behind it comes nothing. Some models say something
-        before they ask: then it stands behind those pieces. Raises ModelRunError.
+        before they ask: then it stands behind those pieces. A server that refuses a request with tools is asked again
+        without, and from then on. Raises ModelRunError.
         """
         return self._answer(messages, tools, cancelled)
 
@@ -163,7 +168,8 @@ class RemoteChat:
         async with contextlib.aclosing(events):
             while piece is not None:
                 chars += len(piece)
-                yield piece
+                if piece:  # nothing, while the arguments of a tool come
+                    yield piece
                 if time.monotonic() > until_s or chars > _MOST_CHARS_PER_TOKEN * self._max_reply_tokens:
                     return
                 piece = await self._next_piece(
@@ -184,10 +190,21 @@ class RemoteChat:
         for attempt in range(1, TRIES + 1):
             if not self._model:
                 await self._in_time(self._look(), until_s)
+            if self._takes_no_tools:
+                tools = ()
             stream = ChatStream(self.url, tools=tools, private=self._private(messages))
             events = self._events(self._body(messages, tools), messages, idempotency_key)
             try:
                 return stream, events, await self._next_piece(stream, events, until_s)
+            except RequestRefusedError as error:
+                await events.aclose()
+                if not tools:
+                    self._takes_no_tools = False  # they were not the reason
+                    raise
+                # a model that knows none, or llama.cpp's server without --jinja
+                _log.warning("%s: it is not asked for tools any more", error)
+                self._takes_no_tools = True
+                idempotency_key = uuid.uuid4().hex  # it is another request
             except ServerBusyError:
                 await events.aclose()
                 if attempt == TRIES or time.monotonic() + _RETRY_S >= until_s:
@@ -203,7 +220,8 @@ class RemoteChat:
 
         async def search() -> str | None:
             async for data in events:
-                if piece := stream.feed(data):
+                piece = stream.feed(data)
+                if piece or stream.calling:
                     return piece
                 if stream.done:
                     break

@@ -133,6 +133,36 @@ def test_a_tool_asked_for_in_a_way_that_makes_no_sense(function: dict[str, str])
         list(chat.reply_with_tools(QUESTION, [TIMER]))
 
 
+def test_long_arguments_are_waited_for() -> None:
+    def asks_slowly(peer: Peer) -> None:
+        peer.begin_stream()
+        for piece in ('{"minu', "te", 's": ', "5}"):
+            call = {"index": 0, "function": {"name": "timer_set" if piece[0] == "{" else "", "arguments": piece}}
+            peer.event(json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}))
+            time.sleep(0.2)
+        peer.say("", finish="tool_calls")
+
+    with remote(asks_slowly, patience=Patience(connect_s=5, first_s=0.5, between_s=5)) as (chat, _):
+        chat.check()
+        assert list(chat.reply_with_tools(QUESTION, [TIMER])) == [ToolRequest("timer_set", {"minutes": 5})]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_server_that_takes_no_tools_is_asked_without(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    def picky(peer: Peer) -> None:
+        if "tools" in peer.body:
+            peer.answer(status, b'{"error": {"message": "tools param requires --jinja flag"}}')
+        else:
+            says("No tools here.")(peer)
+
+    with remote(picky) as (chat, server):
+        for _ in range(2):
+            assert list(chat.reply_with_tools(QUESTION, [TIMER])) == ["No tools here."]
+    assert ["tools" in (body or {}) for path, _, body in server.requests if "chat" in path] == [True, False, False]
+    assert len(caplog.records) == 1
+    assert "--jinja" in caplog.text
+
+
 def test_what_a_tool_gave_back_stands_behind_a_call() -> None:
     sent = openai_messages([*QUESTION, Message("tool", "5 minutes")])
     assert sent[-1] == {"role": "tool", "tool_call_id": sent[-2]["tool_calls"][0]["id"], "content": "5 minutes"}
