@@ -24,7 +24,7 @@ _IS_IT_UP = "is the server running, and its address right?"
 
 
 class ServerBusyError(ModelRunError):
-    """The server is not there, or cannot answer just now: another try is worth it."""
+    """The server is there, but cannot answer just now: another try is worth it."""
 
 
 class RequestRefusedError(ModelRunError):
@@ -37,9 +37,9 @@ def server_error(url: str, error: Exception) -> ModelRunError:
         return _tls_error(url, tls)
     match error:
         case httpx.ConnectTimeout():
-            return ServerBusyError(f"{url} cannot be reached: no answer to a connection", hint=_IS_IT_UP)
+            return ModelRunError(f"{url} cannot be reached: no answer to a connection", hint=_IS_IT_UP)
         case httpx.ConnectError():
-            return ServerBusyError(f"{url} cannot be reached: {connection_reason(error)}", hint=_IS_IT_UP)
+            return ModelRunError(f"{url} cannot be reached: {connection_reason(error)}", hint=_IS_IT_UP)
         case httpx.TimeoutException():
             return ModelRunError(f"{url} was silent for too long")
         case httpx.TransportError():
