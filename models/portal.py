@@ -64,7 +64,7 @@ class Portal:
                 yield item
         finally:
             if not running:
-                with contextlib.suppress(RuntimeError):  # the portal has been closed
+                with contextlib.suppress(RuntimeError, CancelledError):  # the portal has been closed
                     portal.call(items.aclose)
 
     def close(self) -> None:
