@@ -30,6 +30,7 @@ from models.store import open_store as open_store_in
 
 if TYPE_CHECKING:
     from models.llm import LlamaCpp
+    from models.protocols import ChatModel, Recogniser, Voice
     from models.stt import WhisperCpp
     from models.tts import PiperVoice
     from models.turn import SmartTurn
@@ -89,16 +90,32 @@ def load_turn(settings: Settings) -> "SmartTurn | None":
     return SmartTurn(path, threads=worker_threads(0, most=2))
 
 
-def load_recogniser(settings: Settings) -> "WhisperCpp":
-    """The speech recogniser. Raises ModelError."""
+def load_recogniser(settings: Settings) -> "Recogniser":
+    """The speech recogniser: on the board, on a server, or both. Raises ModelError."""
+    if settings.stt.server:
+        from device import servers  # noqa: PLC0415
+
+        return servers.recogniser(settings, _local_recogniser)
+    return _local_recogniser(settings)
+
+
+def _local_recogniser(settings: Settings) -> "WhisperCpp":
     path = open_store(settings).path(settings.stt.model)
     from models.stt import WhisperCpp  # noqa: PLC0415
 
     return WhisperCpp(path, language=settings.stt.language, threads=settings.stt.threads)
 
 
-def load_chat(settings: Settings) -> "LlamaCpp":
-    """The language model. Raises ModelError."""
+def load_chat(settings: Settings) -> "ChatModel":
+    """The language model: on the board, on a server, or both. Raises ModelError."""
+    if settings.llm.server:
+        from device import servers  # noqa: PLC0415
+
+        return servers.chat(settings, _local_chat)
+    return _local_chat(settings)
+
+
+def _local_chat(settings: Settings) -> "LlamaCpp":
     llm = settings.llm
     path = open_store(settings).path(llm.model)
     from models.llm import LlamaCpp  # noqa: PLC0415
@@ -152,8 +169,16 @@ def ring_policy(settings: Settings) -> RingPolicy:
     )
 
 
-def load_voice(settings: Settings) -> "PiperVoice":
-    """The voice. Raises ModelError."""
+def load_voice(settings: Settings) -> "Voice":
+    """The voice: on the board, on a server, or both. Raises ModelError."""
+    if settings.tts.server:
+        from device import servers  # noqa: PLC0415
+
+        return servers.voice(settings, _local_voice)
+    return _local_voice(settings)
+
+
+def _local_voice(settings: Settings) -> "PiperVoice":
     store = open_store(settings)
     path, config = store.path(settings.tts.voice), store.path(settings.tts.voice, "config")
     from models.tts import PiperVoice  # noqa: PLC0415

@@ -11,7 +11,6 @@ to, a grammar lets it write nothing but a valid call.
 
 import codecs
 import itertools
-import re
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -26,6 +25,7 @@ import llama_cpp
 import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
+from models.chat_marks import plain, plain_messages
 from models.chat_window import fit
 from models.constrained import Grammar
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
@@ -56,9 +56,6 @@ _CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-#: Marks that structure a chat in the usual templates. In what a person says they are no words, and must not end
-#: their own message: <|im_end|>, <start_of_turn>, </s>, [INST].
-_CONTROL = re.compile(r"<\|[^<>|]*\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 
 class LlamaCpp:
@@ -110,8 +107,10 @@ class LlamaCpp:
         )
         self._lengths: dict[str, int] = {}
 
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never, begun: str = "") -> Iterator[str]:
         """Yields the answer in pieces of whole characters. Raises ModelRunError.
+
+        `begun`: the beginning of the answer, which somebody else has written; only what follows it is yielded.
 
         Ends at the model's end of turn, or once `cancelled`, or (then `last_complete` is False) after
         `max_reply_tokens` or `max_reply_s`, or when it begins to repeat itself. Not a piece within `max_reply_s` is an
@@ -120,7 +119,7 @@ class LlamaCpp:
         """
         if not holds_result(messages):
             self._offered = ()
-        with self._replying(messages, (), cancelled) as (prompt, until_s):
+        with self._replying(messages, (), cancelled, begun) as (prompt, until_s):
             if prompt:
                 yield from self._generate(prompt, cancelled, until_s)
 
@@ -193,7 +192,7 @@ class LlamaCpp:
 
     @contextmanager
     def _replying(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], cancelled: Cancelled
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], cancelled: Cancelled, begun: str = ""
     ) -> Iterator[tuple[list[int], float]]:
         """Holds the model for one reply: the evaluated prompt ([]: cancelled), and until when it may take (s)."""
         with self._held(cancelled) as mine:
@@ -203,7 +202,7 @@ class LlamaCpp:
             until_s = time.monotonic() + self._max_reply_s
             self.last_complete = False  # unless it comes to its own end
             try:
-                prompt = self._prompt(messages, tools)
+                prompt = self._prompt(messages, tools, begun)
                 if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s):
                     if not cancelled():
                         raise ModelRunError(
@@ -216,20 +215,22 @@ class LlamaCpp:
                 self._llama.reset()
                 raise ModelRunError(f"{self._path.name} failed: {error}") from error
 
-    def _prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> list[int]:
-        """Tokens of the chat that fits, up to where the assistant's answer begins if it is the assistant's turn."""
+    def _prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), begun: str = "") -> list[int]:
+        """Tokens of the chat that fits, up to where the answer begins if it is the assistant's turn, and `begun`."""
         budget = self._context_tokens - self._max_reply_tokens
-        plain = [Message(m.role, _CONTROL.sub(" ", m.text)) for m in messages]
+        shown = plain_messages(messages)
         listed = as_functions(tools) if tools and self._lists_tools else None
         if tools and not self._lists_tools:
-            plain = with_instructions(plain, tools)
+            shown = with_instructions(shown, tools)
         if not self._has_tool_role:
-            plain = without_tool_role(plain)
+            shown = without_tool_role(shown)
         while True:
-            kept = fit(plain, count=self._length, budget_tokens=budget)
+            kept = fit(shown, count=self._length, budget_tokens=budget)
             self._template.add_generation_prompt = bool(kept) and kept[-1].role in ("user", "tool")
             rendered = self._template(messages=[{"role": m.role, "content": m.text} for m in kept], tools=listed)
-            tokens: list[int] = self._llama.tokenize(rendered.prompt.encode(), add_bos=False, special=True)
+            tokens: list[int] = self._llama.tokenize(
+                (rendered.prompt + plain(begun)).encode(), add_bos=False, special=True
+            )
             excess = len(tokens) - (self._context_tokens - self._max_reply_tokens)
             if excess <= 0:
                 return tokens

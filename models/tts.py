@@ -24,9 +24,10 @@ import soxr
 from piper.config import PiperConfig, SynthesisConfig
 from piper.const import BOS, EOS, PAD
 
+from models.clause_audio import CALIBRATION_TEXT, PEAK_CEILING_DB, gain_for, last_sign, pause_after
 from models.clause_parts import ClauseWords, growth_at
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
-from models.loudness import limit, loudness_lufs
+from models.loudness import limit
 from models.process import worker_threads
 from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Speech, never
 from models.spoken_form import spoken_form
@@ -34,14 +35,6 @@ from models.trim import FADE_OUT_MS, audible, faded, quietest, trimmed
 from models.vits import Vocoder, open_vits
 from models.word_marks import Size, split_words
 
-PEAK_CEILING_DB = -1.0
-#: The gain is found on sentences as short as the answers are: long ones are some 1 LU softer.
-CALIBRATION_TEXT = "Hello there. The lamp is on. First, it rains in Spain. What would you like to do?"
-#: A voice that came out silent in calibration is broken; it must not be amplified without end.
-MAX_GAIN_DB = 30.0
-#: Silence behind a clause by its last sign. Readers pause 100-150 ms at a comma and 250-500 ms at a full stop
-#: (Goldman-Eisler 1968; Krivokapic 2007); a spoken answer is brisker.
-PAUSES_MS = {",": 120, ";": 160, ":": 160, "—": 120, "–": 120, ".": 250, "!": 250, "?": 250, "…": 250}
 #: Some 3 s of speech. Longer sentences are made in parts, divided where a comma is: the memory that Piper works in
 #: grows by 24 MB with each second, and a cancelled call comes back sooner.
 BREATH_PHONEMES = 50
@@ -53,7 +46,6 @@ IDS_PER_PHONEME = 2  #: each is followed by a pad
 #: 10 ms the resampler (to 1e-7), 5 ms a seam may be moved.
 _GUARD_SAMPLES = 30 * SAMPLE_RATE_HZ // 1000
 _NEWEST = 0.3  # weight of the newest figure in the running mean
-_CLOSERS = "\"'”’)]}» "
 
 
 @dataclass(slots=True)
@@ -189,7 +181,7 @@ class PiperVoice:
             if not whole:
                 yield from self._early_parts(clause, sentence, audio, cancelled)
             last = i == len(sentences) - 1
-            self._append(audio, sentence, pause_sign=_last_sign(text) if last else phonemes[-1])
+            self._append(audio, sentence, pause_sign=last_sign(text) if last else phonemes[-1])
             if cancelled():
                 return
             words_so_far = clause.words if last else clause.words_within(len(audio.ends))
@@ -288,7 +280,7 @@ class PiperVoice:
         made, start = self._finished(sentence)
         # what was given away already stays, should more of it be trimmed now that the end is known
         made = np.pad(made, (0, max(0, audio.samples_given - audio.samples - len(made))))
-        pause = np.zeros(PAUSES_MS.get(pause_sign, 0) * SAMPLE_RATE_HZ // 1000, dtype=np.float32)
+        pause = pause_after(pause_sign)
         audio.ends += [audio.samples + e for e in trimmed(sentence.ends, start, len(made))]
         audio.parts += [made, pause]
         audio.samples += len(made) + len(pause)
@@ -313,13 +305,8 @@ class PiperVoice:
         for sentence in sentences:
             self._decode(sentence)
         audio = np.concatenate([self._finished(sentence)[0] for sentence in sentences])
-        gain = 1.0
-        for _ in range(4):  # the limiter takes some of the gain away again; that converges quickly
-            heard = limit(
-                np.asarray(audio * gain, dtype=np.float32), ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ
-            )
-            gain *= float(10 ** ((target_lufs - loudness_lufs(heard, rate_hz=SAMPLE_RATE_HZ)) / 20))
-        if not 0 < gain < 10 ** (MAX_GAIN_DB / 20):
+        gain = gain_for(audio, target_lufs)
+        if gain is None:
             raise ModelDamagedError(
                 f"{self._path} is loaded, but what it says cannot be heard",
                 hint="check it with 'nearfield models verify'",
@@ -359,8 +346,3 @@ def _breaths(phonemes: list[str]) -> Iterator[list[str]]:
             yield phonemes[start:i]
             start = i
     yield phonemes[start:]
-
-
-def _last_sign(text: str) -> str:
-    bare = text.rstrip(_CLOSERS + "\n\t")
-    return bare[-1:]

@@ -8,6 +8,7 @@ $XDG_CONFIG_HOME/nearfield/nearfield.toml, /etc/nearfield/nearfield.toml.
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,12 +157,17 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
             problems.append(f"{origin}: {rule}")
             continue
         key = name if name in keys_of(Settings) else ".".join(name.split(".")[:2])
-        why = f" ({detail['msg']})" if detail["type"] == "no_path" else ""
-        problems.append(
+        why = f" ({detail['msg']})" if detail["type"] in ("no_path", "no_address") else ""
+        line = (
             f"{origins.get(key, DEFAULT)}: {key} = {_shown(detail['input'])} is not allowed{why}; "
             f"allowed: {allowed(keys_of(Settings)[key])}"
         )
+        problems.append(_PASSWORD.sub("//...@", line))
     return list(dict.fromkeys(problems))  # a key that may be of two types is refused twice
+
+
+#: Before the host in an address; a flag that sets it is shown as well.
+_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 def _shown(value: object) -> str:

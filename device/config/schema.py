@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from device.config.acting import ActingSettings
 from device.config.dirs import data_dir, state_dir
-from device.config.section import Name, Section, Threads, UserPath, contradiction, none_word
+from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
+from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
 from device.config.wake import WakeSettings
 
@@ -72,6 +73,12 @@ class SttSettings(Section):
         default="en", description='language spoken, as its ISO 639-1 code; "auto" with a multilingual model'
     )
     threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
+    server: WyomingUri = Field(default="", description='Wyoming server to ask, as "tcp://host:10300"; "" = none')
+    server_model: str = Field(default="", description='name of the model on the server; "" = the server\'s choice')
+    server_timeout_ms: int = Field(
+        default=3_000, ge=100, le=60_000, description="how long a transcript of the server is waited for, in ms"
+    )
+    fallback: bool = Field(default=True, description="load the local model too, for when the server does not answer")
 
 
 class LlmSettings(Section):
@@ -83,6 +90,23 @@ class LlmSettings(Section):
     max_reply_s: int = Field(default=30, ge=1, le=600, description="longest time that an answer is written for, in s")
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 = always the most probable word")
     threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
+    server: HttpUrl = Field(default="", description='OpenAI-compatible server to ask, as "http://host:8080"; "" = none')
+    server_model: str = Field(default="", description='name of the model on the server; "" = the first it lists')
+    server_key_file: OptionalPath = Field(
+        default=None,
+        description='file with the API key, readable by its owner alone; "none" = NEARFIELD_LLM_KEY',
+    )
+    server_ca_file: OptionalPath = Field(
+        default=None, description='PEM file of the authority that signed its certificate; "none" = the usual ones'
+    )
+    server_context_tokens: int = Field(
+        default=4_096, ge=256, le=1_048_576, description="length of the context on the server, in tokens"
+    )
+    first_token_timeout_ms: int = Field(
+        default=1_500, ge=100, le=60_000, description="how long the server may take to begin its answer, in ms"
+    )
+    token_timeout_ms: int = Field(default=3_000, ge=100, le=60_000, description="... and to go on with it, in ms")
+    fallback: bool = Field(default=True, description="load the local model too, for when the server does not answer")
 
     @model_validator(mode="after")
     def _room_for_the_question(self) -> Self:
@@ -101,6 +125,13 @@ class TtsSettings(Section):
     voice: Name = Field(default="piper-en_US-joe-medium", description="model id or path of a Piper voice (.onnx)")
     loudness_lufs: float = Field(default=-16.0, ge=-40.0, le=-6.0, description="loudness of the voice, in LUFS")
     speed: float = Field(default=1.0, ge=0.5, le=2.0, description="1 = the voice's own speed, 2 = twice as fast")
+    server: WyomingUri = Field(default="", description='Wyoming server to ask, as "tcp://host:10200"; "" = none')
+    server_voice: str = Field(default="", description='name of the voice on the server; "" = the server\'s choice')
+    server_speaker: str = Field(default="", description="speaker of that voice, if it has several")
+    server_timeout_ms: int = Field(
+        default=1_500, ge=100, le=60_000, description="how long the first audio of the server is waited for, in ms"
+    )
+    fallback: bool = Field(default=True, description="load the local voice too, for when the server does not answer")
 
 
 class ClauseSettings(Section):
@@ -308,6 +339,7 @@ class Settings(BaseSettings):
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
     tts: TtsSettings = TtsSettings()
+    servers: ServersSettings = ServersSettings()
     clause: ClauseSettings = ClauseSettings()
     answer: AnswerSettings = AnswerSettings()
     acting: ActingSettings = ActingSettings()

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.clause_audio import PAUSES_MS
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import loudness_lufs
 from models.protocols import Mark, Speech, joined
 from models.trim import SILENCE_DBFS
-from models.tts import PAUSES_MS, PiperVoice
+from models.tts import PiperVoice
 
 CLAUSES = ["The lamp is on.", "No.", "To boil an egg,", "you need to heat the water.", "What would you like to do?"]
 
