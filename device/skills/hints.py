@@ -58,16 +58,27 @@ class _Sampler:
 
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
+        self._open = False  #: was there a wildcard?
 
     def sentence(self, block: IntentData) -> str:
+        """The first sentence in which everything has a name, else the first."""
+        for sentence in block.sentences:
+            self._open = False
+            text = " ".join(self.text(sentence.expression, block.expansion_rules, block).split())
+            if not self._open:
+                return text
         return " ".join(self.text(block.sentences[0].expression, block.expansion_rules, block).split())
 
     def text(self, expression: Expression, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
         if isinstance(expression, TextChunk):
             return str(expression.text)
         if isinstance(expression, Alternative):
+            was_open = self._open
             first = self.text(expression.items[0], rules, block)
-            return "" if expression.is_optional and len(first.strip()) > MOST_OPTIONAL else first
+            if expression.is_optional and len(first.strip()) > MOST_OPTIONAL:
+                self._open = was_open
+                return ""
+            return first
         if isinstance(expression, Group):
             return "".join(self.text(item, rules, block) for item in expression.items)
         if isinstance(expression, RuleReference) and expression.rule_name in rules:
@@ -84,4 +95,7 @@ class _Sampler:
             return self.text(found.values[index % len(found.values)].text_in, {}, None)
         if isinstance(found, RangeSlotList):
             return str(min(max(20, found.start), found.stop))
-        return "20" if reference.is_inline_range else reference.slot_name
+        if reference.is_inline_range:
+            return "20"
+        self._open = True
+        return reference.slot_name

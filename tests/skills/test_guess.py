@@ -45,7 +45,7 @@ def test_alike() -> None:
 def test_what_may_be_expected(path: FastPath) -> None:
     text = path.hints
     assert len(text) <= MOST_CHARS
-    assert " Lock the front door. " in text
+    assert text.startswith("I want a coffee. Launch Firefox. ")  # a house's own skills are wanted most, and come last
     for name in ("EcoBee", "Mood Lighting", "Party Time", "Set a timer for 20 minutes.", "iced coffee", "sweetener"):
         assert name in text
     assert not set("[](){}<>|") & set(text)
