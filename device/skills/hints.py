@@ -73,12 +73,7 @@ class _Sampler:
         if isinstance(expression, TextChunk):
             return str(expression.text)
         if isinstance(expression, Alternative):
-            was_open = self._open
-            first = self.text(expression.items[0], rules, block)
-            if expression.is_optional and len(first.strip()) > MOST_OPTIONAL:
-                self._open = was_open
-                return ""
-            return first
+            return self._choice(expression, rules, block)
         if isinstance(expression, Group):
             return "".join(self.text(item, rules, block) for item in expression.items)
         if isinstance(expression, RuleReference) and expression.rule_name in rules:
@@ -86,6 +81,14 @@ class _Sampler:
         if isinstance(expression, ListReference) and block is not None:
             return self._value(expression, block)
         return ""
+
+    def _choice(self, expression: Alternative, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
+        was_open = self._open
+        first = self.text(expression.items[0], rules, block)
+        if expression.is_optional and len(first.strip()) > MOST_OPTIONAL:
+            self._open = was_open
+            return ""
+        return first
 
     def _value(self, reference: ListReference, block: IntentData) -> str:
         found = block.slot_lists.get(reference.list_name)
@@ -98,4 +101,4 @@ class _Sampler:
         if reference.is_inline_range:
             return "20"
         self._open = True
-        return reference.slot_name
+        return str(reference.slot_name)
