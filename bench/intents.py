@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="a second look at what means nothing")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    house = SkillBench(HOUSE)
+    house = SkillBench(HOUSE, builtin=False)
     from models.stt import WhisperCpp  # noqa: PLC0415 - the runtime is loaded once the arguments are right
 
     model = WhisperCpp(open_store(load_settings(None, []).models.dir).path(args.model))

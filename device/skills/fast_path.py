@@ -10,6 +10,7 @@ unless nothing can be changed by it.
 """
 
 import difflib
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -141,8 +142,9 @@ class FastPath:
             return meaning
         if not meaning.understood:
             return None
-        # it changes nothing: the runner finds the same fault, and says it
-        return Meaning(match.skill, dict(match.arguments), read_only=True)
+        # the runner finds the same fault, does nothing, and says the same
+        arguments = json.loads(json.dumps(dict(match.arguments), default=str))
+        return Meaning(match.skill, arguments, says=meaning.say)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ A request is held to the same rules as a sentence: the arguments are checked, `r
 
 import json
 import logging
+from collections.abc import Callable
 
 from device.dialogue.deeds import Meaning
 from device.skills.meanings import Meanings, Refused
@@ -50,3 +51,13 @@ def meaning_of(request: ToolRequest, meanings: Meanings) -> Meaning | Refused:
     if isinstance(meant, Refused):
         _log.info("the language model asked for %r: %s", request.name[:64], meant.error)
     return meant
+
+
+def tool_check(meanings: Meanings) -> Callable[[ToolRequest], Meaning | str]:
+    """For the conversation: what a request means, or why it is none, in words for the model."""
+
+    def check(request: ToolRequest) -> Meaning | str:
+        meant = meaning_of(request, meanings)
+        return meant.error if isinstance(meant, Refused) else meant
+
+    return check

@@ -19,7 +19,7 @@ def test_nothing_wrong_is_done(recogniser: Any, shared_data: Path, monkeypatch: 
     from bench.intents import HOUSE, expected, verdict  # noqa: PLC0415
     from device.skills.testing import SkillBench  # noqa: PLC0415
 
-    house = SkillBench(HOUSE)
+    house = SkillBench(HOUSE, builtin=False)
     assert house.complaints == []
     verdicts = {}
     for file, name, arguments in expected(shared_data)[::2]:

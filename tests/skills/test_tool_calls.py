@@ -10,7 +10,7 @@ from device.skills.meanings import Meanings, Refused
 from device.skills.registry import Registry
 from device.skills.skill import skill
 from device.skills.templates import Templates
-from device.skills.tool_calls import meaning_of, tool_specs
+from device.skills.tool_calls import meaning_of, tool_check, tool_specs
 from models.protocols import ToolRequest
 
 
@@ -81,3 +81,9 @@ def test_a_request_that_is_not(name: str, arguments: dict[str, Any], error: str)
     assert isinstance(refused, Refused)
     assert refused.error.startswith(error)
     assert refused.say.startswith(("I can't do that", "I don't know how to do that"))
+
+
+def test_what_the_conversation_asks() -> None:
+    check = tool_check(MEANINGS)
+    assert check(ToolRequest("delete", {})) == Meaning("delete", {"count": 1}, question="Really delete 1 files?")
+    assert check(ToolRequest("open_door", {})) == "there is no tool 'open_door'"
