@@ -1,12 +1,13 @@
 """Does the fast path understand what is said to it, through the real recogniser, and how long does it take?
 
-    python bench/intents.py [--model whisper-tiny.en] [--data ../shared/data] [--json]
+    python bench/intents.py [--model whisper-tiny.en] [--data ../shared/data] [--again] [--json]
 
 The recordings of commands (ha_commands_en, assistant_misc, barista_commands) are decoded and interpreted with the
 sentences of bench/house. "right": skill and arguments as they were meant; "asked": the same behind a question, because
 a word was put right; "missed": not understood; "wrong": understood, and something else was meant. Recordings that
-hold no command ("-") must not be understood. Behind that a hundred made-up intents are timed: load, a sentence that
-fits, one that does not.
+hold no command ("-") must not be understood. With `--again` what means nothing is decoded once more, by a
+recogniser that expects the sentences (`FastPath.guess`). Behind that a hundred made-up intents are timed: load, a
+sentence that fits, one that does not.
 """
 
 import argparse
@@ -44,9 +45,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="whisper-tiny.en")
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--again", action="store_true", help="a second look at what means nothing")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    house = SkillBench(HOUSE)
+    house = SkillBench(HOUSE, builtin=False)
     from models.stt import WhisperCpp  # noqa: PLC0415 - the runtime is loaded once the arguments are right
 
     model = WhisperCpp(open_store(load_settings(None, []).models.dir).path(args.model))
@@ -57,7 +59,12 @@ def main() -> int:
         begun = time.perf_counter()
         meaning = house.understand(text)
         took_ms = (time.perf_counter() - begun) * 1000
-        rows.append({"file": file, "text": text, "ms": took_ms, "verdict": verdict(house, meaning, name, arguments)})
+        again = ""
+        if meaning is None and args.again:
+            again = model.transcribe_expecting(audio, house.skills.fast_path.hints).text
+            meaning = house.skills.fast_path.guess(text, again)
+        found = verdict(house, meaning, name, arguments)
+        rows.append({"file": file, "text": text, "again": again, "ms": took_ms, "verdict": found})
     model.close()
     speed = made_up()
     if args.json:
@@ -65,7 +72,7 @@ def main() -> int:
         return 0
     for row in rows:
         if row["verdict"] not in ("right", "left alone"):
-            print(f"{row['verdict']:<7} {row['text']}  ({row['file']})")
+            print(f"{row['verdict']:<7} {row['text']}  {row['again']}  ({row['file']})")
     counts = Counter(str(row["verdict"]) for row in rows)
     commands = len(rows) - counts["left alone"]
     good = counts["right"] + counts["asked"]

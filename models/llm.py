@@ -23,13 +23,15 @@ import models.process  # first: the runtime reads what it sets up
 
 # isort: split
 import llama_cpp
+import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from models.chat_window import fit
+from models.constrained import Grammar
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.json_grammar import call_grammar
 from models.loop_guard import LoopGuard
-from models.protocols import Cancelled, Message, ToolRequest, ToolSpec, never
+from models.protocols import Cancelled, Floats, Message, ToolRequest, ToolSpec, never
 from models.tools import (
     CALL_MARK,
     as_functions,
@@ -92,6 +94,7 @@ class LlamaCpp:
         self._max_reply_tokens = max_reply_tokens
         self._max_reply_s = max_reply_s
         self._temperature = temperature
+        self._seed = seed
         self._llama: Any = _load(path, context_tokens, models.process.worker_threads(threads, most=8), seed)
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
         template = self._llama.metadata.get("tokenizer.chat_template", _CHATML)
@@ -266,26 +269,32 @@ class LlamaCpp:
         self, prompt: list[int], tools: Sequence[ToolSpec], cancelled: Cancelled, until_s: float
     ) -> ToolRequest | None:
         """A call, held to the grammar of `tools`; None: cancelled. Raises ModelRunError: it comes to no end."""
-        grammar = llama_cpp.LlamaGrammar.from_string(call_grammar(tools), verbose=False)
         prompt = prompt + self._call_mark
-        tokens = self._llama.generate(prompt, temp=self._temperature, grammar=grammar)
+        draws = np.random.default_rng(self._seed)
         written = b""
-        try:
-            for count, token in enumerate(tokens, start=1):
+        self._evaluate(prompt)
+        with Grammar(self._vocab, call_grammar(tools)) as grammar:
+            for _ in range(self._context_tokens - len(prompt) - 1):
                 if cancelled():
                     return None
-                if llama_cpp.llama_vocab_is_eog(self._vocab, token):
+                token = grammar.best(self._scores(draws))
+                if llama_cpp.llama_vocab_is_eog(self._vocab, token) or time.monotonic() > until_s:
                     break
+                grammar.accept(token)
                 written += _piece(self._vocab, token)
-                if count >= self._context_tokens - len(prompt) - 1 or time.monotonic() > until_s:
-                    break
-        finally:
-            tokens.close()
+                self._llama.eval([token])
         request = parsed(written.decode("utf-8", errors="replace"))
         if request is None:
             raise ModelRunError(f"{self._path.name} began to ask for a tool and came to no end")
         self.last_complete = True
         return request
+
+    def _scores(self, draws: np.random.Generator) -> Floats:
+        """What the model thinks of every token (n_vocab,); the highest is the one that is drawn (Gumbel's trick)."""
+        size = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._llama.ctx, -1), (size,))
+        noise = draws.gumbel(size=size) if self._temperature > 0 else 0.0
+        return np.asarray(logits / (self._temperature or 1.0) + noise, dtype=np.float32)
 
     def _generate(self, prompt: list[int], cancelled: Cancelled, until_s: float) -> Generator[str, None, None]:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

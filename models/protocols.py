@@ -113,6 +113,15 @@ class Frugal(Protocol):
     frugal: bool  #: any thread may set it, for the next call
 
 
+@runtime_checkable
+class Expecting(Protocol):
+    """A recogniser that can be told what to expect."""
+
+    def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:
+        """A second look at `audio` when `expected` (sentences, names) may have been said. Raises ModelRunError."""
+        ...
+
+
 class TurnModel(Protocol):
     """Has the speaker finished? Judged by the sound alone."""
 

@@ -9,6 +9,8 @@ allow is still understood: carrying it out says what is wrong. Where a word is a
 unless nothing can be changed by it.
 """
 
+import difflib
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +23,7 @@ from hassil.recognize import RecognizeResult, recognize_all
 from hassil.util import normalize_for_matching
 
 from device.dialogue.deeds import Meaning
+from device.skills.hints import hints
 from device.skills.meanings import Meanings, Refused
 from device.skills.sentences import Sentences
 from device.skills.slips import Slips
@@ -32,6 +35,8 @@ _log = logging.getLogger(__name__)
 MOST_CHARS = 240
 #: A sentence with wildcards can fit in very many ways.
 MOST_MATCHES = 64
+#: Share of letters in common, in their order (Ratcliff and Obershelp's measure).
+LEAST_ALIKE = 0.6
 _EDGES = re.compile(r"^[\W_]+|[^\w)%°\"']+$")
 
 
@@ -58,6 +63,7 @@ class FastPath:
         self._sentences = sentences
         self._meanings = meanings
         self._slips = Slips(sentences)
+        self._hints = hints(sentences)
         _prepare_numbers(sentences)
         self.matches("nothing")  # hassil parses a sentence when it first looks at it
 
@@ -71,6 +77,26 @@ class FastPath:
             _log.exception("cannot interpret %r", text)
             return None
         return reading.meaning if reading is not None else None
+
+    @property
+    def hints(self) -> str:
+        """What the recogniser may expect, for its second look at what means nothing (`guess`)."""
+        return self._hints
+
+    def guess(self, heard: str, again: str) -> Meaning | None:
+        """What was `heard` means nothing; `again` is the same audio by a recogniser that expected our sentences.
+
+        None: that means nothing either, or it is too unlike to be a slip. Unless nothing can be changed by it, a
+        question comes first. Never raises.
+        """
+        try:
+            if not alike(heard, again) or len(again) > MOST_CHARS:
+                return None
+            reading = self.best_reading(again)
+        except Exception:  # noqa: BLE001 - the conversation must go on without it
+            _log.exception("cannot guess %r", again)
+            return None
+        return _asked(reading.meaning, wordings(again)[0]) if reading is not None else None
 
     def best_reading(self, text: str) -> "Reading | None":
         """A wildcard takes in whatever there is: a later wording that needs none is better than an earlier one."""
@@ -89,9 +115,7 @@ class FastPath:
             reading = best(self.readings(repaired)) if repaired is not None else None
             # a wildcard would have taken in the word as it was
             if reading is not None and repaired is not None and not reading.match.wildcards:
-                meaning = reading.meaning
-                question = "" if meaning.read_only else meaning.question or f"Did you mean: {repaired}?"
-                return replace(reading, meaning=replace(meaning, question=question), repaired=repaired)
+                return replace(reading, meaning=_asked(reading.meaning, repaired), repaired=repaired)
         return None
 
     def readings(self, wording: str) -> "list[Reading]":
@@ -118,8 +142,9 @@ class FastPath:
             return meaning
         if not meaning.understood:
             return None
-        # it changes nothing: the runner finds the same fault, and says it
-        return Meaning(match.skill, dict(match.arguments), read_only=True)
+        # the runner finds the same fault, does nothing, and says the same
+        arguments = json.loads(json.dumps(dict(match.arguments), default=str))
+        return Meaning(match.skill, arguments, says=meaning.say)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +160,18 @@ def best(readings: Sequence[Reading]) -> Reading | None:
     """The best of `readings`, which are sorted; None: there is none, or the best ones name different skills."""
     first = [reading for reading in readings if reading.match.rank == readings[0].match.rank]
     return first[0] if first and len({reading.meaning.skill for reading in first}) == 1 else None
+
+
+def alike(heard: str, again: str) -> bool:
+    """Could two texts be the same audio, one of them with some words wrong?"""
+    one, other = (re.sub(r"[\W_]+", " ", text).strip().lower() for text in (heard, again))
+    return bool(one) and difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= LEAST_ALIKE
+
+
+def _asked(meaning: Meaning, words: str) -> Meaning:
+    """Only with a yes, unless it changes nothing."""
+    question = "" if meaning.read_only else meaning.question or f"Did you mean: {words}?"
+    return replace(meaning, question=question)
 
 
 def _prepare_numbers(sentences: Sentences) -> None:

@@ -17,8 +17,11 @@ from device.skills.skill import SkillError, State
 class Journal(Protocol):
     """Knows which calls were carried out. What it has written survives a power cut."""
 
-    def begin_call(self, call: Call, read_only: bool) -> Outcome | None:
-        """None: carry it out now, it is written that it has begun. An Outcome: it was, or may have been, before."""
+    def begin_call(self, call: Call, read_only: bool = False, aside: bool = False) -> Outcome | None:
+        """None: carry it out now, it is written that it has begun. An Outcome: it was, or may have been, before.
+
+        `aside`: what comes of it is to be told later.
+        """
         ...
 
     def end_call(self, call: Call, outcome: Outcome) -> None:
@@ -37,7 +40,7 @@ class MemoryJournal:
         self._calls: dict[tuple[int, int], Outcome | None] = {}
         self._states: dict[str, MemoryState] = {}
 
-    def begin_call(self, call: Call, read_only: bool) -> Outcome | None:
+    def begin_call(self, call: Call, read_only: bool = False, aside: bool = False) -> Outcome | None:  # noqa: ARG002
         key = (call.turn, call.index)
         if key not in self._calls:
             self._calls[key] = None

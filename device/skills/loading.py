@@ -24,8 +24,8 @@ class CannotImportError(NearfieldError):
 
 
 def is_hidden(path: Path) -> bool:
-    """Passed over: drafts, helpers, what editors leave behind."""
-    return path.name.startswith(("_", "."))
+    """Passed over: drafts, helpers, what editors leave behind, and tests of skills beside them."""
+    return path.name.startswith(("_", ".", "test_")) or path.name == "conftest.py"
 
 
 def import_file(path: Path) -> ModuleType:

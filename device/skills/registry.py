@@ -72,8 +72,8 @@ def load_registry(
 ) -> tuple[Registry, list[Complaint]]:
     """All skills that can be had, and what is wrong with the rest. Never raises for what is in a file.
 
-    `folder`: the owner's *.py; None or an absent one holds nothing. A file whose name begins with "_" or "." is
-    passed over.
+    `folder`: the owner's *.py; None or an absent one holds nothing. A file whose name begins with "_", "." or
+    "test_" is passed over.
     """
     found = _Found()
     if builtin:

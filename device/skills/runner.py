@@ -79,7 +79,7 @@ class SkillRunner:
         if full := self._full():
             return full
         try:
-            before = self._journal.begin_call(call, checked.skill.read_only)
+            before = self._journal.begin_call(call, checked.skill.read_only, checked.skill.aside)
         except Exception as error:  # noqa: BLE001 - a disk, a database
             _log.exception("call of %s is not written down, and not carried out", call.skill)
             before = Outcome("failed", _NO_JOURNAL, error=f"journal: {_reason(error)}")

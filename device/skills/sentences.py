@@ -49,9 +49,9 @@ class Sentences:
         return replace(self, intents=replace(self.intents, intents=kept))
 
 
-def sentence_files(folder: Path | None, language: str) -> list[Path]:
+def sentence_files(folder: Path | None, language: str, *, builtin: bool = True) -> list[Path]:
     """Ours for `language`, then the owner's, in the order of their names."""
-    ours = sorted((BUILTIN_SENTENCES / _base(language)).glob("*.yaml"))
+    ours = sorted((BUILTIN_SENTENCES / _base(language)).glob("*.yaml")) if builtin else []
     if folder is None or not folder.is_dir():
         return ours
     owners = sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and not is_hidden(p))

@@ -33,16 +33,18 @@ def load_skillset(
     folder: Path | None,
     *,
     language: str = "en",
+    builtin: bool = True,
     allowed: Collection[str] | None = None,
     filters: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Skillset:
-    """Skills and sentences: ours, those of installed packages, those in `folder` (skills.d; None or absent: none).
+    """Skills and sentences: ours (`builtin`) and those of installed packages, those in `folder` (skills.d; None: none).
 
     `allowed`: names of skills or groups that a persona is content with (None: all). `filters` of the responses; None:
     those of `device.skills.spoken`. Never raises for what is in a file.
     """
-    registry, complaints = load_registry(folder)
-    sentences = load_sentences(sentence_files(folder, language), registry, Templates(filters), language)
+    registry, complaints = load_registry(folder, builtin=builtin, installed=builtin)
+    files = sentence_files(folder, language, builtin=builtin)
+    sentences = load_sentences(files, registry, Templates(filters), language)
     complaints += sentences.complaints
     if allowed is not None:
         registry = registry.only(allowed)

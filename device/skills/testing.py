@@ -38,7 +38,7 @@ class TestServices:
 
 
 class SkillBench:
-    """All skills and sentences, ours and those of `folder`, with a journal in memory.
+    """All skills and sentences, ours (unless not `builtin`) and those of `folder`, with a journal in memory.
 
     `now` (with a time zone) stands still unless you move it; None: the time it is. `services`: what skills are lent,
     by type.
@@ -49,11 +49,12 @@ class SkillBench:
         folder: Path | None = None,
         *,
         skills: Skillset | None = None,
+        builtin: bool = True,
         now: datetime | None = datetime(2026, 1, 2, 12, 0, tzinfo=UTC),
         services: Mapping[type[Any], Any] | Services | None = None,
         language: str = "en",
     ) -> None:
-        self.skills = skills or load_skillset(folder, language=language)
+        self.skills = skills or load_skillset(folder, language=language, builtin=builtin)
         self.now = now
         lent = TestServices(services) if isinstance(services, Mapping) else services
         self._journal = MemoryJournal()

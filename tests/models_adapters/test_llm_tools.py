@@ -12,6 +12,7 @@ from pydantic import Field
 from device.skills.registry import Registry
 from device.skills.skill import skill
 from device.skills.tool_calls import tool_specs
+from models.errors import ModelRunError
 from models.protocols import Message, ToolCaller, ToolRequest
 from models.tools import (
     begins_call,
@@ -111,6 +112,25 @@ def test_the_prompt_is_warm_for_the_next_reply(tool_model: Any) -> None:
 def test_cancelled_before_it_begins(tool_model: Any) -> None:
     assert tool_model.request(CHAT, TOOLS, cancelled=lambda: True) is None
     assert list(tool_model.reply_with_tools(CHAT, TOOLS, cancelled=lambda: True)) == []
+
+
+@pytest.mark.models
+def test_only_what_the_grammar_allows(tool_model: Any) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    from models.constrained import Grammar  # noqa: PLC0415
+
+    vocab, size = tool_model._vocab, tool_model._llama.n_vocab()
+    scores = np.random.default_rng(1).normal(size=size).astype(np.float32)
+    written = b""
+    with Grammar(vocab, 'root ::= "yes" | "no"') as grammar:
+        while written not in (b"yes", b"no"):
+            token = grammar.best(scores)
+            grammar.accept(token)
+            written += tool_model._llama.detokenize([token])
+            assert b"yes".startswith(written) or b"no".startswith(written)
+    with pytest.raises(ModelRunError, match="does not parse"):
+        Grammar(vocab, "root ::= (")
 
 
 def test_when_tools_are_offered() -> None:

@@ -180,8 +180,8 @@ def test_what_is_known_beforehand(skills: Skillset) -> None:
 
 
 def test_a_number_that_is_not_allowed_is_understood(skills: Skillset) -> None:
-    # read_only: finding out that it cannot be done changes nothing
-    assert skills.fast_path.interpret("set a timer for 30 hours") == Meaning("set_timer", {"hours": 30}, read_only=True)
+    told = "I can't do that. The hours can be 24 at most."
+    assert skills.fast_path.interpret("set a timer for 30 hours") == Meaning("set_timer", {"hours": 30}, says=told)
     assert meant(skills, f"add {'x' * 31} to my list") == ("add_item", {"item": "x" * 31})
 
 
@@ -202,7 +202,8 @@ def test_a_validator_may_say_that_something_else_was_meant(tmp_path: Path) -> No
     skills = loaded(tmp_path, text, skill(spell))
     assert skills.fast_path.interpret("spell nothing") is None
     assert skills.fast_path.interpret("spell cat").arguments == {"word": "cat"}  # type: ignore[union-attr]
-    assert skills.fast_path.interpret("spell swearing").read_only  # type: ignore[union-attr]
+    told = "I can't do that: I do not say that."
+    assert skills.fast_path.interpret("spell swearing").says == told  # type: ignore[union-attr]
 
 
 def test_a_persona_that_is_content_with_less(skills: Skillset) -> None:

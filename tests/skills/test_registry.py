@@ -26,6 +26,7 @@ def test_files_in_the_order_of_their_names(tmp_path: Path, write_skill: Write) -
     write_skill("b.py", SKILL.format(name="second", says=""))
     write_skill("a.py", SKILL.format(name="first", says="") + SKILL.format(name="another", says=""))
     write_skill("_draft.py", "1 / 0")
+    write_skill("test_a.py", "1 / 0")
     (tmp_path / "notes.txt").write_text("nothing")
     assert found(tmp_path) == (["first", "another", "second"], [])
     registry, _ = load_registry(tmp_path, builtin=False, installed=False)

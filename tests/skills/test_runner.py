@@ -242,10 +242,10 @@ def test_a_journal_that_fails() -> None:
     class Broken(MemoryJournal):
         fails = "begin"
 
-        def begin_call(self, call: Call, read_only: bool) -> Outcome | None:
+        def begin_call(self, call: Call, read_only: bool = False, aside: bool = False) -> Outcome | None:
             if self.fails == "begin":
                 raise OSError("disk full")
-            return super().begin_call(call, read_only)
+            return super().begin_call(call, read_only, aside)
 
         def end_call(self, call: Call, outcome: Outcome) -> None:
             raise OSError(f"disk full: {call} {outcome}")
