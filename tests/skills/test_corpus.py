@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from builtin_kit import World, builtin_skills
 
+from device.skills.tool_calls import tool_specs
+from models.json_grammar import call_grammar
+
 _ROWS = [
     line.split("\t")
     for line in Path(__file__).with_name("corpus_en.tsv").read_text("utf-8").splitlines()
@@ -59,3 +62,23 @@ def test_every_answer_has_words(text: str) -> None:
     assert outcome.say
     assert outcome.say[-1] in ".?"
     assert "{" not in outcome.say and "None" not in outcome.say and "  " not in outcome.say
+
+
+def test_a_language_model_may_call_each_of_them() -> None:
+    """Its arguments have a grammar, so that they come out valid."""
+    specs = tool_specs(builtin_skills().registry)
+    assert {spec.name for spec in specs} == {skill.name for skill in builtin_skills().registry}
+    for spec in specs:
+        assert spec.name in call_grammar([spec])
+        assert spec.description.endswith(".")
+
+
+@pytest.mark.parametrize(("skill", "arguments", "answer"), [
+    ("set_timer", {"minutes": 5, "name": "tea"}, "Tea timer set for 5 minutes."),
+    ("set_alarm", {"hour": 7, "half": "am", "day": "tomorrow"}, "Alarm set for 7 AM tomorrow."),
+    ("add_to_list", {"items": ["milk", "eggs"], "list": "groceries"}, "Added milk and eggs to your shopping list."),
+    ("convert", {"value": 10, "unit": "mile", "to": "kilometer"}, "10 miles is about 16.1 kilometers."),
+    ("calculate", {"left": "17", "operator": "times", "right": "23"}, "It's 391."),
+])  # fmt: skip
+def test_called_as_a_language_model_does(skill: str, arguments: dict[str, Any], answer: str) -> None:
+    assert World().bench.call(skill, **arguments).say == answer

@@ -1,6 +1,7 @@
 """Timers and alarms: what rings when, across restarts, clocks that jump, and the nights when clocks change."""
 
 import logging
+import time
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -242,6 +243,18 @@ def test_the_nights_when_clocks_change(zone: str, day: date, at: tuple[int, int]
         one = alarm(*at, days=(day.weekday(),)) if repeated else alarm(*at, day=day)
         one.handled_s = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).timestamp() - 3600
         assert next_time(one, ZoneInfo(zone)) == datetime.fromisoformat(rings).timestamp()
+
+
+@pytest.mark.parametrize(("day", "rings"), [
+    (date(2026, 3, 29), "2026-03-29T01:30+00:00"), (date(2026, 10, 25), "2026-10-25T00:30+00:00"),
+])  # fmt: skip
+def test_the_same_in_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch, day: date, rings: str) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        at = next_time(alarm(2, 30, day=day), None)
+    time.tzset()
+    assert at == datetime.fromisoformat(rings).timestamp()
 
 
 def test_once_in_the_night_that_has_the_hour_twice() -> None:
