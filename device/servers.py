@@ -87,7 +87,13 @@ def voice(settings: Settings, load_local: Callable[[Settings], Voice]) -> Voice:
 
     tts = settings.tts
     server = Server(tts.server, settings.servers.connect_timeout_ms / 1000, tts.server_timeout_ms / 1000)
-    remote = WyomingVoice(server, voice=tts.server_voice, speaker=tts.server_speaker, loudness_lufs=tts.loudness_lufs)
+    remote = WyomingVoice(
+        server,
+        voice=tts.server_voice,
+        speaker=tts.server_speaker,
+        loudness_lufs=tts.loudness_lufs,
+        begin_s=tts.server_timeout_ms / 1000,
+    )
     if not tts.fallback:
         return _found(remote)
     local = _beside(remote, lambda: load_local(settings))

@@ -33,6 +33,8 @@ from models.wyoming_link import Server, connected, describe
 
 #: A clause of 500 characters takes some 40 s; a server that goes on for longer does not stop by itself.
 MAX_SPEECH_S = 120.0
+#: How long the first clause of all is waited for, when it is looked whether the server is there and nobody waits.
+FIRST_CLAUSE_S = 10.0
 RATES_HZ = (4_000, 384_000)
 MAX_CHANNELS = 8
 #: What a digit is worth in letters ("7" is "seven"), and a sign that one pauses at.
@@ -114,7 +116,8 @@ class WyomingVoice:
             raise ModelRunError(
                 f"{self.server.uri} has no voice '{self._voice.name}'", hint=f"it has: {there}; see tts.server_voice"
             )
-        self._calibrated_gain(never)
+        # the first clause may be long in coming: wyoming-piper loads its voice for it
+        self._calibrated_gain(never, within_s=max(FIRST_CLAUSE_S, self._begin_s))
 
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
         """`text` as speech; None when cancelled, or when there is nothing in it to say. Raises ModelRunError.
@@ -123,8 +126,8 @@ class WyomingVoice:
         """
         if cancelled() or not any(c.isalnum() for c in text):
             return None
-        gain = self._calibrated_gain(cancelled)
-        audio = None if gain is None else self._portal.call(lambda: self._ask(text), cancelled=cancelled)
+        gain = self._calibrated_gain(cancelled, within_s=self._begin_s)
+        audio = None if gain is None else self._portal.call(lambda: self._ask(text, self._begin_s), cancelled=cancelled)
         if gain is None or audio is None:
             return None
         audio = np.asarray(audio * gain, dtype=np.float32)
@@ -140,11 +143,11 @@ class WyomingVoice:
         """End what runs."""
         self._portal.close()
 
-    def _calibrated_gain(self, cancelled: Cancelled) -> float | None:
+    def _calibrated_gain(self, cancelled: Cancelled, *, within_s: float) -> float | None:
         """Asked for once; None when cancelled."""
         with self._lock:
             if self._gain is None:
-                audio = self._portal.call(lambda: self._ask(CALIBRATION_TEXT), cancelled=cancelled)
+                audio = self._portal.call(lambda: self._ask(CALIBRATION_TEXT, within_s), cancelled=cancelled)
                 if audio is None:
                     return None
                 self._gain = gain_for(audio, self._loudness_lufs)
@@ -152,12 +155,11 @@ class WyomingVoice:
                     raise ModelRunError(f"{self.server.uri} speaks, but it cannot be heard")
             return self._gain
 
-    async def _ask(self, text: str) -> Floats:
+    async def _ask(self, text: str, within_s: float) -> Floats:
         sound = _Sound(self.server.uri)
         async with connected(self.server) as link:
             # in one piece: servers that can be sent a text as it is written can still be sent a whole one
             await link.send(Synthesize(text=text, voice=self._voice))
-            within_s = self._begin_s
             while True:
                 event = await link.receive(within_s)
                 try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rude_server import Peer, RudeServer, chat_server, free_port, says
 
@@ -216,6 +217,42 @@ def test_the_times_of_the_configuration_count() -> None:
             asked = len(server.requests)
             assert list(chat.reply(CHAT)) == ["from here"]
             assert len(server.requests) == asked
+
+
+def test_the_time_of_the_recogniser_counts() -> None:
+    def silent(peer: Peer) -> None:
+        kind = json.loads(peer.read_line())["type"]
+        if kind == "describe":
+            each = {"name": "x", "attribution": {"name": "", "url": ""}, "installed": True, "version": "1"}
+            described = {"description": "", **each}
+            programs = {
+                "asr": [{**described, "models": [{**described, "languages": ["en"]}]}],
+                "tts": [{**described, "voices": [{**described, "languages": ["en"]}]}],
+            }
+            peer.send(json.dumps({"type": "info", "data": programs}).encode() + b"\n")
+        else:
+            peer.hang()
+
+    with RudeServer(silent) as server:
+        settings = configured(stt__server=server.tcp, stt__server_timeout_ms="200", stt__fallback="false")
+        with loaded(load_recogniser(settings)) as recogniser, pytest.raises(ModelError, match="in time"):
+            recogniser.transcribe(np.ones(16_000, dtype=np.float32))
+
+
+def test_the_time_of_the_voice_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    class Noted:
+        def __init__(self, _: Any, **options: Any) -> None:
+            given.update(options)
+
+        def check(self) -> None:
+            pass
+
+    monkeypatch.setattr("models.wyoming_tts.WyomingVoice", Noted)
+    settings = configured(tts__server="tcp://nas:10200", tts__server_timeout_ms="2500", tts__server_voice="amy")
+    servers.voice(settings, lambda _: None)  # type: ignore[arg-type,return-value]
+    assert given == {"voice": "amy", "speaker": "", "loudness_lufs": -16.0, "begin_s": 2.5}
 
 
 @pytest.mark.models

@@ -416,6 +416,23 @@ def test_a_voice_is_looked_at(what: dict[str, str], name: str, expected: str) ->
         voice.check()
 
 
+def test_a_server_that_loads_its_voice_for_the_first_clause() -> None:
+    def describes_or_speaks(peer: Peer) -> None:
+        if json.loads(peer.read_line())["type"] == "describe":
+            info(peer, tts="joe")
+        else:
+            time.sleep(0.6)
+            speaks()(peer)
+
+    with (
+        RudeServer(describes_or_speaks) as server,
+        contextlib.closing(WyomingVoice(Server(server.tcp, 5, 5), begin_s=0.2)) as voice,
+    ):
+        voice.check()  # takes its time: nobody waits
+        with pytest.raises(ModelRunError, match="in time"):
+            voice.speak("Hello.")
+
+
 @pytest.mark.parametrize(
     "answer", [b'{"type": "info", "data": {"asr": [5]}}\n', b'{"type": "info", "data": {"asr": 5}}\n']
 )
