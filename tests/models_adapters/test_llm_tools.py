@@ -58,12 +58,13 @@ def test_what_is_asked_for_is_valid_whatever_the_seed(model_path: Callable[[str]
     path = model_path("smollm2-135m-instruct-q4_1")
     from models.llm import LlamaCpp  # noqa: PLC0415
 
-    for seed in range(10):
-        with contextlib.closing(LlamaCpp(path, temperature=1.2, seed=seed)) as model:
-            request = model.request(CHAT, [TOOLS[seed % 2]])
-        assert request is not None
-        assert request.name == TOOLS[seed % 2].name
-        REGISTRY.get(request.name).arguments.model_validate(request.arguments, strict=True)  # type: ignore[union-attr]
+    with contextlib.closing(LlamaCpp(path, temperature=1.2)) as model:
+        for seed in range(10):
+            model._seed = seed  # as if loaded with it, ten times as fast
+            request = model.request(CHAT, [TOOLS[seed // 5]])
+            assert request is not None
+            assert request.name == TOOLS[seed // 5].name
+            REGISTRY.get(request.name).arguments.model_validate(request.arguments, strict=True)  # type: ignore[union-attr]
 
 
 @pytest.mark.models
