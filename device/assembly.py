@@ -111,7 +111,7 @@ def load_chat(settings: Settings) -> "ChatModel":
     if settings.llm.server:
         from device import servers  # noqa: PLC0415
 
-        return servers.chat(settings, _local_chat)
+        return servers.chat(settings, _local_chat, local_tools=_local_tools(settings))
     return _local_chat(settings)
 
 
@@ -128,6 +128,15 @@ def _local_chat(settings: Settings) -> "LlamaCpp":
         temperature=llm.temperature,
         threads=llm.threads,
     )
+
+
+def offers_tools(settings: Settings) -> bool:
+    """May the language model ask for skills? A server's may; of one on the board its entry in the catalogue says so."""
+    return bool(settings.llm.server) or _local_tools(settings)
+
+
+def _local_tools(settings: Settings) -> bool:
+    return open_store(settings).catalog.model(settings.llm.model).tools
 
 
 def answer_policy(settings: Settings) -> AnswerPolicy:

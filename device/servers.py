@@ -37,8 +37,9 @@ class _Checked(Protocol):
 Local = TypeVar("Local")
 
 
-def chat(settings: Settings, load_local: Callable[[Settings], LocalChat]) -> ChatModel:
-    """The language model on `llm.server`. Raises ModelError, ConfigError."""
+def chat(settings: Settings, load_local: Callable[[Settings], LocalChat], *, local_tools: bool = True) -> ChatModel:
+    """The language model on `llm.server`. `local_tools`: may the local one ask for skills? Raises ModelError,
+    ConfigError."""
     from models.remote_llm import Patience, RemoteChat  # noqa: PLC0415 - its libraries only where they are wanted
 
     llm = settings.llm
@@ -63,7 +64,8 @@ def chat(settings: Settings, load_local: Callable[[Settings], LocalChat]) -> Cha
     if not llm.fallback:
         return _found(remote)
     local = _beside(remote, lambda: load_local(settings))
-    return FallbackChat(remote, local, _guard(settings, "language model", llm.server, remote))
+    guard = _guard(settings, "language model", llm.server, remote)
+    return FallbackChat(remote, local, guard, local_tools=local_tools)
 
 
 def recogniser(settings: Settings, load_local: Callable[[Settings], Recogniser]) -> Recogniser:

@@ -62,7 +62,9 @@ class FallbackChat:
     last_complete: bool = True  #: see `ChatModel`
     last_source: Source = "server"  #: who began the last answer
 
-    def __init__(self, remote: RemoteTools, local: LocalChat, guard: Guard) -> None:
+    def __init__(self, remote: RemoteTools, local: LocalChat, guard: Guard, *, local_tools: bool = True) -> None:
+        """`local_tools`: is the local model any good at asking for tools, if it can?"""
+        self._local_tools = local_tools
         self._remote = remote
         self._local = local
         self._guard = guard
@@ -86,7 +88,7 @@ class FallbackChat:
         local = self._local
 
         def instead() -> Iterator[str | ToolRequest]:
-            if isinstance(local, ToolCaller):
+            if self._local_tools and isinstance(local, ToolCaller):
                 return local.reply_with_tools(messages, tools, cancelled=cancelled)
             return local.reply(messages, cancelled=cancelled)
 

@@ -107,7 +107,16 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
         captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
         with endings.held():
             appliance = stack.enter_context(
-                Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
+                Appliance(
+                    settings,
+                    who,
+                    models,
+                    card,
+                    on_event=publish,
+                    with_earcons=True,
+                    resume=True,
+                    controls=hands.controls,
+                )
             )
         if log is not None and not appliance.resumed:
             log.start_anew()

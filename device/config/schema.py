@@ -295,6 +295,15 @@ class ControlsSettings(Section):
     )
 
 
+class SkillSettings(Section):
+    """What it can do beside talking."""
+
+    enabled: bool = Field(default=True, description="false: the language model answers everything, and nothing is done")
+    folder: OptionalPath = Field(
+        default=None, description="the owner's skills and sentences; unset: skills.d beside the configuration"
+    )
+
+
 class ClockSettings(Section):
     """How times are said."""
 
@@ -351,6 +360,7 @@ class Settings(BaseSettings):
     gpio: GpioSettings = GpioSettings()
     controls: ControlsSettings = Field(default_factory=ControlsSettings)
     earcons: EarconSettings = EarconSettings()
+    skills: SkillSettings = SkillSettings()
     clock: ClockSettings = ClockSettings()
     timers: TimerSettings = TimerSettings()
 
