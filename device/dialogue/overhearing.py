@@ -44,7 +44,7 @@ class Overhearing:
                     out += self._call_off()
                     self._job = self._jobs.next()
                     start = max(0, self._onset - _PRE_ROLL_SAMPLES)
-                    out.append(Decode(self._job, self._memory.cut(start, sample + pcm.size), "partial"))
+                    out.append(Decode(self._job, self._memory.cut(start, sample + pcm.size)))
                 case Pause() | Cap():
                     self._endpointer.reset()
         return out
