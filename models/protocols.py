@@ -143,6 +143,15 @@ class Frugal(Protocol):
     frugal: bool  #: any thread may set it, for the next call
 
 
+@runtime_checkable
+class Expecting(Protocol):
+    """A recogniser that can be told what to expect."""
+
+    def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:
+        """A second look at `audio` when `expected` (sentences, names) may have been said. Raises ModelRunError."""
+        ...
+
+
 class TurnModel(Protocol):
     """Has the speaker finished? Judged by the sound alone."""
 
@@ -186,3 +195,34 @@ class Voice(Protocol):
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
         """None when cancelled, or when there is nothing in `text` to say. Raises ModelRunError."""
         ...
+
+
+@runtime_checkable
+class StreamingVoice(Protocol):
+    """A voice that hands out the beginning of a clause while it works on the rest."""
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        """`text` in parts of whole words, in order, which say together what `speak` says.
+
+        Their texts joined by a space are `text`, and their audio laid end to end is the clause, without a gap or
+        a click. Yields nothing when there is nothing to say; ends early when cancelled. Raises ModelRunError.
+        """
+        ...
+
+
+def joined(parts: Sequence[Speech]) -> Speech:
+    """The parts of a clause as one, their texts joined by a space."""
+    marks: list[Mark] = []
+    chars = samples = 0
+    for part in parts:
+        marks += [Mark(chars + m.chars, samples + m.samples) for m in part.marks]
+        chars, samples = chars + len(part.text) + 1, samples + part.pcm.size
+    return Speech(" ".join(p.text for p in parts), np.concatenate([p.pcm for p in parts]), tuple(marks))
+
+
+def in_parts(voice: Voice, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+    """`text` in parts as `StreamingVoice` has it; in one part by a voice that makes clauses whole only."""
+    if isinstance(voice, StreamingVoice):
+        yield from voice.speak_parts(text, cancelled=cancelled)
+    elif (speech := voice.speak(text, cancelled=cancelled)) is not None:
+        yield speech

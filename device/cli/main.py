@@ -33,8 +33,10 @@ COMMANDS = {
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
     "trace": Lazy("device.cli.trace_command", "trace", "How long each step of a turn took.", _UPKEEP),
+    "sessions": Lazy("device.cli.sessions_command", "sessions_app", "What was said and done; forget it.", _UPKEEP),
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
     "bench": Lazy("device.cli.bench_command", "bench_app", "Measure this machine, by the scripts of bench/.", _UPKEEP),
+    "skills": Lazy("device.cli.skills_command", "skills_app", "What it can do, and the sentences for it.", _UPKEEP),
     "models": Lazy("device.cli.models_commands", "models_app", "Fetch, verify and find the models.", _UPKEEP),
     "config": Lazy("device.cli.config_commands", "config_app", "Show, check and find the configuration.", _UPKEEP),
 }

@@ -170,6 +170,29 @@ class SessionSettings(Section):
         le=86_400,
         description="go on with a conversation that broke off no longer ago than this, in s; 0 = never",
     )
+    keep_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="older sessions are forgotten at the start, but for the newest twenty; 0 = none are",
+    )
+    keep_mb: int = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="when the record is longer, the oldest sessions are forgotten at the start, likewise; 0 = none are",
+    )
+
+
+class RetentionSettings(Section):
+    """What else is kept of a conversation."""
+
+    audio: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="keep the microphone's sound of so many of the last turns beside the session record; 0 = of none",
+    )
 
 
 class ModelsSettings(Section):
@@ -241,6 +264,26 @@ class ControlsSettings(Section):
     )
 
 
+class ClockSettings(Section):
+    """How times are said."""
+
+    hours: int = Field(default=12, ge=12, le=24, multiple_of=12, description='12: "3:10 PM", 24: "15:10"')
+
+
+class TimerSettings(Section):
+    """Timers and alarms."""
+
+    ring_s: float = Field(
+        default=600.0, ge=10.0, le=3600.0, description="so long it rings; then it is told as missed, in seconds"
+    )
+    late_s: float = Field(
+        default=600.0,
+        ge=0.0,
+        le=86_400.0,
+        description="so late it still rings after a power cut, else it is told as missed, in seconds",
+    )
+
+
 class EarconSettings(Section):
     """Short sounds: listening (push-to-talk, wake word), not listening, muted, unmuted, error."""
 
@@ -271,10 +314,13 @@ class Settings(BaseSettings):
     degrade: DegradeSettings = DegradeSettings()
     # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)
+    retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     gpio: GpioSettings = GpioSettings()
     controls: ControlsSettings = Field(default_factory=ControlsSettings)
     earcons: EarconSettings = EarconSettings()
+    clock: ClockSettings = ClockSettings()
+    timers: TimerSettings = TimerSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -22,6 +22,7 @@ from device.dialogue.lateness import Lateness, LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.dialogue.pace import Pace
 from device.dialogue.rounds import Rounds
+from device.dialogue.supply import Supply
 from models.protocols import SAMPLE_RATE_HZ, Speech
 
 ACKNOWLEDGEMENT = -1  #: index of the words that say that the answer takes a while
@@ -76,11 +77,11 @@ class Answer:
         self._dropped = 0  # clauses that were replaced before any of them sounded
         self._splitter = ClauseSplitter(policy.clauses, self)
         self._clauses: list[str] = []
-        self._ready: dict[int, Speech | None] = {}  # synthesised, not yet handed to the loudspeaker
+        self._ready = Supply()  # synthesised, not yet handed to the loudspeaker
         self._asked = 0  # clauses given to the voice
         self._placed = 0  # clauses handed to the loudspeaker, or found to have no sound
         self._queuing: list[int] = []  # handed over, ring position not known yet
-        self._in_ring: list[int] = []  # clauses in the ledger, in its order
+        self._in_ring: list[int] = []  # clauses in the ledger, in its order; once for each part
         self._suspended = False
         self._first_token = False
         self._written = False
@@ -169,12 +170,12 @@ class Answer:
 
     def _ahead_ms(self) -> float:
         """Audio of the clauses that there are, as far as it has not been played."""
-        samples = self.ledger.waiting_samples + sum(s.pcm.size for s in self._ready.values() if s is not None)
+        samples = self.ledger.waiting_samples + self._ready.samples
         return samples * 1000 / SAMPLE_RATE_HZ + sum(self._pace.audio_ms(len(text)) for text in self._unmade())
 
     def _unmade(self) -> list[str]:
-        done = self._placed
-        return [t for i, t in enumerate(self._clauses[done:], start=done) if i not in self._ready]
+        clauses = enumerate(self._clauses[self._placed :], start=self._placed)
+        return [rest for i, text in clauses if (rest := self._ready.unmade(i, text))]
 
     def written(self, now: int, *, complete: bool = True) -> list[Output]:
         """No more text comes. What was cut off in the middle of a clause is not begun, if anything stands before it."""
@@ -227,19 +228,20 @@ class Answer:
             self._asked += 1
         return out
 
-    def spoken(self, index: int, speech: Speech | None, now: int) -> list[Output]:
-        """Clause `index` came back from the voice; None: it has no sound."""
+    def spoken(self, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
+        """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or that was all."""
         if index == ACKNOWLEDGEMENT:
             self._notice = speech
             return self._acknowledge(now) if self._notice_due else []
         if index < self._dropped:
             return []
-        self._ready[index] = speech
+        made = self._ready.add(index, speech, more=more)
         out: list[Output] = []
-        began = max(self._speak_asked.pop(index, now), self._voice_free)
-        self._voice_free = now
-        if speech is not None and now >= began:
-            self._pace.spoke(len(speech.text), now - began, speech.pcm.size)
+        if not more:
+            began = max(self._speak_asked.pop(index, now), self._voice_free)
+            self._voice_free = now
+            if now >= began:
+                self._pace.spoke(made.chars, now - began, made.samples)
         if speech is not None and not self._first_audio:
             self._first_audio = True
             out.append(TtsFirstAudio(now, self.turn))
@@ -274,17 +276,18 @@ class Answer:
             return []
         out: list[Output] = []
         while self._placed in self._ready:
-            speech = self._ready.pop(self._placed)
-            if speech is not None:
+            for speech in self._ready.take(self._placed):
                 out.append(Play(self.job, self._placed, speech))
                 self._queuing.append(self._placed)
+            if not self._ready.complete(self._placed):
+                break
             self._placed += 1
-        if self._placed > self._dropped and self._lateness is not None:
+        if (out or self._placed > self._dropped) and self._lateness is not None:
             self._lateness.over()
         return out + self._ask(now) + self._end(now)
 
     def queued(self, span: Span, speech: Speech) -> None:
-        """A clause lies in the ring at `span`."""
+        """A clause, or a part of one, lies in the ring at `span`."""
         index = self._queuing.pop(0)
         if index == ACKNOWLEDGEMENT:
             self._notice_from, self._notice_to = span.start, span.end
@@ -378,9 +381,9 @@ class Answer:
         left = [(i, speech) for i, speech in rest if speech is not None]
         self._in_ring.clear()
         if left:
-            first = left[0][0]
-            self._ready.update(dict.fromkeys(range(first, self._placed)))  # those between that have no sound
-            self._ready.update(left)
+            first, last = left[0][0], left[-1][0]
+            for index in range(first, max(self._placed, last + 1)):  # also those between that have no sound
+                self._ready.put_back(index, [speech for i, speech in left if i == index])
             self._placed = first
         return self._place(now)
 

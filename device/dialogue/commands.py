@@ -67,7 +67,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise one clause; answer with `spoken`. `apart`: it is no part of an answer, but of what rings beside it."""
+    """Synthesise one clause; answer with `spoken`, once, or part by part if that is how the voice has it.
+
+    `apart`: it is no part of an answer, but of what rings beside it; it comes back whole.
+    """
 
     job: int
     index: int
@@ -77,7 +80,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Queue a clause for the loudspeaker; answer with `queued`."""
+    """Queue a clause, or a part of one, for the loudspeaker; answer with `queued`."""
 
     job: int
     index: int

@@ -323,11 +323,11 @@ class Conversation:
         answer = self._working(job)
         return [] if answer is None else self._after(answer.written(now, complete=complete))
 
-    def spoken(self, job: int, index: int, speech: Speech | None, now: int) -> list[Output]:
-        """The voice's answer to `Speak`; None: no sound came of it."""
+    def spoken(self, job: int, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
+        """The voice's answer to `Speak`, or (`more`) a part of it; None: no sound came of it, or that was all."""
         self._ringing.spoken(job, speech)
         answer = self._working(job)
-        return [] if answer is None else self._after(answer.spoken(index, speech, now))
+        return [] if answer is None else self._after(answer.spoken(index, speech, now, more=more))
 
     def queued(self, job: int, span: Span, speech: Speech) -> list[Output]:
         """`Play` was carried out: the clause lies at `span`. To be told before anything else is."""

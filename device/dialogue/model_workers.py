@@ -28,6 +28,7 @@ from models.protocols import (
     VadModel,
     Voice,
     WakeModel,
+    in_parts,
 )
 
 _log = logging.getLogger(__name__)
@@ -148,11 +149,15 @@ class ModelWorkers:
 
     def _speak(self, command: Speak) -> None:
         cancelled = self._cancelled(command.job)
-        speech = None
+        voice, speech = self._models.voice, None
         try:
             if cancelled():
                 return
-            speech = self._models.voice.speak(command.text, cancelled=cancelled)
+            if command.index == 0 and not command.apart:
+                for part in in_parts(voice, command.text, cancelled=cancelled):
+                    self._post(partial(self._conversation.spoken, command.job, 0, part, self._now(), more=True))
+            else:
+                speech = voice.speak(command.text, cancelled=cancelled)
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(command.job, "tts", error)
         finally:

@@ -342,6 +342,7 @@ def test_a_long_answer_is_synthesised_as_it_is_played() -> None:
     stt_ms=st.integers(10, 1500),
     first_token_ms=st.integers(5, 1200),
     tts_ms=st.integers(5, 800),
+    part_words=st.integers(0, 3),
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=2),
     said=st.lists(st.sampled_from(["Words", "Words", "", "Mm-hm.", "Yeah."]), min_size=7, max_size=7),
 )
@@ -350,10 +351,13 @@ def test_whatever_people_do(
     stt_ms: int,
     first_token_ms: int,
     tts_ms: int,
+    part_words: int,
     button: list[tuple[int, int]],
     said: list[str],
 ) -> None:
-    rim = VirtualRim(answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms)
+    rim = VirtualRim(
+        answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms, part_words=part_words
+    )
     at = 500
     for n, (gap, length) in enumerate(stretches):
         rim.say(at + gap, at + gap + length, f"Words {n}." if said[n] == "Words" else said[n])

@@ -47,6 +47,18 @@ class Ends:
         return Speech(text, np.full(4800, 3000, np.int16), (Mark(len(text), 4800),))
 
 
+class Streaming(Ends):
+    """The voice gives a word at a time; it may fail behind the first."""
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        for n, word in enumerate(text.split(" ")):
+            if n and self.broken == "second part":
+                raise ModelRunError("tts is broken")
+            speech = self.speak(word, cancelled=cancelled)
+            if speech is not None:
+                yield speech
+
+
 def converse(ends: Ends) -> list[ev.Event]:
     """One loud second at 8 times real time; ends 3 s (of the card's clock) after the answer, or after 12 s."""
     card = VirtualCard(speed=8)
@@ -70,6 +82,15 @@ def test_a_turn_through_real_threads() -> None:
     (end,) = [e for e in events if isinstance(e, ev.PlayoutEnd)]
     assert (end.turn, end.heard) == (1, "Hello to you.")
     assert not [e for e in events if isinstance(e, ev.Failure)]
+
+
+@pytest.mark.parametrize(("broken", "heard"), [("", "Hello to you."), ("second part", "Hello")])
+def test_the_first_clause_in_parts_through_real_threads(broken: str, heard: str) -> None:
+    events = converse(Streaming(broken))
+    (end,) = [e for e in events if isinstance(e, ev.PlayoutEnd)]
+    assert (end.generated, end.heard) == ("Hello to you.", heard)
+    assert {e.stage for e in events if isinstance(e, ev.Failure)} == ({"tts"} if broken else set())
+    assert [e.state for e in events if isinstance(e, ev.StateChange)][-1] == "idle"
 
 
 @pytest.mark.parametrize(

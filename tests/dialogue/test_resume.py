@@ -19,7 +19,7 @@ from device.dialogue.history import History
 from device.dialogue.interruption import Backchannels, ResumePolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.session.from_events import Scribe
-from device.session.records import TurnCommitted, TurnFinished, TurnTraced
+from device.session.records import Record, TurnCommitted, TurnFinished, TurnTraced
 from models.protocols import Mark, Message, Speech
 
 QUESTION = "What is the capital of France?"
@@ -301,14 +301,9 @@ def test_a_resumed_answer_is_one_turn_in_the_record() -> None:
             self.records: list[TurnCommitted | TurnFinished] = []
             self.traced: list[int] = []
 
-        def commit_turn(self, record: TurnCommitted) -> None:
-            self.records.append(record)
-
-        def finish_turn(self, record: TurnFinished) -> None:
-            self.records.append(record)
-
-        def trace_turn(self, record: TurnTraced) -> None:
-            self.traced.append(record.number)
+        def write(self, *records: Record, soon: bool = True) -> None:  # noqa: ARG002
+            self.records += [r for r in records if isinstance(r, TurnCommitted | TurnFinished)]
+            self.traced += [r.number for r in records if isinstance(r, TurnTraced)]
 
     recorder = Recorder()
     scribe = Scribe(recorder)

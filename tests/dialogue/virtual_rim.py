@@ -65,6 +65,7 @@ class VirtualRim:
     token_ms: int = 6
     tts_ms: int = 45
     voice_works: bool = True
+    part_words: int = 0  # the first clause comes from the voice in parts of so many words, tts_ms each; 0: whole
     room_known: bool = True  # by the echo canceller
     cut_off: bool = False  # answers end at their longest length
     hears: Callable[[str], str | Exception] = lambda text: text
@@ -209,6 +210,9 @@ class VirtualRim:
             case Speak(job, index, text, apart):
                 if apart:
                     self._apart.add(job)
+                elif index == 0 and self.part_words and self.voice_works:
+                    self._speak_parts(job, text)
+                    return
                 speech = fake_speech(text) if self.voice_works else None
                 self._later(self.tts_ms * MS, lambda: self._spoken(job, index, speech))
             case Play(job, index, speech):
@@ -266,6 +270,18 @@ class VirtualRim:
 
     def _token(self, job: int, piece: str) -> list[Output]:
         return self.talk.token(job, piece, self.clock) if self._live.alive(job) else []
+
+    def _speak_parts(self, job: int, text: str) -> None:
+        """As the rim of the threads has it: a message for each part, and an empty one when that was all."""
+        words, delay = text.split(" "), 0
+        for at in range(0, len(words), self.part_words):
+            delay += self.tts_ms * MS
+            part = fake_speech(" ".join(words[at : at + self.part_words]))
+            self._later(delay, lambda p=part: self._part(job, p))  # type: ignore[misc]
+        self._later(delay, lambda: self._spoken(job, 0, None))
+
+    def _part(self, job: int, part: Speech) -> list[Output]:
+        return self.talk.spoken(job, 0, part, self.clock, more=True) if self._live.alive(job) else []
 
     def _spoken(self, job: int, index: int, speech: Speech | None) -> list[Output]:
         return self.talk.spoken(job, index, speech if self._live.alive(job) else None, self.clock)
