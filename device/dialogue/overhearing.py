@@ -35,6 +35,11 @@ class Overhearing:
         self._onset = 0
         self._job: int | None = None
 
+    @property
+    def talking(self) -> bool:
+        """Does somebody speak?"""
+        return self._endpointer.talking
+
     def hear(self, pcm: Int16s, sample: int) -> list[Output]:
         """`pcm`: (n,) int16, the newest block of the microphone, from `sample` on."""
         out: list[Output] = []

@@ -310,3 +310,16 @@ def test_the_last_sound_of_a_word_is_not_more_of_it() -> None:
     out = rim.talk.voice(1.0, 2900 * MS, 3300 * MS, second=True)
     assert out == []
     assert rim.run(9000).texts() == ["Next"]
+
+
+def test_what_rings_makes_room_for_who_has_called() -> None:
+    rim = WakeRim(answers=["Four."])
+    rim.at(1000, lambda: rim.talk.ring("tea", "Your tea timer is done.", rim.clock))
+    rim.run(5000)
+    rim.wake(5200)
+    rim.run(7900)
+    levels = {c.gain_db for at, c in rim.commands if isinstance(c, Chime) and c.name == "alarm" and at > 5210 * MS}
+    assert rim.talk.state == "ringing"
+    assert levels and 0.0 not in levels, "it rings on, more quietly"
+    rim.say(8000, 8400, "Stop.")
+    assert rim.run(10_000).talk.state != "ringing"
