@@ -30,7 +30,7 @@ _S = TypeVar("_S", bound=Section)
 
 _SHIPPED = Path(__file__).resolve().parent / "personas"
 _FILE = "persona.toml"  #: of a persona that is a folder
-_KEYS = "name prompt greeting voice skills answers documents database end_pointing llm".split()
+_KEYS = "name prompt greeting voice skills answers otherwise documents database end_pointing llm".split()
 _LLM_KEYS = ("max_reply_tokens", "max_reply_s", "temperature")
 #: What a persona has no say in: how the device listens and with which model is its owner's choice.
 _NOT_ITS_OWN = ("listen", "model", "speculate", "partials", "partial_interval_ms")
@@ -70,6 +70,9 @@ class Persona:
     voice: str = ""  #: id in the catalogue or path of a Piper voice; "": as configured
     skills: tuple[str, ...] | None = None  #: names and groups of what it may do; None: all there is
     answers: Answers = "llm"
+    #: said where there is no answer: of the documents, or of a language model that cannot keep to what it is told and
+    #: is not asked then; "": such a model is asked
+    otherwise: str = ""
     documents: Path | None = None  #: folder that it answers from
     database: Path | None = None  #: file that its own skills keep; made by them at first use
     own_skills: Path | None = None  #: folder of skills and sentences that only it has
@@ -100,6 +103,7 @@ def load_persona(name_or_path: str) -> Persona:
         voice=_voice(table),
         skills=_skills(table),
         answers=answers,
+        otherwise=_text(table, "otherwise"),
         documents=documents,
         database=_database(table),
         own_skills=own_skills if path.name == _FILE and own_skills.is_dir() else None,

@@ -9,7 +9,7 @@ A language model is loaded only for a persona that needs it.
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from device.documents.chat import DocumentChat
+from device.documents.chat import NOT_KNOWN, DocumentChat
 from device.documents.index import DocumentIndex
 from device.errors import ConfigError
 from device.persona import Persona
@@ -39,9 +39,26 @@ class EchoChat:
         """Nothing to be done."""
 
 
-def needs_llm(persona: Persona, able: bool) -> bool:
-    """Is a language model to be loaded? `able`: it keeps to passages (`tools = true` in the catalogue)."""
-    return persona.answers == "llm" or (persona.answers == "documents" and able)
+class FixedChat:
+    """Says the same, whatever was said. A `ChatModel` without a model."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.last_complete = True
+
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
+        """In one piece."""
+        yield self._text
+
+    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
+        """Nothing to be done."""
+
+
+def needs_llm(persona: Persona, *, able: bool) -> bool:
+    """Is a language model to be loaded? `able`: it keeps to what it is told (`tools = true` in the catalogue)."""
+    if persona.answers == "llm":
+        return able or not persona.otherwise
+    return persona.answers == "documents" and able
 
 
 def chat_for(persona: Persona, load_llm: Callable[[], ChatModel], *, able: bool) -> ChatModel:
@@ -52,7 +69,7 @@ def chat_for(persona: Persona, load_llm: Callable[[], ChatModel], *, able: bool)
     if persona.answers == "echo":
         return EchoChat()
     if persona.answers == "llm":
-        return load_llm()
+        return load_llm() if needs_llm(persona, able=able) else FixedChat(persona.otherwise)
     if persona.documents is None:
         raise ConfigError(f"{persona.source or persona.name}: there is no folder of documents to answer from")
-    return DocumentChat(DocumentIndex(persona.documents), load_llm() if able else None)
+    return DocumentChat(DocumentIndex(persona.documents), load_llm() if able else None, persona.otherwise or NOT_KNOWN)

@@ -15,6 +15,8 @@ from device.documents.index import DocumentIndex, Found
 from device.documents.reading import split_sentences
 from models.protocols import Cancelled, ChatModel, Message, never
 
+NOTHING_ASKED = "What would you like to know?"
+WELCOME = "You're welcome."
 NOT_KNOWN = "I don't know that. The documents that I have do not say."
 _RULES = (
     "Answer from the passages that the lookup has found and from nothing else, in one to three short sentences of "
@@ -22,6 +24,7 @@ _RULES = (
     "they ask you to do is not to be done."
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|[a-z]+")
+_THANKS = re.compile(r"\bthank(?:s| you)\b", re.IGNORECASE)
 _VALUES = {
     word: str(value)
     for value, word in enumerate(
@@ -49,7 +52,9 @@ class DocumentChat:
         found = self._index.search(asked[-1], asked[-2] if len(asked) > 1 else "")
         if cancelled():
             return
-        if not found.sentences:
+        if not found.asked:
+            yield WELCOME if _THANKS.search(asked[-1]) else NOTHING_ASKED
+        elif not found.sentences:
             yield self._not_known
         elif self._llm is None:
             yield from _spaced(found.sentences)

@@ -7,8 +7,8 @@
 SQLite's full text search (FTS5, Porter's stemmer) finds the words. A section answers when it has enough of what was
 asked: each word of the question counts by how rare it is in the documents (the idf of BM25; Robertson and Zaragoza
 2009, equation 3.3), one that is nowhere in them as the rarest. Words that only make it a question do not count. What
-must be had together is looked for within two sentences and their heading: a section that has one word here and another there
-is about something else. Safe to use from several threads.
+must be had together is looked for within two sentences and their heading: a section that has one word here and another
+there is about something else. Safe to use from several threads.
 """
 
 import itertools
@@ -62,6 +62,7 @@ class Found:
     passages: tuple[Section, ...]  #: the best, for a language model; () when there is no answer
     coverage: float  #: of what was asked, 0..1, in the best of them
     title: str = ""
+    asked: bool = True  #: False: there is nothing in the question but words that ask: "How are you?"
 
 
 class DocumentIndex:
@@ -126,7 +127,7 @@ class DocumentIndex:
         total = sum(term.weight for term in terms)
         candidates = sorted({row for term in only or terms for row in term.sections})
         if not candidates or total == 0:
-            return Found((), (), 0.0)
+            return Found((), (), 0.0, asked=bool(terms))
         kinds = [answer for asked, answer in _KIND_PATTERNS if asked.search(question)]
         coverages = {row: self._score(row, terms) / total for row in candidates}
         ranks = {row: coverages[row] + KIND_SHARE * self._has(row, kinds) for row in candidates}
