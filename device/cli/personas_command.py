@@ -17,6 +17,7 @@ from device.documents.index import DocumentIndex
 from device.errors import NearfieldError
 from device.persona import Persona, known_personas, load_persona, settings_for
 from device.personas.skillset import load_persona_skills
+from models.errors import ModelError
 
 personas_app = typer.Typer(no_args_is_help=True, help="Who it can be, and what is wrong with one.")
 
@@ -86,7 +87,7 @@ def _problems(persona: Persona, settings: Settings) -> list[str]:
     if persona.voice:
         try:
             open_store(settings).path(persona.voice)
-        except NearfieldError as error:
+        except ModelError as error:
             problems.append(f"{persona.source}: voice: {error.message}; {error.hint}")
     # what is wrong in skills.d concerns every persona: 'nearfield skills check' tells
     own = (persona.source, str(persona.own_skills or persona.source))
