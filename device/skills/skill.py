@@ -47,6 +47,14 @@ class Result:
     data: Mapping[str, Any] = field(default_factory=dict)  #: JSON; for the template and for a language model
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a skill's `prepare` gives back: the question that names what it is about, and what a yes to it means."""
+
+    question: str
+    arguments: Mapping[str, Any]  #: carried out with these, whatever has been talked of meanwhile
+
+
 class State(Protocol):
     """What a skill wants to find again after a power cut: small JSON values by name. Written before `put` returns."""
 
@@ -97,6 +105,10 @@ class Skill:
     timeout_s: float = 5.0
     aside: bool = False  #: takes long: its result is told at the next natural pause
     promise: str = "I will tell you when I know."  #: said meanwhile by one that is carried out aside
+    #: Of one that is confirmed: looks up what it is about before it is asked. Called like `run`, at any pause
+    #: and more than once: changes nothing but, in `state`, what was talked of. Raises SkillError when it cannot be
+    #: done: that is said instead, and nothing is asked.
+    prepare: Callable[..., Prepared] | None = None
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -118,6 +130,7 @@ def skill(
     timeout_s: float = 5.0,
     aside: bool = False,
     promise: str = "I will tell you when I know.",
+    prepare: Callable[..., Prepared] | None = None,
 ) -> Callable[[Callable[..., str | Result]], Skill]: ...
 
 
