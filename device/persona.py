@@ -119,16 +119,21 @@ def known_personas() -> list[str]:
 
 
 def settings_for(persona: Persona, settings: Settings, keep: Collection[str] = ()) -> Settings:
-    """`settings` as this persona has them. `keep`: keys that stay whatever it says, such as "tts.voice".
+    """`settings` as this persona has them; what its owner has set (in a file, the environment, a flag) stays.
 
-    Raises ConfigError: its values contradict those of the configuration.
+    `keep`: more keys that stay whatever it says, such as "tts.voice". Raises ConfigError: its values contradict those
+    of the configuration.
     """
     voice = {"voice": persona.voice} if persona.voice else {}
     wanted: dict[str, Mapping[str, Any]] = {"turn": persona.turn, "llm": persona.llm, "tts": voice}
     changed: dict[str, Section] = {}
     for name, values in wanted.items():
         section: Section = getattr(settings, name)
-        kept = {key: value for key, value in values.items() if f"{name}.{key}" not in keep}
+        kept = {
+            key: value
+            for key, value in values.items()
+            if key not in section.model_fields_set and f"{name}.{key}" not in keep
+        }
         if kept:
             changed[name] = _merged(section, kept, persona.source)
     return settings.model_copy(update=changed)
