@@ -48,6 +48,13 @@ def test_only_what_it_is_content_with(shop: Shop) -> None:
         "42-19",
         "Forty-two nineteen.",
         "four twenty-one nine",
+        # as whisper-tiny.en has written it
+        "4-2-19",
+        "4/21/9",
+        "42-1-9.",
+        "4-21-9",
+        "Where's order 4/21/9?",
+        "What is the status of order for 219?",
         "No, I meant four two one nine.",
         "Where is my blue kettle?",
     ],
