@@ -39,13 +39,13 @@ def load_persona_skills(
     """
     registry, complaints = load_registry(folder)
     own, own_complaints = _own_skills(persona)
+    # a sentence for a skill that this persona goes without is no mistake in its file
+    everything, doubled = _joined(own, registry)
     if persona.skills is not None:
         complaints += _unknown(persona, registry, own)
         registry = registry.only(persona.skills)
-    registry, doubled = _joined(own, registry)
+    registry, _ = _joined(own, registry)
     paths = sentence_files(folder, language) + _own_sentences(persona)
-    # of all skills: a sentence for one that this persona goes without is no mistake in its file
-    everything = _joined(own, load_registry(folder)[0])[0]
     sentences = load_sentences(paths, everything, Templates(), language)
     kept, lent = state or MemoryJournal().state, services or NoServices()
 

@@ -1,7 +1,7 @@
 """Numbers of orders: dictated in any way, and what is none."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.personas.store.order_number import order_number, spoken_number
@@ -17,6 +17,7 @@ def pair(n: int) -> str:
     return TENS[n // 10 - 2] + (f"-{WORDS[n % 10]}" if n % 10 else "")
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", min_size=1, max_size=8), st.sampled_from([" ", ", ", "-", " - ", ". ", ", um, ", "... "]))
 def test_digit_by_digit(digits: str, between: str) -> None:
     assert order_number(between.join(digits)) == digits
@@ -24,12 +25,14 @@ def test_digit_by_digit(digits: str, between: str) -> None:
     assert order_number(spoken_number(digits)) == digits
 
 
+@settings(deadline=None)
 @given(st.integers(10, 99), st.integers(10, 99), st.sampled_from([" ", ", ", "; "]))
 def test_in_pairs(first: int, second: int, between: str) -> None:
     assert order_number(f"{pair(first)}{between}{pair(second)}") == f"{first}{second}"
     assert order_number(f"{first}{between}{second}") == f"{first}{second}"
 
 
+@settings(deadline=None)
 @given(st.integers(1000, 9999))
 def test_as_one_number(n: int) -> None:
     assert order_number(str(n)) == order_number(f"{n:,}") == str(n)
@@ -66,6 +69,7 @@ def test_what_is_no_number(said: str) -> None:
     assert order_number(said) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_whatever_is_said(said: str) -> None:
     digits = order_number(said)

@@ -8,6 +8,8 @@ import pytest
 from store_kit import Shop
 
 from device.dialogue.deeds import Call, Meaning
+from device.skills.journal import MemoryState
+from device.skills.skill import SkillError
 from device.skills.tool_calls import meaning_of, tool_specs
 from models.protocols import ToolRequest
 
@@ -48,6 +50,13 @@ def test_only_what_it_is_content_with(shop: Shop) -> None:
         "42-19",
         "Forty-two nineteen.",
         "four twenty-one nine",
+        # as whisper-tiny.en has written it
+        "4-2-19",
+        "4/21/9",
+        "42-1-9.",
+        "4-21-9",
+        "Where's order 4/21/9?",
+        "What is the status of order for 219?",
         "No, I meant four two one nine.",
         "Where is my blue kettle?",
     ],
@@ -161,6 +170,27 @@ def test_a_language_model_is_held_to_the_same(shop: Shop) -> None:
     assert refused.read_only
     assert {spec.name for spec in tool_specs(shop.skills.registry)} >= {"order_status", "cancel_order", "start_return"}
     assert "say_why_not" not in {spec.name for spec in tool_specs(shop.skills.registry)}
+
+
+def test_a_full_disk_does_not_cost_the_answer(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: MemoryState, _name: str, _value: object) -> None:
+        raise SkillError("I cannot write that down.")
+
+    monkeypatch.setattr(MemoryState, "put", full)
+    assert "blue kettle" in shop.ask("Where is order 4219?")
+    assert shop.ask("Cancel order 4219.").startswith("Shall I cancel order 4 2 1 9")
+
+
+def test_what_was_talked_of_is_not_written_at_every_pause(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+    put = MemoryState.put
+    monkeypatch.setattr(MemoryState, "put", lambda self, name, value: (written.append(value), put(self, name, value)))
+    for _ in range(3):
+        shop.ask("Where is order 4219?")
+        shop.ask("Cancel it.")
+    assert len(written) == 1
+    shop.ask("Where is order 4220?")
+    assert len(written) == 2
 
 
 def test_a_database_that_cannot_be_used(shop: Shop) -> None:

@@ -49,7 +49,7 @@ def order_number(said: str) -> str | None:
     return digits if digits and times == 1 else None
 
 
-_SIGNS = set("-–—,.;:#…?!")
+_SIGNS = set("-–—,.;:#…?!/")
 
 
 def _joined_thousands(text: str) -> str:

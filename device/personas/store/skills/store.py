@@ -1,5 +1,6 @@
 """What the shop's persona can do with orders. What changes one is asked first, by what it is and what it cost."""
 
+import contextlib
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -164,8 +165,17 @@ def _order(context: Context, number: str | None) -> Order:
 
 
 def _talk_of(context: Context, order: Order) -> None:
-    """Only which order "it" is: whatever would change one names it in a question first."""
-    context.state.put("talked of", {"number": order.number, "at": context.now.isoformat()})
+    """Only which order "it" is: whatever would change one names it in a question first.
+
+    A disk that is full must not cost the answer; and the same is not written at every pause.
+    """
+    with contextlib.suppress(SkillError):
+        before = context.state.get("talked of")
+        if before and before["number"] == order.number:
+            age = context.now - datetime.fromisoformat(before["at"])
+            if age < TALKED_OF_FOR / 10:
+                return
+        context.state.put("talked of", {"number": order.number, "at": context.now.isoformat()})
 
 
 def _where(order: Order, today: date) -> str:
