@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from device.config.dirs import data_dir, state_dir
+from device.config.home import McpSettings, MqttSettings
 from device.config.section import Name, Section, Threads, UserPath, contradiction, none_word
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
 
@@ -271,6 +272,8 @@ class Settings(BaseSettings):
     gpio: GpioSettings = GpioSettings()
     controls: ControlsSettings = Field(default_factory=ControlsSettings)
     earcons: EarconSettings = EarconSettings()
+    mcp: McpSettings = McpSettings()
+    mqtt: MqttSettings = MqttSettings()
 
     @classmethod
     def settings_customise_sources(
