@@ -20,7 +20,9 @@ def read_secret(path: Path) -> str:
             raw = file.read(MOST_BYTES + 1) if stat.S_ISREG(mode) else b""
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"{path}: cannot be read ({reason})", hint="write the secret into it, then chmod 600") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({reason})", hint="write the secret into it, then chmod 600"
+        ) from error
     if not stat.S_ISREG(mode):
         raise ConfigError(f"{path}: is not a file", hint="name a file that holds the secret")
     if mode & 0o077:

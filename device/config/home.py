@@ -29,17 +29,21 @@ def _wrong(why: str) -> PydanticCustomError:
 class McpServerSettings(Section):
     """One MCP server: a program that is started (`command`), or one that listens (`url`)."""
 
-    command: tuple[Name, ...] = Field(default=(), description="program and its arguments; it is started and kept running")
+    command: tuple[Name, ...] = Field(
+        default=(), description="program and its arguments; it is started and kept running"
+    )
     env: dict[str, str] = Field(default_factory=dict, description="variables of its environment, beside HOME, PATH ...")
     url: OptionalName = Field(default=None, description="... or the address of its streamable HTTP endpoint")
     token_file: OptionalPath = Field(
         default=None, description="file with the bearer token for `url`; only its owner may read it"
     )
     allow: tuple[Name, ...] = Field(default=(), description="tools that are offered; no other one is")
-    read_only: tuple[Name, ...] = Field(default=(), description="those of them that change nothing: done without asking")
+    read_only: tuple[Name, ...] = Field(
+        default=(), description="those of them that change nothing: done without asking"
+    )
     confirm: bool = Field(default=True, description="ask before any other one is used")
     aside: tuple[Name, ...] = Field(default=(), description="those that take long: the result is told when it is there")
-    timeout_s: float = Field(default=10.0, ge=0.1, le=600.0, description="longest time that a tool may take, in s")
+    timeout_s: float = Field(default=10.0, ge=0.1, le=590.0, description="longest time that a tool may take, in s")
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -61,7 +65,9 @@ class McpSettings(Section):
     connect_timeout_s: float = Field(
         default=10.0, ge=0.5, le=120.0, description="longest time that a server may take to answer at first, in s"
     )
-    check_s: float = Field(default=15.0, ge=0.2, le=600.0, description="how often it is asked whether it is there, in s")
+    check_s: float = Field(
+        default=15.0, ge=0.2, le=600.0, description="how often it is asked whether it is there, in s"
+    )
     result_chars: int = Field(
         default=2_000, ge=50, le=20_000, description="what is longer is cut, in characters of a tool's result"
     )
@@ -81,20 +87,18 @@ class McpSettings(Section):
 class MqttSettings(Section):
     """A broker of MQTT, and Home Assistant behind it."""
 
-    host: OptionalName = Field(default=None, description="name or address of the broker; \"none\" goes without")
+    host: OptionalName = Field(default=None, description='name or address of the broker; "none" goes without')
     port: int = Field(default=0, ge=0, le=65_535, description="its port; 0 = 1883, with tls 8883")
     tls: bool = Field(default=False, description="encrypt, and check the broker's certificate")
     ca_file: OptionalPath = Field(
         default=None, description="certificates that the broker's must descend from; \"none\" = the system's"
     )
     username: OptionalName = Field(default=None, description="who logs in")
-    password_file: OptionalPath = Field(
-        default=None, description="file with the password; only its owner may read it"
-    )
+    password_file: OptionalPath = Field(default=None, description="file with the password; only its owner may read it")
     topic: Name = Field(default="nearfield", description="first part of all topics of this device")
     discovery_topic: Name = Field(default="homeassistant", description="where Home Assistant looks for devices")
     device_id: Name = Field(
-        default="auto", description="what tells this device from others; \"auto\" = made from the machine's id"
+        default="auto", description='what tells this device from others; "auto" = made from the machine\'s id'
     )
     name: Name = Field(default="Nearfield", description="what Home Assistant calls it")
     announce: bool = Field(default=True, description="speak what is published to the topic announce/set")
@@ -116,4 +120,3 @@ class MqttSettings(Section):
         if self.ca_file and not self.tls:
             raise contradiction("ca_file", "mqtt.ca_file needs mqtt.tls = true")
         return self
-

@@ -31,9 +31,9 @@ class Bridges:
         self._mcp: McpBridge | None = None
         self._mqtt: MqttHouse | None = None
         if settings.mcp.servers:
-            from device.skills.mcp_bridge import McpBridge  # noqa: PLC0415 - half a second, for those who use it
+            from device.skills import mcp_bridge  # noqa: PLC0415 - half a second, for those who use it
 
-            self._mcp = McpBridge(settings.mcp, on_change=on_skills)
+            self._mcp = mcp_bridge.McpBridge(settings.mcp, on_change=on_skills)
 
     def start(
         self, controls: "HouseControls", *, on_announce: Callable[[str], None], wait_s: float = WAIT_FOR_TOOLS_S
@@ -44,9 +44,9 @@ class Bridges:
         certificate of [mqtt] cannot be used.
         """
         if self._settings.mqtt.host is not None:
-            from device.home.mqtt import MqttHouse  # noqa: PLC0415
+            from device.home import mqtt  # noqa: PLC0415
 
-            self._mqtt = MqttHouse(self._settings.mqtt, controls, on_announce=on_announce)
+            self._mqtt = mqtt.MqttHouse(self._settings.mqtt, controls, on_announce=on_announce)
             self._mqtt.start()
         if self._mcp is not None:
             self._mcp.start(wait_s)

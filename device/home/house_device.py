@@ -108,11 +108,12 @@ class HouseDevice:
         wish = {"mute": _mute, "volume": _volume, "announce": _announce}[name](text)
         return self._refuse(name, wish) if isinstance(wish, str) else wish
 
-    def _refuse(self, name: str, why: str) -> None:
+    def _refuse(self, name: str, why: str) -> Wish | None:
         line = f"{name}: {re.sub('[0-9,]+', 'N', why)}"
         if line not in self._complained:
             self._complained.add(line)
             _log.warning("MQTT: what was published to %s is ignored: %s", self._topics.command(name), why)
+        return None
 
 
 def _mute(text: str) -> Wish | str:

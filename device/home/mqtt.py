@@ -5,9 +5,9 @@
     house.on_event(event)       # from the thread of the conversation: a microsecond, whatever the network does
     house.close()
 
-`HouseDevice` says what is published and what comes in means; here are the threads: paho's, which has the socket, and one
-that hands messages to it and obeys wishes. Messages are sent without acknowledgement: TCP has it that they arrive, and
-after a connection that broke everything is published anew.
+`HouseDevice` says what is published and what comes in means; here are the threads: paho's, which has the socket, and
+one that hands messages to it and obeys wishes. Messages are sent without acknowledgement: TCP sees to it that they
+arrive, and after a connection that broke everything is published anew.
 """
 
 import contextlib
@@ -192,7 +192,7 @@ class MqttHouse:
             self._wake.clear()
             try:
                 self._turn()
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, the thread must live
                 _log.exception("MQTT: something went wrong; it goes on")
                 self._stopping.wait(POLL_S)
         with contextlib.suppress(Exception):
@@ -247,7 +247,7 @@ class MqttHouse:
                     self._controls.set_volume_percent(percent)
                 case Announce(text):
                     self._on_announce(text)
-        except Exception:
+        except Exception:  # noqa: BLE001 - what the appliance does with it is not ours
             _log.exception("MQTT: %s could not be done", type(wish).__name__)
 
     def _publish(self) -> None:

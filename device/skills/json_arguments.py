@@ -17,8 +17,15 @@ from typing import Any, ClassVar, Self
 from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, create_model, model_serializer
-from pydantic import model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    create_model,
+    model_serializer,
+    model_validator,
+)
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -111,7 +118,7 @@ def arguments_of(name: str, schema: Mapping[str, Any]) -> type[JsonArguments]:
     made.json_schema = schema
     made.property_of = property_of
     # an empty registry: a reference resolves within the schema, or not at all
-    made.checker = kind(schema, registry=Registry())  # type: ignore[call-arg]
+    made.checker = kind(schema, registry=Registry())
     return made
 
 

@@ -44,7 +44,7 @@ class McpBridge:
         self._settings = settings
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._skills: dict[str, tuple[Skill, ...]] = {name: () for name in settings.servers}
+        self._skills: dict[str, tuple[Skill, ...]] = dict.fromkeys(settings.servers, ())
         self._trouble: dict[str, str] = dict.fromkeys(settings.servers, "")
         self._complained: set[str] = set()
         self._answered = {name: threading.Event() for name in settings.servers}
@@ -88,11 +88,11 @@ class McpBridge:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._main())
-        except Exception:
+        except Exception:  # noqa: BLE001 - the rest of the assistant works without them
             _log.exception("MCP servers are not looked after any more")
         finally:
             with self._lock:
-                self._skills = {name: () for name in self._skills}
+                self._skills = dict.fromkeys(self._skills, ())
             self._loop.close()
 
     async def _main(self) -> None:
@@ -124,7 +124,7 @@ class McpBridge:
         if changed and not self._stop.is_set():
             try:
                 self._on_change()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the connection is not to blame
                 _log.exception("the skills of MCP server '%s' could not be taken in", name)
 
     def _tell(self, name: str, trouble: str) -> None:

@@ -191,7 +191,10 @@ class McpLink:
         try:
             async with asyncio.timeout(timeout_s + 1.0):  # the SDK's own comes first
                 return await client.call_tool(
-                    tool, dict(arguments), read_timeout_seconds=timeout_s, meta={KEY_META: key}  # type: ignore[typeddict-unknown-key]
+                    tool,
+                    dict(arguments),
+                    read_timeout_seconds=timeout_s,
+                    meta={KEY_META: key},
                 )
         except MCPError as error:
             if error.code in _REFUSED:

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("paho.mqtt.client")
 
 from broker import PROGRAM, Broker, free_port, listening, wait_for
+
 from device.config.home import MqttSettings
 from device.dialogue.events import Commit, Mute, StateChange
 from device.errors import ConfigError
@@ -114,9 +115,7 @@ def test_who_comes_later_finds_everything(broker: Broker, desk: Desk) -> None:
 
 
 @needs_mosquitto
-def test_nonsense_is_ignored_and_the_rest_obeyed(
-    broker: Broker, desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nonsense_is_ignored_and_the_rest_obeyed(broker: Broker, desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     house = house_of(broker.port, desk)
     house.start()
     with listening(broker.port) as ha:
@@ -215,12 +214,12 @@ def test_tls_trusts_only_what_it_was_told_to(tmp_path: Path, desk: Desk) -> None
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     for name in ("good", "other"):
-        command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1"
+        command = (
+            f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1"
+        )
         files = ["-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.pem")]
         subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    broker = Broker(
-        tmp_path, "allow_anonymous true", f"certfile {tmp_path}/good.pem", f"keyfile {tmp_path}/good.key"
-    )
+    broker = Broker(tmp_path, "allow_anonymous true", f"certfile {tmp_path}/good.pem", f"keyfile {tmp_path}/good.key")
     broker.start()
     try:
         house = house_of(broker.port, desk, tls=True, ca_file=str(tmp_path / "other.pem"))
