@@ -14,6 +14,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from device.dialogue.clauses import ClausePolicy
 from device.dialogue.commands import Output, Play, Speak
 from device.dialogue.pace import Pace
 from device.persona import load_persona
-from models.protocols import SAMPLE_RATE_HZ, Message, Speech
+from models.protocols import SAMPLE_RATE_HZ, Message, Speech, in_parts
 
 QUESTIONS = """What is the capital of France?|How do I boil an egg?|Why is the sky blue?|Tell me a joke.
 Can you help me plan a birthday party?|What's the weather like?|How far is the moon?|Who wrote Hamlet?
@@ -49,6 +50,16 @@ class Hasty(Pace):
         return True
 
 
+def synthesised(voice: Any, command: Speak) -> Iterator[tuple[int, Speech | None, bool]]:
+    """As the rim has it: the first clause in parts, the others whole."""
+    if command.index > 0:
+        yield command.index, voice.speak(command.text), False
+        return
+    for part in in_parts(voice, command.text):
+        yield 0, part, True
+    yield 0, None, False
+
+
 def run(question: str, prompt: str, chat: Any, voice: Any, policy: AnswerPolicy, pace: Pace) -> dict[str, Any]:
     """One answer in real time; positions of the loudspeaker are samples since the question."""
     began = time.perf_counter()
@@ -65,13 +76,15 @@ def run(question: str, prompt: str, chat: Any, voice: Any, policy: AnswerPolicy,
 
     def speak() -> None:
         while (command := work.get()) is not None:
-            inbox.put(("spoken", (command.index, voice.speak(command.text))))
+            for message in synthesised(voice, command):
+                inbox.put(("spoken", message))
 
     threads = [threading.Thread(target=write), threading.Thread(target=speak)]
     for thread in threads:
         thread.start()
     answer = Answer(1, 0, policy, pace, asked=0)  # turn 0: nothing is acknowledged
-    starts: list[tuple[float, float, str]] = []
+    starts: list[tuple[float, float, str]] = []  # of every clause, and of every part of the first
+    clauses: dict[int, list[str]] = {}
     ring_end, written = 0, 0
     played_to, done = 0, False
 
@@ -83,6 +96,7 @@ def run(question: str, prompt: str, chat: Any, voice: Any, policy: AnswerPolicy,
             elif isinstance(output, Play):
                 speech: Speech = output.speech
                 start = max(ring_end, now())
+                clauses.setdefault(output.index, []).append(speech.text)
                 starts.append((start / 16, (start - ring_end) / 16 if ring_end else 0.0, speech.text))
                 ring_end = start + speech.pcm.size
                 answer.queued(Span(written, written + speech.pcm.size), speech)
@@ -100,7 +114,8 @@ def run(question: str, prompt: str, chat: Any, voice: Any, policy: AnswerPolicy,
             done = True
             carry_out(answer.written(now(), complete=value))
         elif what == "spoken":
-            carry_out(answer.spoken(value[0], value[1], now()))
+            index, speech, more = value
+            carry_out(answer.spoken(index, speech, now(), more=more))
         to = written - max(0, ring_end - now())
         if to > played_to:
             carry_out(answer.played(Span(played_to, to), now()))
@@ -111,8 +126,8 @@ def run(question: str, prompt: str, chat: Any, voice: Any, policy: AnswerPolicy,
     return {
         "question": question,
         "first_sound_ms": round(starts[0][0], 1),
-        "first_clause": starts[0][2],
-        "clauses": len(starts),
+        "first_clause": " ".join(clauses[0]),
+        "clauses": len(clauses),
         "gaps": [(round(gap), before[2]) for before, (_, gap, _) in pairwise(starts) if gap > 0],
     }
 

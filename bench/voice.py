@@ -2,8 +2,9 @@
 
     python bench/voice.py [--recogniser whisper-base] [--sentences bench/sentences.txt] [--json]
 
-Each line of the file is spoken as one clause and transcribed by the larger model; the figure is about the voice and
-how text is prepared for it, so the recogniser should be better than the one the appliance listens with.
+Each line of the file is spoken as one clause, whole and once more in parts, and transcribed by the larger model; the
+figure is about the voice and how text is prepared for it, so the recogniser should be better than the one the
+appliance listens with.
 """
 
 import argparse
@@ -42,6 +43,9 @@ def main() -> int:
         "wer_percent": round(100 * sum(row["errors"] for row in rows) / sum(row["words"] for row in rows), 2),
         "rtf": round(sum(row["synthesis_s"] for row in rows) / sum(row["audio_s"] for row in rows), 4),
         "synthesis_ms_p50": round(1000 * float(np.median([row["synthesis_s"] for row in rows])), 1),
+        "first_part_ms_p50": round(float(np.median([row["first_part_ms"] for row in rows])), 1),
+        "first_part_audio_ms_p50": round(float(np.median([row["first_part_audio_ms"] for row in rows])), 1),
+        "ahead_ms_min": min(row["ahead_ms"] for row in rows),
         "loudness_lufs_mean": round(float(np.mean(levels)), 2),
         "loudness_lu_sd": round(float(np.std(levels)), 2),
         "loudness_lufs_min": min(levels),
@@ -65,6 +69,11 @@ def measure(text: str, voice: PiperVoice, recogniser: WhisperCpp) -> dict[str, o
     synthesis_s = time.perf_counter() - began
     if speech is None:
         raise SystemExit(f"nothing to say in {text!r}")
+    began = time.perf_counter()
+    came_ms, audio_ms = [], []
+    for part in voice.speak_parts(text):
+        came_ms.append(1000 * (time.perf_counter() - began))
+        audio_ms.append(1000 * len(part.pcm) / SAMPLE_RATE_HZ)
     pcm = (speech.pcm / 32768).astype(np.float32)
     heard = recogniser.transcribe(np.pad(pcm, SAMPLE_RATE_HZ // 4)).text
     errors, words = count_errors(text, heard)
@@ -75,6 +84,12 @@ def measure(text: str, voice: PiperVoice, recogniser: WhisperCpp) -> dict[str, o
         "errors": errors,
         "words": words,
         "synthesis_s": round(synthesis_s, 4),
+        "first_part_ms": round(came_ms[0], 1),
+        "first_part_audio_ms": round(audio_ms[0], 1),
+        # what still sounds when the next part comes; below 0 there is a gap
+        "ahead_ms": round(
+            min((sum(audio_ms[:n]) - (came_ms[n] - came_ms[0]) for n in range(1, len(came_ms))), default=audio_ms[0]), 1
+        ),
         "audio_s": round(len(pcm) / SAMPLE_RATE_HZ, 3),
         "loudness_lufs": round(loudness_lufs(voiced, rate_hz=SAMPLE_RATE_HZ), 2),
         "peak_dbfs": round(20 * float(np.log10(np.max(np.abs(voiced)))), 2),

@@ -9,7 +9,8 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
-from device.assembly import answer_policy
+from device.abilities import Abilities, load_abilities
+from device.assembly import acting_policy, answer_policy, offers_tools, ring_policy
 from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
@@ -17,6 +18,7 @@ from device.audio.mic_health import Cured, MicHealth
 from device.audio.playback_gain import with_playback_gain
 from device.card import Block, Card
 from device.config import Settings
+from device.controls import Controls
 from device.diagnostics.calibration_store import CalibrationStore
 from device.diagnostics.health import Health, HealthReader, HealthWatch
 from device.dialogue.conversation import Conversation, Policy
@@ -28,14 +30,18 @@ from device.dialogue.listening import ListeningPolicy
 from device.dialogue.loop import Assistant, Models
 from device.dialogue.speaker_pauses import SpeakerPausePolicy
 from device.dialogue.turn_end import TurnEndPolicy
+from device.dialogue.wake_gate import WakePolicy
 from device.persona import Persona
+from device.session.forgetting import prune
 from device.session.from_events import Scribe
 from device.session.resumption import unfinished
 from device.session.store import SessionStore
+from device.session.turn_audio import keep_turn_audio
+from models.protocols import Int16s, ToolSpec
 
 
-def policy_of(settings: Settings) -> Policy:
-    """The conversation's rules as the configuration has them."""
+def policy_of(settings: Settings, tools: tuple[ToolSpec, ...] = ()) -> Policy:
+    """The conversation's rules as the configuration has them. `tools`: for a language model that can ask."""
     vad, turn, barge_in = settings.vad, settings.turn, settings.barge_in
     return Policy(
         endpoint=EndpointPolicy(
@@ -62,10 +68,21 @@ def policy_of(settings: Settings) -> Policy:
         language=settings.stt.language,
         answer=answer_policy(settings),
         pre_roll_ms=vad.pre_roll_ms,
-        open_microphone=turn.listen == "open",
+        open_microphone=turn.open_microphone,
+        wake=wake_policy(settings),
         barge_in=barge_in.enabled,
+        acting=acting_policy(settings, interpreter=settings.skills.enabled, tools=tools),
+        ringing=ring_policy(settings),
         resume=ResumePolicy(barge_in.resume, barge_in.resume_within_ms, backchannels=barge_in.backchannels),
     )
+
+
+def wake_policy(settings: Settings) -> WakePolicy | None:
+    """Who may speak in wake mode; None: there are no wake words."""
+    wake = settings.wake
+    if not settings.turn.wake_words:
+        return None
+    return WakePolicy(wake.listen_ms, wake.follow_up_ms, wake.follow_up_question_ms, wake.barge_in)
 
 
 def degrade_policy(settings: Settings) -> DegradePolicy:
@@ -91,6 +108,12 @@ def playback_gain_db(settings: Settings, card_name: str) -> float:
     return configured
 
 
+def _earcons(settings: Settings) -> dict[str, Int16s]:
+    """Those of the configuration; whoever wants none still wants to hear an alarm."""
+    sounds = earcons(settings.earcons.level_db)
+    return sounds if settings.earcons.enabled else {"alarm": sounds["alarm"]}
+
+
 class Appliance:
     """One session on one card. Use as a context manager: leaving it closes the record, whatever happened."""
 
@@ -105,19 +128,29 @@ class Appliance:
         on_block: Callable[[int], None] = lambda _sample: None,
         with_earcons: bool = False,
         resume: bool = False,
+        controls: Controls | None = None,
     ) -> None:
         """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`.
 
         `with_earcons`: as the configuration has it; else none, so that all that sounds is an answer.
-        `resume`: go on with a conversation that broke off a short while ago (session.continue_within_s).
+        `resume`: this is the device itself: go on with a conversation that broke off a short while ago
+        (session.continue_within_s), and with its timers. `controls`: mute and volume (None: of this session alone).
         """
         self._on_event = on_event
         self._pending_errors: list[str] = []
         self._store = SessionStore.open(settings.session.database, on_error=self._pending_errors.append)
+        prune(self._store, settings.session.keep_days, settings.session.keep_mb)
         within_s = settings.session.continue_within_s if resume else 0
         broken = unfinished(self._store, persona.name, within_s)
         self._recorder = self._store.begin(persona.name, broken.session_id if broken else None)
         self._scribe = Scribe(self._recorder)
+        self._turn_audio = keep_turn_audio(
+            settings.session.database,
+            self._recorder.session_id,
+            settings.retention.audio,
+            pre_roll_ms=settings.vad.pre_roll_ms,
+            on_error=self._pending_errors.append,
+        )
         echo = settings.echo
         self._ear = (
             FrontEnd(
@@ -132,18 +165,31 @@ class Appliance:
         card = with_playback_gain(card, playback_gain_db(settings, card.name))
         self._card = card
         self._earcon_level_db = settings.earcons.level_db
-        self._mic_health = MicHealth()
+        self._mic_health = MicHealth() if kept is not None else None  # a virtual card may well be perfectly silent
+        self._able = able = Abilities(
+            load_abilities(settings), settings, self._recorder, controls or Controls(card), keep=resume
+        )
+        tools = able.tools if offers_tools(settings) else ()
         self.assistant = Assistant(
-            Conversation(policy_of(settings), persona.prompt, broken.messages if broken else ()),
+            Conversation(
+                policy_of(settings, tools),
+                persona.prompt,
+                broken.messages if broken else (),
+                check=able.check,
+                pending=able.pending(broken.question) if broken else None,
+                undelivered=able.undelivered if resume else (),
+            ),
             card,
             self._ear,
             models,
             on_event=self._publish,
             on_block=on_block,
-            # a virtual card may well be perfectly silent
-            on_mic=self._check_mic if kept is not None else lambda _block: None,
+            on_mic=self._hear_mic,
             greeting="" if broken else persona.greeting,
-            earcons=earcons(settings.earcons.level_db) if with_earcons and settings.earcons.enabled else None,
+            earcons=_earcons(settings) if with_earcons else None,
+            interpreter=able.interpreter if settings.skills.enabled else None,
+            doer=able.runner,
+            on_snooze=able.on_snooze,
         )
         #: Does this session go on with a conversation that broke off?
         self.resumed = broken is not None
@@ -152,15 +198,20 @@ class Appliance:
 
     def _publish(self, event: Event) -> None:
         self._scribe.on_event(event)
+        self._able.on_event(event)
+        if self._turn_audio is not None:
+            self._turn_audio.on_event(event)
         self._on_event(event)
         while self._pending_errors:  # told by the thread that writes, published by this one
             self._on_event(Failure(event.sample, event.turn, "session", self._pending_errors.pop(0)))
 
     # these are called from the thread that reads the card
 
-    def _check_mic(self, block: Block) -> None:
-        if block.muted:
-            return  # zeros, as was asked
+    def _hear_mic(self, block: Block) -> None:
+        if self._turn_audio is not None:
+            self._turn_audio.hear(block.mic, block.sample)
+        if self._mic_health is None or block.muted:  # muted: zeros, as was asked
+            return
         for news in self._mic_health.feed(block.mic, block.sample):
             self.assistant.mic_trouble(news.sample, news.kind, news.message, over=isinstance(news, Cured))
 
@@ -180,6 +231,7 @@ class Appliance:
         with self._card, HealthWatch(self._on_health, HealthReader()):
             if self.resumed:  # it was interrupted by more than a person: say that it is here again
                 self._chime_back()
+            self._able.begin(self.assistant)
             self.assistant.run()
 
     def _on_health(self, health: Health) -> None:
@@ -188,6 +240,9 @@ class Appliance:
     def close(self, *, failed: bool = False) -> None:
         """`failed`: it did not end in order. Raises SessionError when something could not be written."""
         self._ear.close()
+        self._able.close()
+        if self._turn_audio is not None:
+            self._turn_audio.close()
         self._recorder.close(failed=failed)
 
     def __enter__(self) -> Self:

@@ -14,21 +14,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device.config.schema import Settings
+from device.dialogue.acting import ActingPolicy
 from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
+from device.dialogue.confirmation import ConfirmationPolicy
+from device.dialogue.doing import DoingPolicy
 from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
-from models.errors import ModelDamagedError
+from device.dialogue.ringing import RingPolicy
+from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
+from models.protocols import ToolSpec
 from models.store import ModelStore
 from models.store import open_store as open_store_in
 
 if TYPE_CHECKING:
     from models.llm import LlamaCpp
+    from models.protocols import ChatModel, Recogniser, Voice
     from models.stt import WhisperCpp
     from models.tts import PiperVoice
     from models.turn import SmartTurn
     from models.vad import SileroVad
+    from models.wake import WakeWords
+
+WAKE_MODEL = "microwakeword"  #: in the catalogue: all the wake words that we bring
 
 
 def open_store(settings: Settings) -> ModelStore:
@@ -44,6 +53,32 @@ def load_vad(settings: Settings) -> "SileroVad":
     return SileroVad(path)
 
 
+def load_wake(settings: Settings) -> "WakeWords | None":
+    """The wake words that the configuration names; None when it is not to wait for any. Raises ModelError."""
+    return load_wake_words(settings) if settings.turn.wake_words else None
+
+
+def load_wake_words(settings: Settings) -> "WakeWords":
+    """The wake words that the configuration names, wanted or not. Raises ModelError."""
+    from models.wake import WakeWord, WakeWords  # noqa: PLC0415
+
+    store = open_store(settings)
+    ours = [file.role for file in store.catalog.model(WAKE_MODEL).files if not file.role.endswith("-config")]
+    words = []
+    for name, sensitivity in settings.wake.each():
+        if name.endswith(".json"):
+            config = Path(name).expanduser()
+        elif name in ours:
+            store.path(WAKE_MODEL, name)  # the network that it names: the right one?
+            config = store.path(WAKE_MODEL, f"{name}-config")
+        else:
+            raise ModelMissingError(
+                f"there is no wake word {name!r}", hint=f"there is: {', '.join(ours)}, or name a .json of your own"
+            )
+        words.append(WakeWord.of_file(config, sensitivity=sensitivity))
+    return WakeWords(words)
+
+
 def load_turn(settings: Settings) -> "SmartTurn | None":
     """The judge of whether the user has finished; None when the configuration goes without. Raises ModelError."""
     if settings.turn.model == "none":
@@ -55,16 +90,32 @@ def load_turn(settings: Settings) -> "SmartTurn | None":
     return SmartTurn(path, threads=worker_threads(0, most=2))
 
 
-def load_recogniser(settings: Settings) -> "WhisperCpp":
-    """The speech recogniser. Raises ModelError."""
+def load_recogniser(settings: Settings) -> "Recogniser":
+    """The speech recogniser: on the board, on a server, or both. Raises ModelError."""
+    if settings.stt.server:
+        from device import servers  # noqa: PLC0415
+
+        return servers.recogniser(settings, _local_recogniser)
+    return _local_recogniser(settings)
+
+
+def _local_recogniser(settings: Settings) -> "WhisperCpp":
     path = open_store(settings).path(settings.stt.model)
     from models.stt import WhisperCpp  # noqa: PLC0415
 
     return WhisperCpp(path, language=settings.stt.language, threads=settings.stt.threads)
 
 
-def load_chat(settings: Settings) -> "LlamaCpp":
-    """The language model. Raises ModelError."""
+def load_chat(settings: Settings) -> "ChatModel":
+    """The language model: on the board, on a server, or both. Raises ModelError."""
+    if settings.llm.server:
+        from device import servers  # noqa: PLC0415
+
+        return servers.chat(settings, _local_chat, local_tools=_local_tools(settings))
+    return _local_chat(settings)
+
+
+def _local_chat(settings: Settings) -> "LlamaCpp":
     llm = settings.llm
     path = open_store(settings).path(llm.model)
     from models.llm import LlamaCpp  # noqa: PLC0415
@@ -77,6 +128,15 @@ def load_chat(settings: Settings) -> "LlamaCpp":
         temperature=llm.temperature,
         threads=llm.threads,
     )
+
+
+def offers_tools(settings: Settings) -> bool:
+    """May the language model ask for skills? A server's may; of one on the board its entry in the catalogue says so."""
+    return bool(settings.llm.server) or _local_tools(settings)
+
+
+def _local_tools(settings: Settings) -> bool:
+    return open_store(settings).catalog.model(settings.llm.model).tools
 
 
 def answer_policy(settings: Settings) -> AnswerPolicy:
@@ -93,8 +153,41 @@ def answer_policy(settings: Settings) -> AnswerPolicy:
     )
 
 
-def load_voice(settings: Settings) -> "PiperVoice":
-    """The voice. Raises ModelError."""
+def acting_policy(settings: Settings, *, interpreter: bool = False, tools: tuple[ToolSpec, ...] = ()) -> ActingPolicy:
+    """What is asked, done and told. `interpreter`: is there one? `tools`: for a language model that can ask."""
+    acting = settings.acting
+    return ActingPolicy(
+        doing=DoingPolicy(interpreter=interpreter, tools=tools, longest_wait_ms=acting.longest_wait_s * 1000),
+        confirmation=ConfirmationPolicy(expires_ms=acting.question_expires_s * 1000),
+        natural_pause_ms=acting.natural_pause_ms,
+    )
+
+
+def kept_texts(settings: Settings) -> tuple[str, ...]:
+    """What is said word for word, and kept as audio."""
+    return (*answer_policy(settings).fixed_texts, *acting_policy(settings).doing.fixed_texts)
+
+
+def ring_policy(settings: Settings) -> RingPolicy:
+    """How timers and alarms ring."""
+    acting = settings.acting
+    return RingPolicy(
+        pause_ms=acting.ring_pause_ms,
+        quiet_db=acting.ring_quiet_db,
+        longest_ms=acting.ring_longest_min * 60_000,
+    )
+
+
+def load_voice(settings: Settings) -> "Voice":
+    """The voice: on the board, on a server, or both. Raises ModelError."""
+    if settings.tts.server:
+        from device import servers  # noqa: PLC0415
+
+        return servers.voice(settings, _local_voice)
+    return _local_voice(settings)
+
+
+def _local_voice(settings: Settings) -> "PiperVoice":
     store = open_store(settings)
     path, config = store.path(settings.tts.voice), store.path(settings.tts.voice, "config")
     from models.tts import PiperVoice  # noqa: PLC0415
@@ -130,10 +223,12 @@ def load_models(settings: Settings) -> Models:
         chat = pool.submit(load_chat, settings)
         vad = pool.submit(load_vad, settings)
         turn = pool.submit(load_turn, settings)
+        wake = pool.submit(load_wake, settings)
         return Models(
             vad=vad.result(),
             recogniser=recogniser.result(),
             chat=chat.result(),
-            voice=PhraseVoice(voice.result(), keep=answer_policy(settings).fixed_texts),
+            voice=PhraseVoice(voice.result(), keep=kept_texts(settings)),
             turn=turn.result(),
+            wake=wake.result(),
         )

@@ -44,6 +44,17 @@ class Controls:
         """None: silent."""
         return self._volume.level_db
 
+    @property
+    def volume_percent(self) -> int:
+        """0 (silent) to 100, in even steps for the ear."""
+        return self._volume.percent
+
+    def set_volume_percent(self, percent: int) -> None:
+        """The voice so loud; 0 is silent. Raises ValueError outside 0 to 100."""
+        with self._lock:
+            if self._volume.set_percent(percent):
+                self._volume_changed()
+
     def mute(self, muted: bool) -> None:
         """Mute the microphone, or open it."""
         with self._lock:

@@ -106,6 +106,7 @@ class ModelEntry(_Entry):
     task: Task
     licence: str
     description: str = ""
+    tools: bool = False  #: a language model that is good at asking for tools (skills)
     files: tuple[ModelFile, ...] = Field(min_length=1)
     sources: tuple[Source, ...] = ()
 

@@ -5,14 +5,15 @@
         for piece in pieces: print(piece, end="", flush=True)
 
 The KV cache keeps the longest common beginning of the last chat and the next; a chat that only grows is evaluated
-once. `warm` fills it ahead of time.
+once. `warm` fills it ahead of time. A model that is good at it may ask for a tool (`reply_with_tools`): once it begins
+to, a grammar lets it write nothing but a valid call.
 """
 
 import codecs
-import re
+import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,25 @@ import models.process  # first: the runtime reads what it sets up
 
 # isort: split
 import llama_cpp
+import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
+from models.chat_marks import plain, plain_messages
 from models.chat_window import fit
+from models.constrained import Grammar
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
+from models.json_grammar import call_grammar
 from models.loop_guard import LoopGuard
-from models.protocols import Cancelled, Message, never
+from models.protocols import Cancelled, Floats, Message, ToolRequest, ToolSpec, never
+from models.tools import (
+    CALL_MARK,
+    as_functions,
+    begins_call,
+    holds_result,
+    parsed,
+    with_instructions,
+    without_tool_role,
+)
 
 #: Tokens evaluated between two looks at `cancelled`: a piece takes 0.05 s of a 135M model on two desktop cores and
 #: some 0.5 s of a 1B model on a Pi 5; larger pieces gain little (see `bench/`).
@@ -42,9 +56,6 @@ _CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-#: Marks that structure a chat in the usual templates. In what a person says they are no words, and must not end
-#: their own message: <|im_end|>, <start_of_turn>, </s>, [INST].
-_CONTROL = re.compile(r"<\|[^<>|]*\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 
 class LlamaCpp:
@@ -63,10 +74,11 @@ class LlamaCpp:
         max_reply_s: float = 30.0,
         threads: int = 0,
         temperature: float = 0.0,
+        seed: int = _SEED,
     ) -> None:
         """Load `path` (GGUF).
 
-        `threads`: 0 is all cores. `temperature` 0 takes the likeliest token; above that the draw has a fixed seed, so
+        `threads`: 0 is all cores. `temperature` 0 takes the likeliest token; above that the draw has a fixed `seed`, so
         that the same chat gets the same answer. `max_reply_s`: of work on one reply, its prompt included. Raises
         ModelMissingError, ModelDamagedError, and ValueError when a
         reply could fill more than half of the context.
@@ -79,41 +91,66 @@ class LlamaCpp:
         self._max_reply_tokens = max_reply_tokens
         self._max_reply_s = max_reply_s
         self._temperature = temperature
-        self._llama: Any = _load(path, context_tokens, models.process.worker_threads(threads, most=8))
+        self._seed = seed
+        self._llama: Any = _load(path, context_tokens, models.process.worker_threads(threads, most=8), seed)
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
+        template = self._llama.metadata.get("tokenizer.chat_template", _CHATML)
+        self._lists_tools = "tools" in template
+        self._has_tool_role = "tool" in template
+        mark = f"{CALL_MARK}\n".encode() if CALL_MARK in template else b""
+        self._call_mark: list[int] = self._llama.tokenize(mark, add_bos=False, special=True) if mark else []
+        self._offered: tuple[ToolSpec, ...] = ()  # in the newest reply: `warm` expects them again
         self._template = Jinja2ChatFormatter(
-            template=self._llama.metadata.get("tokenizer.chat_template", _CHATML),
+            template=template,
             eos_token=_token_text(self._vocab, self._llama.token_eos()),
             bos_token=_token_text(self._vocab, self._llama.token_bos()),
         )
         self._lengths: dict[str, int] = {}
 
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
+    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never, begun: str = "") -> Iterator[str]:
         """Yields the answer in pieces of whole characters. Raises ModelRunError.
+
+        `begun`: the beginning of the answer, which somebody else has written; only what follows it is yielded.
 
         Ends at the model's end of turn, or once `cancelled`, or (then `last_complete` is False) after
         `max_reply_tokens` or `max_reply_s`, or when it begins to repeat itself. Not a piece within `max_reply_s` is an
         error. Close the generator when its rest is not wanted: until then it holds the model. A chat that is
         too long loses its oldest turns (`models.chat_window`).
         """
-        with self._held(cancelled) as mine:
-            if not mine:
-                return
-            until_s = time.monotonic() + self._max_reply_s
-            self.last_complete = False  # unless it comes to its own end
-            try:
-                prompt = self._prompt(messages)
-                if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s):
-                    if not cancelled():
-                        raise ModelRunError(
-                            f"{self._path.name} has not begun its answer within {self._max_reply_s:g} s",
-                            hint="take a smaller language model, or raise llm.max_reply_s",
-                        )
-                    return
+        if not holds_result(messages):
+            self._offered = ()
+        with self._replying(messages, (), cancelled, begun) as (prompt, until_s):
+            if prompt:
                 yield from self._generate(prompt, cancelled, until_s)
-            except RuntimeError as error:
-                self._llama.reset()
-                raise ModelRunError(f"{self._path.name} failed: {error}") from error
+
+    def reply_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cancelled: Cancelled = never
+    ) -> Iterator[str | ToolRequest]:
+        """As `reply`, or one `ToolRequest` for one of `tools`: valid by their schemas, but for bounds of fractions.
+
+        The model's first token decides which. No tools are offered for an answer to what a tool gave back. Raises
+        ModelRunError also when a request comes to no end, and ValueError for a schema that is not known.
+        """
+        offered = () if holds_result(messages) else tuple(tools)
+        self._offered = tuple(tools)
+        with self._replying(messages, offered, cancelled) as (prompt, until_s):
+            if not prompt:
+                return
+            pieces = self._generate(prompt, cancelled, until_s)
+            start = _first_words(pieces)
+            if offered and begins_call(start):
+                pieces.close()
+                if request := self._request(prompt, offered, cancelled, until_s):
+                    yield request
+                return
+            yield from itertools.chain([start] if start else [], pieces)
+
+    def request(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, cancelled: Cancelled = never
+    ) -> ToolRequest | None:
+        """One of `tools`, whatever the model would rather say; None: cancelled. Raises as `reply_with_tools` does."""
+        with self._replying(messages, tuple(tools), cancelled) as (prompt, until_s):
+            return self._request(prompt, tools, cancelled, until_s) if prompt else None
 
     def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
         """Evaluate `messages` now, so that a `reply` to them, or to a chat that goes on from them, starts sooner.
@@ -124,7 +161,10 @@ class LlamaCpp:
             if not mine:
                 return
             try:
-                self._prefill(self._prompt(messages), cancelled)
+                offered = () if holds_result(messages) else self._offered
+                prompt = self._prompt(messages, offered)
+                if self._prefill(prompt, cancelled):
+                    self._evaluate(prompt[:-1])
             except RuntimeError as error:
                 self._llama.reset()
                 raise ModelRunError(f"{self._path.name} failed: {error}") from error
@@ -150,15 +190,47 @@ class LlamaCpp:
             if mine:
                 self._lock.release()
 
-    def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Tokens of the chat that fits, up to where the assistant's answer begins if it is the assistant's turn."""
+    @contextmanager
+    def _replying(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], cancelled: Cancelled, begun: str = ""
+    ) -> Iterator[tuple[list[int], float]]:
+        """Holds the model for one reply: the evaluated prompt ([]: cancelled), and until when it may take (s)."""
+        with self._held(cancelled) as mine:
+            if not mine:
+                yield [], 0.0
+                return
+            until_s = time.monotonic() + self._max_reply_s
+            self.last_complete = False  # unless it comes to its own end
+            try:
+                prompt = self._prompt(messages, tools, begun)
+                if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s):
+                    if not cancelled():
+                        raise ModelRunError(
+                            f"{self._path.name} has not begun its answer within {self._max_reply_s:g} s",
+                            hint="take a smaller language model, or raise llm.max_reply_s",
+                        )
+                    prompt = []
+                yield prompt, until_s
+            except RuntimeError as error:
+                self._llama.reset()
+                raise ModelRunError(f"{self._path.name} failed: {error}") from error
+
+    def _prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), begun: str = "") -> list[int]:
+        """Tokens of the chat that fits, up to where the answer begins if it is the assistant's turn, and `begun`."""
         budget = self._context_tokens - self._max_reply_tokens
-        plain = [Message(m.role, _CONTROL.sub(" ", m.text)) for m in messages]
+        shown = plain_messages(messages)
+        listed = as_functions(tools) if tools and self._lists_tools else None
+        if tools and not self._lists_tools:
+            shown = with_instructions(shown, tools)
+        if not self._has_tool_role:
+            shown = without_tool_role(shown)
         while True:
-            kept = fit(plain, count=self._length, budget_tokens=budget)
-            self._template.add_generation_prompt = bool(kept) and kept[-1].role == "user"
-            rendered = self._template(messages=[{"role": m.role, "content": m.text} for m in kept])
-            tokens: list[int] = self._llama.tokenize(rendered.prompt.encode(), add_bos=False, special=True)
+            kept = fit(shown, count=self._length, budget_tokens=budget)
+            self._template.add_generation_prompt = bool(kept) and kept[-1].role in ("user", "tool")
+            rendered = self._template(messages=[{"role": m.role, "content": m.text} for m in kept], tools=listed)
+            tokens: list[int] = self._llama.tokenize(
+                (rendered.prompt + plain(begun)).encode(), add_bos=False, special=True
+            )
             excess = len(tokens) - (self._context_tokens - self._max_reply_tokens)
             if excess <= 0:
                 return tokens
@@ -173,18 +245,18 @@ class LlamaCpp:
         return self._lengths[text]
 
     def _prefill(self, prompt: list[int], cancelled: Cancelled) -> bool:
-        """Bring the KV cache to all of `prompt` but its last token (`_generate` evaluates that); False if cancelled."""
+        """Bring the KV cache to all of `prompt` but the last piece (1 to PREFILL_TOKENS); False if cancelled.
+
+        That piece is left to `_generate`: short of its last token it would take as long, and that token a pass more.
+        """
         llama = self._llama
         held = llama.input_ids[: llama.n_tokens].tolist()
         reused = min(llama.longest_token_prefix(held, prompt), max(0, len(prompt) - 1))
         self.last_prompt_tokens, self.last_reused_tokens = len(prompt), reused
-        for end in range(reused + PREFILL_TOKENS, len(prompt) - 1, PREFILL_TOKENS):
+        for end in range(reused + PREFILL_TOKENS, len(prompt), PREFILL_TOKENS):
             if cancelled():
                 return False
             self._evaluate(prompt[:end])
-        if cancelled():
-            return False
-        self._evaluate(prompt[:-1])
         return not cancelled()
 
     def _evaluate(self, prompt: list[int]) -> None:
@@ -196,7 +268,38 @@ class LlamaCpp:
             finally:
                 draw.close()
 
-    def _generate(self, prompt: list[int], cancelled: Cancelled, until_s: float) -> Iterator[str]:
+    def _request(
+        self, prompt: list[int], tools: Sequence[ToolSpec], cancelled: Cancelled, until_s: float
+    ) -> ToolRequest | None:
+        """A call, held to the grammar of `tools`; None: cancelled. Raises ModelRunError: it comes to no end."""
+        prompt = prompt + self._call_mark
+        draws = np.random.default_rng(self._seed)
+        written = b""
+        self._evaluate(prompt)
+        with Grammar(self._vocab, call_grammar(tools)) as grammar:
+            for _ in range(self._context_tokens - len(prompt) - 1):
+                if cancelled():
+                    return None
+                token = grammar.best(self._scores(draws))
+                if llama_cpp.llama_vocab_is_eog(self._vocab, token) or time.monotonic() > until_s:
+                    break
+                grammar.accept(token)
+                written += _piece(self._vocab, token)
+                self._llama.eval([token])
+        request = parsed(written.decode("utf-8", errors="replace"))
+        if request is None:
+            raise ModelRunError(f"{self._path.name} began to ask for a tool and came to no end")
+        self.last_complete = True
+        return request
+
+    def _scores(self, draws: np.random.Generator) -> Floats:
+        """What the model thinks of every token (n_vocab,); the highest is the one that is drawn (Gumbel's trick)."""
+        size = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._llama.ctx, -1), (size,))
+        noise = draws.gumbel(size=size) if self._temperature > 0 else 0.0
+        return np.asarray(logits / (self._temperature or 1.0) + noise, dtype=np.float32)
+
+    def _generate(self, prompt: list[int], cancelled: Cancelled, until_s: float) -> Generator[str, None, None]:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         guard = LoopGuard()
         tokens = self._llama.generate(prompt, temp=self._temperature, repeat_penalty=REPEAT_PENALTY)
@@ -217,7 +320,7 @@ class LlamaCpp:
             tokens.close()
 
 
-def _load(path: Path, context_tokens: int, threads: int) -> Any:
+def _load(path: Path, context_tokens: int, threads: int, seed: int) -> Any:
     if not path.is_file():
         raise ModelMissingError(f"no model file {path}", hint="fetch it with 'nearfield models pull'")
     repair = "check it with 'nearfield models verify'"
@@ -232,12 +335,22 @@ def _load(path: Path, context_tokens: int, threads: int) -> Any:
             n_ubatch=PREFILL_TOKENS,
             n_threads=threads,
             n_threads_batch=threads,
-            seed=_SEED,
+            seed=seed,
             use_mmap=True,
             verbose=False,
         )
     except (ValueError, RuntimeError, AssertionError) as error:
         raise ModelDamagedError(f"{path} cannot be loaded: {error}", hint=repair) from error
+
+
+def _first_words(pieces: Iterator[str]) -> str:
+    """The first piece that is not empty space, with what was before it; "" when there is none."""
+    start = ""
+    for piece in pieces:
+        start += piece
+        if start.strip():
+            break
+    return start
 
 
 def _token_text(vocab: Any, token: int) -> str:

@@ -9,9 +9,9 @@ being spoken once while nothing else is to do.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from models.protocols import Cancelled, Speech, Voice, never
+from models.protocols import Cancelled, Speech, Voice, in_parts, joined, never
 
 #: A minute of speech at 16 kHz.
 MAX_BYTES = 2_000_000
@@ -43,17 +43,27 @@ class PhraseVoice:
 
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
         """As the voice does it. The audio of a kept phrase is shared, and read-only. Raises ModelRunError."""
-        with self._lock:
-            known = self._phrases.get(text)
-            if known is not None:
-                self._phrases.move_to_end(text)
-                self.hits += 1
-                return None if cancelled() else known
-            self.misses += 1
+        known = self._known(text)
+        if known is not None:
+            return None if cancelled() else known
         speech = self._voice.speak(text, cancelled=cancelled)
-        if speech is not None and (text in self._keep or len(text) <= self._max_chars):
+        if speech is not None:
             self._remember(text, speech)
         return speech
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        """As the voice does it; a kept phrase comes whole. Raises ModelRunError."""
+        known = self._known(text)
+        if known is not None:
+            if not cancelled():
+                yield known
+            return
+        parts: list[Speech] = []
+        for part in in_parts(self._voice, text, cancelled=cancelled):
+            parts.append(part)
+            yield part
+        if parts and " ".join(part.text for part in parts) == text:  # else it was cancelled
+            self._remember(text, joined(parts))
 
     def close(self) -> None:
         """Forget everything and free the voice."""
@@ -64,7 +74,19 @@ class PhraseVoice:
         if close is not None:
             close()
 
+    def _known(self, text: str) -> Speech | None:
+        with self._lock:
+            known = self._phrases.get(text)
+            if known is None:
+                self.misses += 1
+            else:
+                self._phrases.move_to_end(text)
+                self.hits += 1
+            return known
+
     def _remember(self, text: str, speech: Speech) -> None:
+        if text not in self._keep and len(text) > self._max_chars:
+            return
         speech.pcm.flags.writeable = False
         with self._lock:
             if text in self._phrases:  # two threads said it at once

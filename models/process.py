@@ -2,19 +2,26 @@
 
     import models.process  # before llama_cpp, _pywhispercpp, onnxruntime
 
-whisper.cpp and llama.cpp share their work out with OpenMP, whose threads spin at every barrier, thousands of times a
-second. As long as each thread has a core to itself that is the fastest way; but an appliance recognises, writes and
-speaks at once on two or four cores, and then a spinning thread holds the core that the thread it waits for needs.
-Never to spin is as bad while the cores are free. A few hundred turns, then sleep, is near the best of both. On two
-cores, 2 threads each, tiny.en on 3.6 s of speech and SmolLM2 writing:
+whisper.cpp and llama.cpp share their work out with OpenMP, whose threads wait for each other thousands of times a
+second. One that spins at such a barrier holds a core that another model may need; one that sleeps has to be woken, and
+that takes longer than most of what it then does. So: spin for a few microseconds, then sleep. GOMP_SPINCOUNT alone does
+not say so. In the appliance each model is called from a thread of its own, with helpers of its own; as soon as there
+are more of them than cores, libgomp spins only 100 turns, whatever GOMP_SPINCOUNT says, or up to 1000 of them where
+OMP_WAIT_POLICY is "active" (gomp_throttled_spin_count_var in GCC's libgomp/env.c). Two cores, 2 threads each, every
+model called from its own thread: tiny.en on 2.3 s of speech / first token of SmolLM2 for 9 new ones / its first seven,
+in ms, and how often threads slept during the decode (medians of 8 to 12; two runs of the first):
 
-    GOMP_SPINCOUNT    cores free              one core taken by another program
-    0                 200 ms   41 tokens/s    285 ms   48 tokens/s
-    300               160 ms  104 tokens/s    305 ms   41 tokens/s
-    3000              150 ms  105 tokens/s    445 ms   15 tokens/s
-    30000             152 ms  109 tokens/s    850 ms    5 tokens/s
+    turns    cores free                        one core taken by another program
+    100      131-179 / 58-82 / 131-192 (1932)  234 /  80 / 195
+    300      108 / 43 / 92 (554)               232 /  92 / 225
+    1000     94 / 42 / 87 (28)                 322 / 142 / 404
 
-The variable is read once, when libgomp is loaded; what the environment says already is left alone.
+The variables are read once, when libgomp is loaded; what the environment says already is left alone.
+
+numpy's OpenBLAS has threads too, which spin for some 25 ms behind a product of two matrices. The mel bands of the turn
+model are one, and a decode or a reply is what comes next: behind a verdict the decode took 120 ms in place of 94, the
+first token 90 in place of 43, and the verdict itself 43 in place of 27. Nothing in the appliance multiplies matrices
+for which a second thread would be worth it.
 
 glibc's malloc raises the size from which it maps memory of its own for a block whenever such a block is freed, up to
 32 MB; after that the large buffers that loading and speaking need for a moment are cut from the heap, and the holes
@@ -25,7 +32,13 @@ and 540 at their peak in place of 625, and are no slower.
 import ctypes
 import os
 
+import numpy  # noqa: F401 - so that there is an OpenBLAS to be told
+from threadpoolctl import threadpool_limits
+
+os.environ.setdefault("OMP_WAIT_POLICY", "active")
 os.environ.setdefault("GOMP_SPINCOUNT", "300")
+
+threadpool_limits(1, user_api="blas")  # for good: it is not used as a context
 
 #: M_MMAP_THRESHOLD of malloc.h, and the value that glibc starts with.
 _M_MMAP_THRESHOLD = -3

@@ -97,6 +97,36 @@ class VadModel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WakeDetection:
+    """A wake word was said."""
+
+    word: str  #: name of the model: "okay_nabu"
+    phrase: str  #: as it is spoken: "Okay Nabu"
+    end_sample: int  #: of the audio that convinced the model
+    word_end_sample: int  #: the word itself ended about here: what was said since is said to the assistant
+    probability: float  #: mean over the model's sliding window, 0..1
+
+
+class WakeModel(Protocol):
+    """Listens for one or more wake words in one stream."""
+
+    def feed(self, pcm: Int16s, sample: int) -> list[WakeDetection]:
+        """`pcm`: (n,) int16, 16 kHz, from sample `sample` on. A gap in the samples begins a new stretch.
+
+        Raises ModelRunError.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget the past: the next samples begin a new stretch of audio."""
+        ...
+
+    def far_end(self) -> "WakeModel":
+        """The same words for another stream, what the loudspeaker plays; readier to believe that one was said."""
+        ...
+
+
 class Recogniser(Protocol):
     """Speech to text."""
 
@@ -111,6 +141,15 @@ class Frugal(Protocol):
     """A recogniser that can do with less of the machine, at the price of some words."""
 
     frugal: bool  #: any thread may set it, for the next call
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """A recogniser that can be told what to expect."""
+
+    def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:
+        """A second look at `audio` when `expected` (sentences, names) may have been said. Raises ModelRunError."""
+        ...
 
 
 class TurnModel(Protocol):
@@ -156,3 +195,34 @@ class Voice(Protocol):
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
         """None when cancelled, or when there is nothing in `text` to say. Raises ModelRunError."""
         ...
+
+
+@runtime_checkable
+class StreamingVoice(Protocol):
+    """A voice that hands out the beginning of a clause while it works on the rest."""
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        """`text` in parts of whole words, in order, which say together what `speak` says.
+
+        Their texts joined by a space are `text`, and their audio laid end to end is the clause, without a gap or
+        a click. Yields nothing when there is nothing to say; ends early when cancelled. Raises ModelRunError.
+        """
+        ...
+
+
+def joined(parts: Sequence[Speech]) -> Speech:
+    """The parts of a clause as one, their texts joined by a space."""
+    marks: list[Mark] = []
+    chars = samples = 0
+    for part in parts:
+        marks += [Mark(chars + m.chars, samples + m.samples) for m in part.marks]
+        chars, samples = chars + len(part.text) + 1, samples + part.pcm.size
+    return Speech(" ".join(p.text for p in parts), np.concatenate([p.pcm for p in parts]), tuple(marks))
+
+
+def in_parts(voice: Voice, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+    """`text` in parts as `StreamingVoice` has it; in one part by a voice that makes clauses whole only."""
+    if isinstance(voice, StreamingVoice):
+        yield from voice.speak_parts(text, cancelled=cancelled)
+    elif (speech := voice.speak(text, cancelled=cancelled)) is not None:
+        yield speech

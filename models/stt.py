@@ -117,11 +117,15 @@ class WhisperCpp:
         stopped (1.8.5 hands the callback to none of the graphs it computes), so that a cancelled call comes back after
         at most one pass of it.
         """
+        return self._transcribe(audio, cancelled, effort, self._prompt)
+
+    def _transcribe(self, audio: Floats, cancelled: Cancelled, effort: Effort, prompt: str) -> Transcript:
         started = time.perf_counter()
         audio = np.ascontiguousarray(audio, dtype=np.float32)
         decode: _Decode | None = None
         if not cancelled() and len(audio) >= MIN_SAMPLES:
             with self._lock:
+                self._params.initial_prompt = prompt
                 decode = self._intelligible(audio, cancelled, effort)
                 later = audio[SECOND_START_SAMPLES:]
                 again = effort == "final" and len(later) >= SECOND_START_SAMPLES
@@ -135,6 +139,14 @@ class WhisperCpp:
             decode_ms=(time.perf_counter() - started) * 1000,
             complete=decode is not None or len(audio) < MIN_SAMPLES,
         )
+
+    def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:
+        """A second look at `audio` (n,), in one pass, with `expected` (sentences, names) as its prompt.
+
+        Words that are not expected suffer for it, and short ones may go: for what made no sense without. Raises
+        ModelRunError.
+        """
+        return self._transcribe(audio, cancelled, "partial", expected)
 
     def close(self) -> None:
         """Free the model; the object is of no use afterwards."""
@@ -168,7 +180,6 @@ class WhisperCpp:
             return None
         params, long = self._params, len(audio) > WINDOW_SAMPLES
         params.audio_ctx = context
-        params.initial_prompt = self._prompt
         # Time stamps cost a token or two, but without them a model that sees a short window repeats itself.
         # Up to 30 s are one segment: with several, the silence behind the first would be encoded and decoded again.
         params.no_timestamps = False

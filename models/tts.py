@@ -1,7 +1,8 @@
-"""Text to speech with Piper, a clause a call.
+"""Text to speech with Piper, a clause a call, whole or beginning with its first words.
 
     voice = PiperVoice(store.path("piper-en_US-joe-medium"))
     speech = voice.speak("The capital of France is Paris.")     # Speech: 16 kHz int16 and a mark a word
+    for part in voice.speak_parts("The capital of France is Paris."): ...    # "The capital", "of France is Paris."
 
 Loudness is set by one gain for the voice, found once when it is loaded. Normalising every clause for itself would make
 a short "No." as loud as a long sentence, and the level pump from clause to clause.
@@ -10,6 +11,7 @@ a short "No." as loud as a long sentence, and the level pump from clause to clau
 import json
 import math
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,44 +24,52 @@ import soxr
 from piper.config import PiperConfig, SynthesisConfig
 from piper.const import BOS, EOS, PAD
 
+from models.clause_audio import CALIBRATION_TEXT, PEAK_CEILING_DB, gain_for, last_sign, pause_after
+from models.clause_parts import ClauseWords, growth_at
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
-from models.loudness import limit, loudness_lufs
-from models.onnx import ShrinkingSession, open_session
+from models.loudness import limit
 from models.process import worker_threads
-from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Mark, Speech, never
+from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Speech, never
 from models.spoken_form import spoken_form
-from models.word_marks import Size, Timeline, split_words, word_marks
+from models.trim import FADE_OUT_MS, audible, faded, quietest, trimmed
+from models.vits import Vocoder, open_vits
+from models.word_marks import Size, split_words
 
-PEAK_CEILING_DB = -1.0
-#: The gain is found on sentences as short as the answers are: long ones are some 1 LU softer.
-CALIBRATION_TEXT = "Hello there. The lamp is on. First, it rains in Spain. What would you like to do?"
-#: A voice that came out silent in calibration is broken; it must not be amplified without end.
-MAX_GAIN_DB = 30.0
-#: Silence is where 5 ms, at the final loudness, stay below this level: 35 dB under the speech, above Piper's hiss.
-SILENCE_DBFS = -52.0
-_LEVEL_SAMPLES = 80
-#: Kept before the first and behind the last audible 5 ms: soft onsets begin, and endings fade, below the threshold.
-LEAD_MS, TAIL_MS = 10, 25
-FADE_IN_MS, FADE_OUT_MS = 4, 12
-#: Silence behind a clause by its last sign. Readers pause 100-150 ms at a comma and 250-500 ms at a full stop
-#: (Goldman-Eisler 1968; Krivokapic 2007); a spoken answer is brisker.
-PAUSES_MS = {",": 120, ";": 160, ":": 160, "—": 120, "–": 120, ".": 250, "!": 250, "?": 250, "…": 250}
 #: Some 3 s of speech. Longer sentences are made in parts, divided where a comma is: the memory that Piper works in
 #: grows by 24 MB with each second, and a cancelled call comes back sooner.
 BREATH_PHONEMES = 50
 #: Clauses up to this length, some 2.5 s, are spoken in memory that is kept.
 SHORT_PHONEMES = 40
+SHORT_FRAMES = 215
 IDS_PER_PHONEME = 2  #: each is followed by a pad
-_CLOSERS = "\"'”’)]}» "
+#: What is cut off is certain up to so much before the end of what has been decoded: 12.5 ms the limiter looks ahead,
+#: 10 ms the resampler (to 1e-7), 5 ms a seam may be moved.
+_GUARD_SAMPLES = 30 * SAMPLE_RATE_HZ // 1000
+_NEWEST = 0.3  # weight of the newest figure in the running mean
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """One sentence, trimmed, at 16 kHz: (n,) float32 and the sample at which each phoneme ends."""
+@dataclass(slots=True)
+class _Sentence:
+    """One sentence, or a breath of a long one, on its way to audio; samples at 16 kHz, before anything is trimmed."""
 
-    audio: Floats
     phonemes: list[str]
+    begins: float  #: where the first phoneme begins
+    ends: npt.NDArray[np.float64]  #: ... and where each one ends
+    timed: bool  #: as the voice itself says
+    latent: Floats  #: (1, channels, frames); of a voice that cannot be split the audio
+    raw: Floats  #: (n,) at the rate of the voice: what has been decoded
+    frames: int = 0  #: ... and how many frames that are
+
+
+@dataclass(slots=True)
+class _Audio:
+    """The audio of a clause so far: (n,) float32 at 16 kHz, where each phoneme ends, and how much was given away."""
+
+    parts: list[Floats]
     ends: list[int]
+    samples: int = 0
+    words_given: int = 0
+    samples_given: int = 0
 
 
 class PiperVoice:
@@ -83,7 +93,9 @@ class PiperVoice:
         """
         self._lock = threading.Lock()
         self._path = path
-        self._voice: Any = _load(path, config_path or path.with_name(path.name + ".json"), threads)
+        description = config_path or path.with_name(path.name + ".json")
+        self._voice, self._vocoder = _load(path, description, threads)
+        self._real_time_factor = 0.0  # of the vocoder, newest calls count most
         self._voice_config: Any = self._voice.config
         self._style = SynthesisConfig(
             noise_scale=self._voice_config.noise_scale * variation,
@@ -104,27 +116,38 @@ class PiperVoice:
         `cancelled` is asked before each sentence, and at the commas of long ones. A pause that suits the last sign of
         `text` is appended.
         """
-        with self._lock:
-            if self._voice is None:
-                raise ModelRunError(f"{self._path.name} is closed")
-            words = split_words(text)
-            spoken = [self._spoken(w, last=i == len(words) - 1) for i, w in enumerate(words)]
-            try:
-                pieces = list(self._pieces(" ".join(spoken), cancelled))
-                if cancelled() or not any(len(p.audio) for p in pieces):
-                    return None
-                return self._speech(text, pieces, sizes=[self._size(word) for word in spoken])
-            except Exception as error:
-                # the phonemizer and the runtime raise whatever they like
-                # not the text itself: errors are logged, and what is said to people is nobody else's business
-                raise ModelRunError(
-                    f"{self._path.name} could not say a text of {len(text)} characters: {error}"
-                ) from error
+        return next(self._guarded(text, self._parts(text, cancelled, whole=True)), None)
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        """What `speak` says, in parts of whole words, the first as soon as 300 ms of it are made. Raises ModelRunError.
+
+        Laid end to end the parts are the clause, sample by sample. A voice that cannot be split, or that is so slow
+        that the parts would not follow each other in time, gives one.
+        """
+        yield from self._guarded(text, self._parts(text, cancelled, whole=False))
+
+    def _guarded(self, text: str, parts: Iterator[Speech]) -> Iterator[Speech]:
+        """`parts`, each made while nobody else uses the voice."""
+        while True:
+            with self._lock:
+                if self._voice is None:
+                    raise ModelRunError(f"{self._path.name} is closed")
+                try:
+                    part = next(parts, None)
+                except Exception as error:
+                    # the phonemizer and the runtime raise whatever they like
+                    # not the text itself: errors are logged, and what is said to people is nobody else's business
+                    raise ModelRunError(
+                        f"{self._path.name} could not say a text of {len(text)} characters: {error}"
+                    ) from error
+            if part is None:
+                return
+            yield part
 
     def close(self) -> None:
         """Free the voice; the object is of no use afterwards."""
         with self._lock:
-            self._voice = None
+            self._voice = self._vocoder = None
 
     def _spoken(self, word: str, *, last: bool) -> str:
         if self._english:
@@ -137,78 +160,153 @@ class PiperVoice:
         letters = [n for part in parts if (n := sum(1 for p in part if p.isalpha()))]
         return Size(phonemes=sum(letters), words=len(letters))
 
-    def _pieces(self, spoken: str, cancelled: Cancelled) -> Iterator[_Piece]:
-        """Sentence by sentence, and long ones breath by breath, until cancelled."""
+    def _sentences(self, spoken: str) -> list[list[str]]:
+        """The phonemes sentence by sentence, and of long ones breath by breath; only what can be said."""
+        parts: list[list[str]] = []
         for phonemes in self._voice.phonemize(spoken):
-            known = [p for p in phonemes if p in self._voice_config.phoneme_id_map]
-            for part in _breaths(known):
-                if cancelled():
-                    return
-                if any(p.isalpha() for p in part):
-                    yield self._synthesise(part)
+            parts += _breaths([p for p in phonemes if p in self._voice_config.phoneme_id_map])
+        return [part for part in parts if any(p.isalpha() for p in part)]
 
-    def _synthesise(self, phonemes: list[str]) -> _Piece:
+    def _parts(self, text: str, cancelled: Cancelled, *, whole: bool) -> Iterator[Speech]:
+        """`text` as one `Speech`, or in parts."""
+        words = split_words(text)
+        spoken = [self._spoken(w, last=i == len(words) - 1) for i, w in enumerate(words)]
+        sentences = self._sentences(" ".join(spoken))
+        clause = ClauseWords(text, sizes=[self._size(word) for word in spoken], sentences=sentences)
+        audio = _Audio([], [])
+        for i, phonemes in enumerate(sentences):
+            if cancelled():
+                return
+            sentence = self._begin(phonemes)
+            if not whole:
+                yield from self._early_parts(clause, sentence, audio, cancelled)
+            last = i == len(sentences) - 1
+            self._append(audio, sentence, pause_sign=last_sign(text) if last else phonemes[-1])
+            if cancelled():
+                return
+            words_so_far = clause.words if last else clause.words_within(len(audio.ends))
+            if not last and (whole or words_so_far is None):
+                continue
+            if words_so_far is not None and any(len(part) for part in audio.parts):
+                yield self._given(clause, audio, words_so_far, np.concatenate(audio.parts), audio.ends)
+
+    def _early_parts(
+        self, clause: ClauseWords, sentence: _Sentence, audio: _Audio, cancelled: Cancelled
+    ) -> Iterator[Speech]:
+        """The beginning of `sentence`, as long as it pays to cut something off."""
+        if self._vocoder is None or not sentence.timed:
+            return
+        rate_hz = self._voice_config.sample_rate
+        given, earlier = 0.0, audio.samples_given
+        while cut := clause.cut(
+            sentence.ends,
+            before=len(audio.ends),
+            begins=sentence.begins,
+            given=given,
+            earlier=earlier,
+            growth=growth_at(self._real_time_factor),
+        ):
+            frame_samples = self._vocoder.frame_samples * SAMPLE_RATE_HZ / rate_hz
+            self._decode(sentence, math.ceil((cut.sample + _GUARD_SAMPLES) / frame_samples))
+            so_far, start = self._finished(sentence)
+            given = cut.sample
+            if cancelled():
+                return
+            if len(so_far) == 0:  # nothing to be heard yet
+                continue
+            at = quietest(so_far, cut.sample - start)
+            known = [audio.samples + e for e in trimmed(sentence.ends[sentence.ends <= cut.sample], start, at)]
+            yield self._given(
+                clause, audio, cut.words, np.concatenate([*audio.parts, so_far[:at]]), [*audio.ends, *known]
+            )
+
+    def _given(self, clause: ClauseWords, audio: _Audio, words: int, so_far: Floats, ends: list[int]) -> Speech:
+        """Words and audio up to here that have not been given away yet; `so_far` is all of the clause's audio."""
+        pcm = np.rint(so_far[audio.samples_given :] * 32767).astype(np.int16)
+        part = clause.part(audio.words_given, words, pcm, clause.marks(ends, len(so_far)), begins=audio.samples_given)
+        audio.words_given, audio.samples_given = words, len(so_far)
+        return part
+
+    def _begin(self, phonemes: list[str]) -> _Sentence:
+        """All but the sound."""
         ids = self._voice.phonemes_to_ids(phonemes)
         # not `voice.synthesize`: that scales every sentence to the same peak
-        raw, durations = self._voice.phoneme_ids_to_audio(ids, self._style, include_alignments=True)
-        rate = self._voice_config.sample_rate
-        raw = np.atleast_1d(np.asarray(raw, dtype=np.float32))
-        audio = soxr.resample(raw, rate, SAMPLE_RATE_HZ) if rate != SAMPLE_RATE_HZ else raw
+        latent, durations = self._voice.phoneme_ids_to_audio(ids, self._style, include_alignments=True)
+        latent = np.asarray(latent, dtype=np.float32)
+        if self._vocoder is None:
+            raw = latent.reshape(-1)
+            samples = len(raw)
+        else:
+            raw = np.zeros(0, dtype=np.float32)
+            latent = latent.reshape(1, self._vocoder.channels, -1)
+            samples = latent.shape[2] * self._vocoder.frame_samples
+        to_16k = SAMPLE_RATE_HZ / self._voice_config.sample_rate
+        ends, timed = self._phoneme_ends(phonemes, durations, samples)
+        return _Sentence(phonemes, ends[0] * to_16k, ends[1:] * to_16k, timed, latent, raw)
+
+    def _decode(self, sentence: _Sentence, to_frame: int | None = None) -> None:
+        """Make the audio of `sentence` up to a frame (None: all of it)."""
+        if self._vocoder is None:
+            return
+        frames = sentence.latent.shape[2]
+        end = frames if to_frame is None else min(to_frame, frames)
+        if end <= sentence.frames:
+            return
+        begun_s = time.perf_counter()
+        raw = self._vocoder.decode(sentence.latent, sentence.frames, end)
+        took_s = time.perf_counter() - begun_s
+        factor = took_s * self._voice_config.sample_rate / len(raw)
+        self._real_time_factor += _NEWEST * (factor - self._real_time_factor)
+        sentence.raw, sentence.frames = np.concatenate((sentence.raw, raw)), end
+
+    def _finished(self, sentence: _Sentence) -> tuple[Floats, int]:
+        """What has been decoded of `sentence`, loud as it should be and trimmed, and how much was cut off before it.
+
+        Of a sentence that is not whole yet the last `_GUARD_SAMPLES` may still change.
+        """
+        rate_hz, raw = self._voice_config.sample_rate, sentence.raw
+        audio = soxr.resample(raw, rate_hz, SAMPLE_RATE_HZ) if rate_hz != SAMPLE_RATE_HZ else raw
         audio = np.asarray(audio * self._gain, dtype=np.float32)
-        start, end = _audible(audio)
-        ends = self._phoneme_ends(phonemes, durations, len(raw)) * (SAMPLE_RATE_HZ / rate)
-        return _Piece(
-            _faded(limit(audio[start:end], ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ)),
-            phonemes,
-            [int(e) for e in np.clip(ends - start, 0, end - start)],
-        )
+        start, end = audible(audio)
+        whole = self._vocoder is None or sentence.frames == sentence.latent.shape[2]
+        if not whole and end > start:
+            end = len(audio)
+        audio = limit(audio[start:end], ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ)
+        return faded(audio, FADE_OUT_MS if whole else 0), start
+
+    def _append(self, audio: _Audio, sentence: _Sentence, *, pause_sign: str) -> None:
+        """`sentence` as a whole, and the silence that suits its last sign."""
+        self._decode(sentence)
+        made, start = self._finished(sentence)
+        # what was given away already stays, should more of it be trimmed now that the end is known
+        made = np.pad(made, (0, max(0, audio.samples_given - audio.samples - len(made))))
+        pause = pause_after(pause_sign)
+        audio.ends += [audio.samples + e for e in trimmed(sentence.ends, start, len(made))]
+        audio.parts += [made, pause]
+        audio.samples += len(made) + len(pause)
 
     def _phoneme_ends(
         self, phonemes: list[str], durations: npt.NDArray[np.int64] | None, samples: int
-    ) -> npt.NDArray[np.float64]:
-        """Sample, at the voice's rate, at which each phoneme ends: as the model says, else in equal shares."""
+    ) -> tuple[npt.NDArray[np.float64], bool]:
+        """Sample, at the voice's rate, at which the first phoneme begins, and those at which each one ends.
+
+        As the model says, and True; else in equal shares.
+        """
         ids = self._voice_config.phoneme_id_map
         pads = len(ids[PAD])
         counts = np.array([len(ids[BOS]) + pads, *(len(ids[p]) + pads for p in phonemes), len(ids[EOS])])
         if durations is None or np.size(durations) != counts.sum():
-            return np.linspace(0, samples, len(phonemes) + 1)[1:]
+            return np.linspace(0, samples, len(phonemes) + 1), False
         ends = np.cumsum(durations)[np.cumsum(counts) - 1]
-        return np.asarray(ends[1:-1], dtype=np.float64)
-
-    def _speech(self, text: str, pieces: list[_Piece], *, sizes: list[Size]) -> Speech:
-        parts: list[Floats] = []
-        ends: list[int] = []
-        breaks: list[int] = []
-        offset = 0
-        for i, piece in enumerate(pieces):
-            sign = _last_sign(text) if i == len(pieces) - 1 else piece.phonemes[-1]
-            pause = np.zeros(PAUSES_MS.get(sign, 0) * SAMPLE_RATE_HZ // 1000, dtype=np.float32)
-            if i > 0:
-                breaks.append(len(ends))
-            gap = True  # a space that follows another, or begins the sentence, ends no word
-            for phoneme, end in zip(piece.phonemes, piece.ends, strict=True):
-                if phoneme == " " and not gap:
-                    breaks.append(len(ends))
-                if phoneme.isalpha() or phoneme == " ":
-                    gap = phoneme == " "
-                ends.append(offset + end)
-            if gap and breaks and breaks[-1] != 0:
-                breaks.pop()  # the sentence ended in a space: the break is that of the sentence
-            parts += [piece.audio, pause]
-            offset += len(piece.audio) + len(pause)
-        pcm = np.rint(np.concatenate(parts) * 32767).astype(np.int16)
-        marks: tuple[Mark, ...] = word_marks(text, sizes=sizes, timeline=Timeline(ends, breaks), samples=len(pcm))
-        return Speech(text, pcm, marks)
+        return np.asarray(ends[:-1], dtype=np.float64), True
 
     def _calibrated_gain(self, target_lufs: float) -> float:
-        audio = np.concatenate([p.audio for p in self._pieces(CALIBRATION_TEXT, never)])
-        gain = 1.0
-        for _ in range(4):  # the limiter takes some of the gain away again; that converges quickly
-            heard = limit(
-                np.asarray(audio * gain, dtype=np.float32), ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ
-            )
-            gain *= float(10 ** ((target_lufs - loudness_lufs(heard, rate_hz=SAMPLE_RATE_HZ)) / 20))
-        if not 0 < gain < 10 ** (MAX_GAIN_DB / 20):
+        sentences = [self._begin(phonemes) for phonemes in self._sentences(CALIBRATION_TEXT)]
+        for sentence in sentences:
+            self._decode(sentence)
+        audio = np.concatenate([self._finished(sentence)[0] for sentence in sentences])
+        gain = gain_for(audio, target_lufs)
+        if gain is None:
             raise ModelDamagedError(
                 f"{self._path} is loaded, but what it says cannot be heard",
                 hint="check it with 'nearfield models verify'",
@@ -216,12 +314,15 @@ class PiperVoice:
         return gain
 
 
-def _load(path: Path, config_path: Path, threads: int) -> Any:
+def _load(path: Path, config_path: Path, threads: int) -> tuple[Any, Vocoder | None]:
     if not config_path.is_file():
         raise ModelMissingError(f"no voice description {config_path}", hint="fetch it with 'nearfield models pull'")
     # more than two threads gain nothing on a network this small
-    session = ShrinkingSession(
-        open_session(path, threads=worker_threads(threads, most=2)), keep_below=IDS_PER_PHONEME * SHORT_PHONEMES
+    session, vocoder = open_vits(
+        path,
+        threads=worker_threads(threads, most=2),
+        keep_ids=IDS_PER_PHONEME * SHORT_PHONEMES,
+        keep_frames=SHORT_FRAMES,
     )
     try:
         config = PiperConfig.from_dict(json.loads(config_path.read_text("utf-8")))
@@ -234,7 +335,7 @@ def _load(path: Path, config_path: Path, threads: int) -> Any:
         raise ModelDamagedError(
             f"{path} is an ONNX model, but not a Piper voice", hint="check it with 'nearfield models verify'"
         )
-    return piper.PiperVoice(session=session, config=config)
+    return piper.PiperVoice(session=session, config=config), vocoder
 
 
 def _breaths(phonemes: list[str]) -> Iterator[list[str]]:
@@ -245,27 +346,3 @@ def _breaths(phonemes: list[str]) -> Iterator[list[str]]:
             yield phonemes[start:i]
             start = i
     yield phonemes[start:]
-
-
-def _audible(audio: Floats) -> tuple[int, int]:
-    """The stretch of `audio` from the first to the last audible 5 ms, and a little on both sides; (0, 0) if none."""
-    blocks = np.pad(audio, (0, -len(audio) % _LEVEL_SAMPLES)).reshape(-1, _LEVEL_SAMPLES)
-    loud = np.flatnonzero(np.mean(np.square(blocks), axis=1) > 10 ** (SILENCE_DBFS / 10))
-    if len(loud) == 0:
-        return 0, 0
-    lead, tail = (ms * SAMPLE_RATE_HZ // 1000 for ms in (LEAD_MS, TAIL_MS))
-    return max(0, int(loud[0]) * _LEVEL_SAMPLES - lead), min(len(audio), (int(loud[-1]) + 1) * _LEVEL_SAMPLES + tail)
-
-
-def _faded(audio: Floats) -> Floats:
-    """`audio` with both ends drawn to zero, so that no cut clicks."""
-    out = audio.copy()
-    rise, fall = (min(len(out), ms * SAMPLE_RATE_HZ // 1000) for ms in (FADE_IN_MS, FADE_OUT_MS))
-    out[:rise] *= np.linspace(0.0, 1.0, rise, endpoint=False, dtype=np.float32)
-    out[len(out) - fall :] *= np.linspace(1.0, 0.0, fall, dtype=np.float32)
-    return out
-
-
-def _last_sign(text: str) -> str:
-    bare = text.rstrip(_CLOSERS + "\n\t")
-    return bare[-1:]

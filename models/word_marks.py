@@ -48,8 +48,8 @@ def word_marks(text: str, *, sizes: Sequence[Size], timeline: Timeline, samples:
     `sizes`: one a word. Marks rise strictly in chars, never fall in samples and
     never pass `samples`.
     """
-    ends = [m.end() for m in _WORD.finditer(text)]
-    places = _places(sizes, timeline)
+    ends = word_ends(text)
+    places = word_places(sizes, breaks=timeline.breaks, phonemes=len(timeline.ends))
     marks: list[Mark] = []
     reached = 0
     for chars, place in zip(ends[:-1], places[:-1], strict=True):
@@ -59,26 +59,31 @@ def word_marks(text: str, *, sizes: Sequence[Size], timeline: Timeline, samples:
     return (*marks, Mark(len(text), samples))
 
 
-def _places(sizes: Sequence[Size], timeline: Timeline) -> list[int]:
-    """For each word the number of phonemes that have sounded at its end."""
-    limits = [*timeline.breaks, len(timeline.ends)]
+def word_ends(text: str) -> list[int]:
+    """Characters up to the end of each word."""
+    return [m.end() for m in _WORD.finditer(text)]
+
+
+def word_places(sizes: Sequence[Size], *, breaks: Sequence[int], phonemes: int) -> list[int]:
+    """For each word how many of the `phonemes` of the stream have sounded at its end; `breaks` as in `Timeline`."""
+    limits = [*breaks, phonemes]
     if sum(size.words for size in sizes) == len(limits):
         done, out = 0, []
         for size in sizes:
             done += size.words
             out.append(limits[done - 1] if done else 0)
         return out
-    return _places_by_share(sizes, timeline)
+    return _places_by_share(sizes, breaks, phonemes)
 
 
-def _places_by_share(sizes: Sequence[Size], timeline: Timeline) -> list[int]:
-    total, phonemes = sum(size.phonemes for size in sizes), len(timeline.ends)
+def _places_by_share(sizes: Sequence[Size], breaks: Sequence[int], phonemes: int) -> list[int]:
+    total = sum(size.phonemes for size in sizes)
     snap = max(_SNAP_MIN, _SNAP_SHARE * phonemes)
     done, here, out = 0, 0, []
     for size in sizes:
         done += size.phonemes
         expected = phonemes * done / total if total else phonemes
-        near = _nearest(timeline.breaks, expected)
+        near = _nearest(breaks, expected)
         place = near if near is not None and abs(near - expected) <= snap else round(expected)
         here = max(here, place) if size.phonemes > 0 else here
         out.append(here)

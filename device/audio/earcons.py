@@ -14,7 +14,7 @@ import numpy as np
 
 from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s
 
-EarconName = Literal["listening", "muted", "unmuted", "error", "card back"]
+EarconName = Literal["listening", "not listening", "muted", "unmuted", "error", "card back", "stopped", "alarm"]
 NAMES: tuple[EarconName, ...] = get_args(EarconName)
 LEVEL_DB = -18.0  #: peak against full scale: below the voice (-16 LUFS has peaks near -3 dB), above a quiet room
 EDGE_MS = 8.0  #: raised-cosine ramps: a tone that is switched on clicks
@@ -22,9 +22,12 @@ EDGE_MS = 8.0  #: raised-cosine ramps: a tone that is switched on clicks
 #: (frequency in Hz, 0 is a pause; duration in ms). Notes of A major, where small loudspeakers and old ears are good.
 _SCORES: dict[str, tuple[tuple[float, float], ...]] = {
     "listening": ((880.0, 70.0),),
+    "not listening": ((659.3, 50.0), (554.4, 70.0)),
     "unmuted": ((659.3, 80.0), (880.0, 110.0)),
     "muted": ((659.3, 80.0), (440.0, 110.0)),
     "error": ((330.0, 120.0), (0.0, 60.0), (330.0, 160.0)),
+    "stopped": ((523.3, 90.0),),
+    "alarm": ((880.0, 80.0), (0.0, 40.0), (880.0, 80.0), (0.0, 40.0), (880.0, 120.0)),
     "card back": ((440.0, 80.0), (659.3, 80.0), (880.0, 140.0)),
 }
 

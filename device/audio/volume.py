@@ -32,6 +32,19 @@ class Volume:
         """What samples are multiplied by, 0 to 1."""
         return 0.0 if self._level_db is None else 10.0 ** (self._level_db / 20)
 
+    @property
+    def percent(self) -> int:
+        """0 is silent, 1 to 100 are LOWEST_DB to HIGHEST_DB in equal parts: the ear hears ratios."""
+        if self._level_db is None:
+            return 0
+        return max(1, round(100 * (self._level_db - LOWEST_DB) / (HIGHEST_DB - LOWEST_DB)))
+
+    def set_percent(self, percent: int) -> bool:
+        """The inverse. False: it is so loud already. Raises ValueError outside 0 to 100."""
+        if not 0 <= percent <= 100:
+            raise ValueError(f"a volume of {percent} percent is not between 0 and 100")
+        return self._set(None if percent == 0 else LOWEST_DB + (HIGHEST_DB - LOWEST_DB) * percent / 100)
+
     def up(self) -> bool:
         """A step louder. False: it is at its highest."""
         return self._set(LOWEST_DB if self._level_db is None else min(HIGHEST_DB, self._level_db + STEP_DB))

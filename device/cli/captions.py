@@ -42,9 +42,22 @@ class Captions:
                 print_text(f"           The sound card is lost: {event.message}")
             case ev.CardBack():
                 print_text(f"           The sound card is back after {event.lost_ms / 1000:.1f} s.")
-            case ev.NotHeard():
-                print_text("           (nobody hears you: the sound card is away)")
-            case ev.MicTrouble():
-                print_text(f"           {event.message}")
             case ev.Failure():
                 print_text(f"           {event.stage} failed: {event.message}")
+            case _ if told := _hearing(event):
+                print_text(f"           {told}")
+
+
+def _hearing(event: ev.Event) -> str:
+    """Whether somebody who speaks is heard; "" for any other event."""
+    match event:
+        case ev.NotHeard():
+            return "(nobody hears you: the sound card is away)"
+        case ev.MicTrouble():
+            return event.message
+        case ev.Wake():
+            return f"({event.word}, {event.probability:.2f})"
+        case ev.WakeTimeout():
+            return "(no longer listening)"
+        case _:
+            return ""

@@ -26,6 +26,10 @@ def run(
     persona: Annotated[
         str | None, typer.Option("--persona", metavar="P", help="Who the assistant is, in place of the configured one.")
     ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", metavar="M", help="open, wake, push-to-talk, or several: as --set turn.listen=M."),
+    ] = None,
     verbose: VerboseOption = False,  # noqa: ARG001 - its callback has obeyed
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
@@ -33,14 +37,23 @@ def run(
     A card that is unplugged is waited for. Exit status 75: it hangs in its driver, start me again.
 
     With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
-    with "open" (the default) it listens all the time, and the space bar works too. The key m, or the button on
-    gpio.mute_pin, mutes the microphone. Example:
+    with "open" (the default) it listens all the time, and the space bar works too; with "wake" it waits for a wake word
+    ("okay nabu"), and the space bar works too. The key m, or the button on gpio.mute_pin, mutes the microphone.
+    Examples:
 
-      nearfield run --set turn.listen=push-to-talk
+      nearfield run --mode push-to-talk
+      nearfield run --mode wake --set wake.words=hey_jarvis
     """
     with Endings() as endings:  # what is imported and loaded takes seconds, in which the end may be asked for
         try:
-            settings = settings_from(config, [*(overrides or ()), *([f"persona={persona}"] if persona else [])])
+            settings = settings_from(
+                config,
+                [
+                    *(overrides or ()),
+                    *([f"persona={persona}"] if persona else []),
+                    *([f"turn.listen={mode}"] if mode else []),
+                ],
+            )
             _run(settings, events, endings)
         except EndedEarlyError as end:
             say(f"ended by {end.signal_name} before it listened")
@@ -94,7 +107,16 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
         captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
         with endings.held():
             appliance = stack.enter_context(
-                Appliance(settings, who, models, card, on_event=publish, with_earcons=True, resume=True)
+                Appliance(
+                    settings,
+                    who,
+                    models,
+                    card,
+                    on_event=publish,
+                    with_earcons=True,
+                    resume=True,
+                    controls=hands.controls,
+                )
             )
         if log is not None and not appliance.resumed:
             log.start_anew()

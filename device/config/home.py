@@ -12,10 +12,9 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from device.config.section import Name, Section, UserPath, contradiction, none_word
+from device.config.section import Name, OptionalPath, Section, contradiction, none_word
 
 OptionalName = Annotated[Name | None, BeforeValidator(none_word)]
-OptionalPath = Annotated[UserPath | None, BeforeValidator(none_word)]
 
 #: What may be part of the name of a skill, and of a topic of MQTT.
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

@@ -8,6 +8,7 @@ $XDG_CONFIG_HOME/nearfield/nearfield.toml, /etc/nearfield/nearfield.toml.
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,11 +160,12 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
         if key != name and get_origin(keys_of(Settings)[key].annotation) is dict:
             problems.append(f"{origins.get(key, DEFAULT)}: {name}: {_table_problem(detail)}")
             continue
-        why = f" ({detail['msg']})" if detail["type"] in {"no_path", "not_usable"} else ""
-        problems.append(
+        why = f" ({detail['msg']})" if detail["type"] in ("no_path", "no_address", "not_usable") else ""
+        line = (
             f"{origins.get(key, DEFAULT)}: {key} = {_shown(detail['input'])} is not allowed{why}; "
             f"allowed: {allowed(keys_of(Settings)[key])}"
         )
+        problems.append(_PASSWORD.sub("//...@", line))
     return list(dict.fromkeys(problems))  # a key that may be of two types is refused twice
 
 
@@ -178,6 +180,10 @@ def _table_problem(detail: Any) -> str:
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+#: Before the host in an address; a flag that sets it is shown as well.
+_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 def _shown(value: object) -> str:

@@ -12,10 +12,13 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from device.config.acting import ActingSettings
 from device.config.dirs import data_dir, state_dir
 from device.config.home import McpSettings, MqttSettings
-from device.config.section import Name, Section, Threads, UserPath, contradiction, none_word
+from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
+from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
+from device.config.wake import WakeSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
 WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
@@ -71,6 +74,12 @@ class SttSettings(Section):
         default="en", description='language spoken, as its ISO 639-1 code; "auto" with a multilingual model'
     )
     threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
+    server: WyomingUri = Field(default="", description='Wyoming server to ask, as "tcp://host:10300"; "" = none')
+    server_model: str = Field(default="", description='name of the model on the server; "" = the server\'s choice')
+    server_timeout_ms: int = Field(
+        default=3_000, ge=100, le=60_000, description="how long a transcript of the server is waited for, in ms"
+    )
+    fallback: bool = Field(default=True, description="load the local model too, for when the server does not answer")
 
 
 class LlmSettings(Section):
@@ -82,6 +91,23 @@ class LlmSettings(Section):
     max_reply_s: int = Field(default=30, ge=1, le=600, description="longest time that an answer is written for, in s")
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 = always the most probable word")
     threads: Threads = Field(default=0, description="threads; 0 = as many as suit the machine")
+    server: HttpUrl = Field(default="", description='OpenAI-compatible server to ask, as "http://host:8080"; "" = none')
+    server_model: str = Field(default="", description='name of the model on the server; "" = the first it lists')
+    server_key_file: OptionalPath = Field(
+        default=None,
+        description='file with the API key, readable by its owner alone; "none" = NEARFIELD_LLM_KEY',
+    )
+    server_ca_file: OptionalPath = Field(
+        default=None, description='PEM file of the authority that signed its certificate; "none" = the usual ones'
+    )
+    server_context_tokens: int = Field(
+        default=4_096, ge=256, le=1_048_576, description="length of the context on the server, in tokens"
+    )
+    first_token_timeout_ms: int = Field(
+        default=1_500, ge=100, le=60_000, description="how long the server may take to begin its answer, in ms"
+    )
+    token_timeout_ms: int = Field(default=3_000, ge=100, le=60_000, description="... and to go on with it, in ms")
+    fallback: bool = Field(default=True, description="load the local model too, for when the server does not answer")
 
     @model_validator(mode="after")
     def _room_for_the_question(self) -> Self:
@@ -100,6 +126,13 @@ class TtsSettings(Section):
     voice: Name = Field(default="piper-en_US-joe-medium", description="model id or path of a Piper voice (.onnx)")
     loudness_lufs: float = Field(default=-16.0, ge=-40.0, le=-6.0, description="loudness of the voice, in LUFS")
     speed: float = Field(default=1.0, ge=0.5, le=2.0, description="1 = the voice's own speed, 2 = twice as fast")
+    server: WyomingUri = Field(default="", description='Wyoming server to ask, as "tcp://host:10200"; "" = none')
+    server_voice: str = Field(default="", description='name of the voice on the server; "" = the server\'s choice')
+    server_speaker: str = Field(default="", description="speaker of that voice, if it has several")
+    server_timeout_ms: int = Field(
+        default=1_500, ge=100, le=60_000, description="how long the first audio of the server is waited for, in ms"
+    )
+    fallback: bool = Field(default=True, description="load the local voice too, for when the server does not answer")
 
 
 class ClauseSettings(Section):
@@ -168,6 +201,29 @@ class SessionSettings(Section):
         ge=0,
         le=86_400,
         description="go on with a conversation that broke off no longer ago than this, in s; 0 = never",
+    )
+    keep_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="older sessions are forgotten at the start, but for the newest twenty; 0 = none are",
+    )
+    keep_mb: int = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="when the record is longer, the oldest sessions are forgotten at the start, likewise; 0 = none are",
+    )
+
+
+class RetentionSettings(Section):
+    """What else is kept of a conversation."""
+
+    audio: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="keep the microphone's sound of so many of the last turns beside the session record; 0 = of none",
     )
 
 
@@ -240,8 +296,37 @@ class ControlsSettings(Section):
     )
 
 
+class SkillSettings(Section):
+    """What it can do beside talking."""
+
+    enabled: bool = Field(default=True, description="false: the language model answers everything, and nothing is done")
+    folder: OptionalPath = Field(
+        default=None, description="the owner's skills and sentences; unset: skills.d beside the configuration"
+    )
+
+
+class ClockSettings(Section):
+    """How times are said."""
+
+    hours: int = Field(default=12, ge=12, le=24, multiple_of=12, description='12: "3:10 PM", 24: "15:10"')
+
+
+class TimerSettings(Section):
+    """Timers and alarms."""
+
+    ring_s: float = Field(
+        default=600.0, ge=10.0, le=3600.0, description="so long it rings; then it is told as missed, in seconds"
+    )
+    late_s: float = Field(
+        default=600.0,
+        ge=0.0,
+        le=86_400.0,
+        description="so late it still rings after a power cut, else it is told as missed, in seconds",
+    )
+
+
 class EarconSettings(Section):
-    """Short sounds: listening (push-to-talk), muted, unmuted, error."""
+    """Short sounds: listening (push-to-talk, wake word), not listening, muted, unmuted, error."""
 
     enabled: bool = Field(default=True, description="play them")
     level_db: float = Field(default=-18.0, ge=-60.0, le=0.0, description="their peak against full scale, in dB")
@@ -259,19 +344,26 @@ class Settings(BaseSettings):
     echo: EchoSettings = EchoSettings()
     vad: VadSettings = VadSettings()
     turn: TurnSettings = TurnSettings()
+    wake: WakeSettings = WakeSettings()
     barge_in: BargeInSettings = BargeInSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
     tts: TtsSettings = TtsSettings()
+    servers: ServersSettings = ServersSettings()
     clause: ClauseSettings = ClauseSettings()
     answer: AnswerSettings = AnswerSettings()
+    acting: ActingSettings = ActingSettings()
     degrade: DegradeSettings = DegradeSettings()
     # session, models and controls look at the environment for their defaults: made anew each time
     session: SessionSettings = Field(default_factory=SessionSettings)
+    retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     gpio: GpioSettings = GpioSettings()
     controls: ControlsSettings = Field(default_factory=ControlsSettings)
     earcons: EarconSettings = EarconSettings()
+    skills: SkillSettings = SkillSettings()
+    clock: ClockSettings = ClockSettings()
+    timers: TimerSettings = TimerSettings()
     mcp: McpSettings = McpSettings()
     mqtt: MqttSettings = MqttSettings()
 

@@ -30,6 +30,7 @@ def none_word(value: object) -> object:
 
 
 UserPath = Annotated[Path, BeforeValidator(_expanded)]
+OptionalPath = Annotated[UserPath | None, BeforeValidator(none_word)]
 Name = Annotated[str, Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Threads = Annotated[int, Field(ge=0, le=256)]

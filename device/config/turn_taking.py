@@ -4,11 +4,25 @@ How the keys work together: docs/turn-taking.md.
 """
 
 import itertools
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from device.config.section import Name, Probability, Section, contradiction
+
+
+def _modes(value: object) -> object:
+    """Several modes in any order, as a list or divided by commas. The button works in all: it is named or not."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
+        return value
+    modes = {each.strip() for each in given}
+    if not modes <= {"open", "wake", "push-to-talk"} or not modes:
+        return value
+    return ",".join(mode for mode in ("open", "wake") if mode in modes) or "push-to-talk"
+
+
+Listen = Annotated[Literal["open", "push-to-talk", "wake", "open,wake"], BeforeValidator(_modes)]
 
 
 class VadSettings(Section):
@@ -36,8 +50,9 @@ class VadSettings(Section):
 class TurnSettings(Section):
     """Turn-taking: when the user has finished."""
 
-    listen: Literal["open", "push-to-talk"] = Field(
-        default="open", description="listen all the time, or while a key is held"
+    listen: Listen = Field(
+        default="open",
+        description="listen all the time, while a key is held, or behind a wake word; a key works in any case",
     )
     model: Name = Field(
         default="smart-turn-v3.2",
@@ -117,6 +132,16 @@ class TurnSettings(Section):
                 f"({self.sure_probability})",
             )
         return self
+
+    @property
+    def open_microphone(self) -> bool:
+        """May any voice open a turn?"""
+        return self.listen.startswith("open")
+
+    @property
+    def wake_words(self) -> bool:
+        """Are wake words listened for?"""
+        return self.listen.endswith("wake")
 
 
 class BargeInSettings(Section):

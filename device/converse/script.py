@@ -82,7 +82,7 @@ class Script:
         """Everything the conversation publishes."""
         match event:
             case StateChange(state=state):
-                self._idle = state == "idle"
+                self._idle = state in ("idle", "attentive", "ringing")  # who wants it to ring no more says so
             case PlayoutEnd() | Interrupted():
                 self._answered_end = event.sample
             case SpeechEnd():

@@ -22,10 +22,13 @@ from device.dialogue.lateness import Lateness, LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.dialogue.pace import Pace
 from device.dialogue.rounds import Rounds
+from device.dialogue.supply import Supply
 from models.protocols import SAMPLE_RATE_HZ, Speech
 
 ACKNOWLEDGEMENT = -1  #: index of the words that say that the answer takes a while
 _LIVE_CHARS = 16  # of an answer, before its speed means anything
+#: What is there as a whole is cut between sentences; within one only where it is long.
+_SENTENCES = ClausePolicy(first_min_chars=60, min_chars=60, max_chars=200, first_max_chars=200)
 _STALLED_SAMPLES = SAMPLE_RATE_HZ // 2  # without text for so long: what there is is said, though a gap follows
 
 
@@ -62,7 +65,7 @@ class Answer:
         self._chars = 0  # written behind the first piece
         self._speak_asked: dict[int, int] = {}  # when, for clauses that the voice has in work
         self._voice_free = 0  # when the voice came back last
-        self._rounds = Rounds()
+        self._rounds: Rounds | None = Rounds()  # None: what is said was not written by a model
         self._lateness: Lateness | None = None
         self._notice: Speech | None = None  # the words that say that it takes a while, ready
         self._notice_asked = False
@@ -70,13 +73,15 @@ class Answer:
         self._notice_from = self._notice_to = 0  # ring positions
         self._notice_sounds = False
         self._stalled = False  # no text comes for a long time
+        self._held = False  # its words wait for what they tell of
+        self._dropped = 0  # clauses that were replaced before any of them sounded
         self._splitter = ClauseSplitter(policy.clauses, self)
         self._clauses: list[str] = []
-        self._ready: dict[int, Speech | None] = {}  # synthesised, not yet handed to the loudspeaker
+        self._ready = Supply()  # synthesised, not yet handed to the loudspeaker
         self._asked = 0  # clauses given to the voice
         self._placed = 0  # clauses handed to the loudspeaker, or found to have no sound
         self._queuing: list[int] = []  # handed over, ring position not known yet
-        self._in_ring: list[int] = []  # clauses in the ledger, in its order
+        self._in_ring: list[int] = []  # clauses in the ledger, in its order; once for each part
         self._suspended = False
         self._first_token = False
         self._written = False
@@ -91,7 +96,7 @@ class Answer:
     @property
     def generated(self) -> str:
         """What was written, in its speakable form."""
-        return " ".join(self._clauses)
+        return " ".join(self._clauses[self._dropped :])
 
     @property
     def heard(self) -> str:
@@ -101,6 +106,11 @@ class Answer:
     def sounding(self) -> bool:
         """Is there anything of it in the ring or on its way there?"""
         return bool(self._queuing) or self.ledger.waiting_samples > 0
+
+    @property
+    def between_clauses(self) -> bool:
+        """Does it pause behind a clause that is not its last?"""
+        return self.ledger.between_clauses and self.heard != self.generated
 
     @property
     def placed(self) -> bool:
@@ -160,12 +170,12 @@ class Answer:
 
     def _ahead_ms(self) -> float:
         """Audio of the clauses that there are, as far as it has not been played."""
-        samples = self.ledger.waiting_samples + sum(s.pcm.size for s in self._ready.values() if s is not None)
+        samples = self.ledger.waiting_samples + self._ready.samples
         return samples * 1000 / SAMPLE_RATE_HZ + sum(self._pace.audio_ms(len(text)) for text in self._unmade())
 
     def _unmade(self) -> list[str]:
-        done = self._placed
-        return [t for i, t in enumerate(self._clauses[done:], start=done) if i not in self._ready]
+        clauses = enumerate(self._clauses[self._placed :], start=self._placed)
+        return [rest for i, text in clauses if (rest := self._ready.unmade(i, text))]
 
     def written(self, now: int, *, complete: bool = True) -> list[Output]:
         """No more text comes. What was cut off in the middle of a clause is not begun, if anything stands before it."""
@@ -175,9 +185,11 @@ class Answer:
         keep = complete or not (self._clauses or whole)
         return self._close_text([*whole, *rest] if keep else whole, self._policy.empty_text, now)
 
-    def fixed(self, text: str, now: int) -> list[Output]:
-        """The whole text at once, as it stands."""
-        return self._close_text([text], self._policy.empty_text, now)
+    def tell(self, text: str, now: int) -> list[Output]:
+        """The whole text at once, sentence by sentence: every one is meant, also one that was there before."""
+        self._rounds = None
+        splitter = ClauseSplitter(_SENTENCES)
+        return self._close_text([*splitter.feed(text), *splitter.finish()], self._policy.empty_text, now)
 
     def failed(self, now: int) -> list[Output]:
         """The text will not be completed: say what there is, or that it went wrong."""
@@ -189,14 +201,15 @@ class Answer:
             return []
         self._written = True
         out = self._add(rest, now)
-        if not self._clauses:
+        if len(self._clauses) == self._dropped:
             out += self._add([instead], now)
         return out + self._end(now)
 
     def _add(self, clauses: list[str], now: int) -> list[Output]:
         out: list[Output] = []
         for clause in clauses:
-            if not (text := self._rounds.fresh(clause)):
+            text = clause if self._rounds is None else self._rounds.fresh(clause)
+            if not text:
                 continue
             self._clauses.append(text)
             out.append(Clause(now, self.turn, len(self._clauses) - 1, text))
@@ -215,17 +228,20 @@ class Answer:
             self._asked += 1
         return out
 
-    def spoken(self, index: int, speech: Speech | None, now: int) -> list[Output]:
-        """Clause `index` came back from the voice; None: it has no sound."""
+    def spoken(self, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
+        """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or that was all."""
         if index == ACKNOWLEDGEMENT:
             self._notice = speech
             return self._acknowledge(now) if self._notice_due else []
-        self._ready[index] = speech
+        if index < self._dropped:
+            return []
+        made = self._ready.add(index, speech, more=more)
         out: list[Output] = []
-        began = max(self._speak_asked.pop(index, now), self._voice_free)
-        self._voice_free = now
-        if speech is not None and now >= began:
-            self._pace.spoke(len(speech.text), now - began, speech.pcm.size)
+        if not more:
+            began = max(self._speak_asked.pop(index, now), self._voice_free)
+            self._voice_free = now
+            if now >= began:
+                self._pace.spoke(made.chars, now - began, made.samples)
         if speech is not None and not self._first_audio:
             self._first_audio = True
             out.append(TtsFirstAudio(now, self.turn))
@@ -238,23 +254,40 @@ class Answer:
             self._lateness = Lateness(self._policy.lateness, now if since is None else since)
         return self._place(now)
 
+    def hold(self) -> None:
+        """Its words are prepared, but not said before `let_go`, though it be released: they may turn out untrue."""
+        self._held = True
+
+    def let_go(self, now: int) -> list[Output]:
+        """The words that were held are true."""
+        self._held = False
+        return self._place(now)
+
+    def instead(self, text: str, now: int) -> list[Output]:
+        """The words that were prepared are wrong, and none has sounded: `text` is said in their place."""
+        self._dropped = self._placed = self._asked = len(self._clauses)
+        self._ready.clear()
+        self._written = False
+        return [*self.tell(text, now), *self.let_go(now)]
+
     def _place(self, now: int) -> list[Output]:
         """Hand over what is ready, in order."""
-        if not self._released or self._suspended:
+        if not self._released or self._held or self._suspended:
             return []
         out: list[Output] = []
         while self._placed in self._ready:
-            speech = self._ready.pop(self._placed)
-            if speech is not None:
+            for speech in self._ready.take(self._placed):
                 out.append(Play(self.job, self._placed, speech))
                 self._queuing.append(self._placed)
+            if not self._ready.complete(self._placed):
+                break
             self._placed += 1
-        if self._placed and self._lateness is not None:
+        if (out or self._placed > self._dropped) and self._lateness is not None:
             self._lateness.over()
         return out + self._ask(now) + self._end(now)
 
     def queued(self, span: Span, speech: Speech) -> None:
-        """A clause lies in the ring at `span`."""
+        """A clause, or a part of one, lies in the ring at `span`."""
         index = self._queuing.pop(0)
         if index == ACKNOWLEDGEMENT:
             self._notice_from, self._notice_to = span.start, span.end
@@ -291,7 +324,8 @@ class Answer:
     def _acknowledge(self, now: int) -> list[Output]:
         """Say that it takes a while, if it does."""
         late = self._lateness
-        if late is None or late.is_over or self._suspended or self._ready or self._placed:
+        ready = bool(self._ready) and not self._held
+        if late is None or late.is_over or self._suspended or ready or self._placed > self._dropped:
             return []
         self._notice_due = late.due(now, self._remaining_ms(now))
         if self._notice is None:
@@ -308,6 +342,8 @@ class Answer:
     def _remaining_ms(self, now: int) -> float | None:
         """Until the answer's first sound, by what is known; None: it should have come, and nobody knows."""
         pace, first_chars = self._pace, self._policy.clauses.first_max_chars
+        if self._held:
+            return None
         if self._clauses:
             since, expected = max(self._speak_asked.get(0, now), self._voice_free), pace.voice_ms(len(self._clauses[0]))
         else:
@@ -345,9 +381,9 @@ class Answer:
         left = [(i, speech) for i, speech in rest if speech is not None]
         self._in_ring.clear()
         if left:
-            first = left[0][0]
-            self._ready.update(dict.fromkeys(range(first, self._placed)))  # those between that have no sound
-            self._ready.update(left)
+            first, last = left[0][0], left[-1][0]
+            for index in range(first, max(self._placed, last + 1)):  # also those between that have no sound
+                self._ready.put_back(index, [speech for i, speech in left if i == index])
             self._placed = first
         return self._place(now)
 

@@ -34,7 +34,18 @@ class AssistantTurn:
         self._jobs = jobs
         self._pace = Pace()
         self._answer: Answer | None = None  # committed, being made or played
+        self._last: Answer | None = None  # the newest that was in hand
         self.silenced = Interruptions(resume, history)  #: answers that fell silent, until it is known why
+
+    @property
+    def in_hand(self) -> Answer | None:
+        """The answer that is being made or played."""
+        return self._answer
+
+    @property
+    def last_text(self) -> str:
+        """All that was written of the newest answer, heard or not."""
+        return "" if self._last is None else self._last.generated
 
     @property
     def playing(self) -> bool:
@@ -52,13 +63,13 @@ class AssistantTurn:
 
     def take(self, answer: Answer) -> None:
         """`answer` is committed."""
-        self._answer = answer
+        self._answer = self._last = answer
 
     def announce(self, text: str, now: int) -> list[Output]:
         """Say something that answers no turn: its events carry the number 0."""
-        self._answer = answer = Answer(self._jobs.next(), 0, self._policy, self._pace)
+        self._answer = self._last = answer = Answer(self._jobs.next(), 0, self._policy, self._pace)
         self._boundary.announce(answer.job)
-        return [*answer.fixed(text, now), *answer.release(now)]
+        return [*answer.tell(text, now), *answer.release(now)]
 
     def working(self, job: int) -> Answer | None:
         """The committed answer that `job` works for, if it is still wanted."""

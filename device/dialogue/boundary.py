@@ -29,6 +29,7 @@ class CommitBoundary:
     def __init__(self, history: History) -> None:
         self._history = history
         self._committed: deque[int] = deque(maxlen=_REMEMBERED)
+        self._acted: deque[int] = deque(maxlen=_REMEMBERED)  # committed jobs that have changed something
 
     def commit(self, job: int, text: str) -> None:
         """The user said `text` and has finished: the answer of `job` is the assistant's turn."""
@@ -37,19 +38,25 @@ class CommitBoundary:
 
     def announce(self, job: int) -> None:
         """`job` says something of the assistant's own, which answers no turn: nothing unstable is in it."""
-        self._committed.append(job)
+        if job not in self._committed:
+            self._committed.append(job)
 
     def committed(self, job: int) -> bool:
         """May what cannot be taken back be done for `job`?"""
         return job in self._committed
 
     def admit(self, outputs: Iterable[Output]) -> list[Output]:
-        """`outputs` without what is not allowed yet."""
+        """`outputs` without what is not allowed yet, and without a second act for the same words."""
         out: list[Output] = []
         for output in outputs:
             if isinstance(output, Play | Act) and _irreversible(output) and not self.committed(output.job):
                 _log.error("refused before the commit: %s of job %d", type(output).__name__, output.job)
                 continue
+            if isinstance(output, Act) and not output.read_only:
+                if output.job in self._acted:
+                    _log.error("refused: a second act of job %d", output.job)
+                    continue
+                self._acted.append(output.job)
             out.append(output)
         return out
 

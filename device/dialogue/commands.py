@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from device.dialogue.deeds import Call
 from device.dialogue.events import Event
-from models.protocols import Effort, Floats, Message, Speech
+from models.protocols import Effort, Floats, Message, Speech, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,14 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Write an answer to `messages`; answer with `token`s and one `written`."""
+    """Write an answer to `messages`; answer with `token`s and one `written`, or with one `requested`.
+
+    `tools`: what the model may ask for instead of answering.
+    """
 
     job: int
     messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +54,33 @@ class Understand:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Carry out a call; answer with `acted`. Cannot be taken back, unless `read_only`."""
+    """Carry out a call; answer with `acted`. Cannot be taken back, unless `read_only`.
+
+    `aside`: it takes long, and others must not wait for it.
+    """
 
     job: int
     call: Call
     read_only: bool
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Synthesise one clause; answer with `spoken`."""
+    """Synthesise one clause; answer with `spoken`, once, or part by part if that is how the voice has it.
+
+    `apart`: it is no part of an answer, but of what rings beside it; it comes back whole.
+    """
 
     job: int
     index: int
     text: str
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Queue a clause for the loudspeaker; answer with `queued`."""
+    """Queue a clause, or a part of one, for the loudspeaker; answer with `queued`."""
 
     job: int
     index: int
@@ -82,7 +94,15 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Chime:
-    """Play an earcon, if there is one of that name and nothing else sounds; no answer expected."""
+    """Play an earcon, if there is one of that name and no answer sounds; no answer expected."""
+
+    name: str
+    gain_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """What rings under this name is to ring again later: that is arranged by whoever had it ring."""
 
     name: str
 
@@ -132,6 +152,7 @@ Command = (
     | Play
     | Flush
     | Chime
+    | Snooze
     | Cancel
     | Suspend
     | Continue
@@ -152,7 +173,7 @@ class Jobs:
 
 
 class LiveJobs:
-    """Which jobs are still wanted: a decode, the answer in hand, and at most one that is suspended.
+    """Which jobs are still wanted: a decode, the answer in hand, at most one that is suspended, and what rings.
 
     `apply` every command, from one thread; ask `alive` from any.
     """
@@ -160,15 +181,19 @@ class LiveJobs:
     def __init__(self) -> None:
         # decode, in hand, suspended: replaced as a whole
         self._jobs: tuple[int | None, int | None, int | None] = (None, None, None)
+        self._apart: frozenset[int] = frozenset()
 
     def apply(self, command: Command) -> None:
         decode, in_hand, suspended = self._jobs
         match command:
             case Decode(job):
                 decode = job
+            case Speak(job, apart=True):
+                self._apart |= {job}
             case Understand(job) | Reply(job) | Act(job) | Speak(job) if job not in self._jobs:
                 in_hand = job
             case Cancel(job):
+                self._apart -= {job}
                 decode, in_hand, suspended = (None if j == job else j for j in self._jobs)
             case Suspend(job):
                 in_hand, suspended = None, job
@@ -178,7 +203,7 @@ class LiveJobs:
 
     def clear(self) -> None:
         """Nothing is wanted any more."""
-        self._jobs = (None, None, None)
+        self._jobs, self._apart = (None, None, None), frozenset()
 
     def alive(self, job: int) -> bool:
-        return job in self._jobs
+        return job in self._jobs or job in self._apart

@@ -52,6 +52,15 @@ class Outcome:
     error: str = ""  #: for the log: why it was not done
 
 
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A result that nobody has heard yet: of call `index` of `turn` (0: of a session that broke off)."""
+
+    turn: int
+    index: int  #: -1: it is of no call
+    say: str
+
+
 class Interpreter(Protocol):
     """Knows what words mean without a language model: the same words mean the same, always."""
 

@@ -21,6 +21,8 @@ _SOFT_VOICE_SAMPLES = SAMPLE_RATE_HZ * 4 // 10
 _SOFT_VOICE_PROBABILITY = 0.8
 #: So much more sound than there was when the pause began, and the voice is back: 20 ms.
 _BACK_SAMPLES = SAMPLE_RATE_HZ // 50
+#: A wake word was loud within the last 300 ms before it was known: that is how loud its speaker is.
+_WORD_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
 #: After a cap: so much silence of the VAD, 200 ms, and who speaks then begins a new turn.
 _NEW_TURN_SAMPLES = SAMPLE_RATE_HZ // 5
 
@@ -94,6 +96,7 @@ class Endpointer:
     def reset(self) -> None:
         """Back to quiet: what the VAD may still be hearing belongs to what is over."""
         self._lingering = self._voiced
+        self._lingers_until: int | None = None  # whatever the level says
         self._over_at = self._heard_to
         self.talking = False
         self._held = False  # push-to-talk: only the release ends it
@@ -119,6 +122,24 @@ class Endpointer:
             self._vad_offset = sample
             self._level.begin(sample, sample)
         self._held = True
+
+    def ignore(self, probability: float) -> None:
+        """A VAD frame of a voice that may not open a turn: only whether there is one is remembered."""
+        self._voiced = probability >= (
+            self._policy.stop_probability if self._voiced else self._policy.onset.probability
+        )
+
+    def expect(self, sample: int) -> None:
+        """A wake word is known at `sample`: the VAD still hears it, and what is loud from there on is new."""
+        self.reset()
+        self._over_at = max(self._over_at, sample)
+        self._lingers_until = sample + _SOFT_VOICE_SAMPLES
+        self._level.begin(sample - _WORD_SAMPLES, sample)
+
+    @property
+    def voiced(self) -> bool:
+        """Does the VAD hear a voice, whoever's it is?"""
+        return self._voiced
 
     @property
     def heard_voice(self) -> bool:
@@ -181,6 +202,9 @@ class Endpointer:
 
     def _begins_anew(self, end_sample: int) -> bool:
         """Is what the VAD hears more than the end of what it heard before?"""
+        if self._lingers_until is not None and end_sample >= self._lingers_until:
+            self._lingering = False
+            return True
         loud = self._level.last_loud_sample
         since = max(self._over_at, end_sample - 4 * _BACK_SAMPLES)
         self._lingering = self._voiced and (loud is None or loud <= since + 2 * _BACK_SAMPLES)

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal
 
 from models.protocols import SAMPLE_RATE_HZ
 
-State = Literal["idle", "listening", "thinking", "speaking"]
+#: "attentive": whoever speaks next is listened to; only where that is not always so (wake mode)
+State = Literal["idle", "attentive", "listening", "thinking", "speaking", "ringing"]
 
 
 def to_ms(samples: int) -> float:
@@ -40,6 +41,24 @@ class Event:
             else:
                 out[f.name] = value
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class Wake(Event):
+    """The wake word `word` was said; its model was convinced at `end_sample`."""
+
+    type: ClassVar[str] = "wake"
+    word: str
+    probability: float
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class WakeTimeout(Event):
+    """Nothing was said for a while `after` the wake word, the button or an answer: nobody listens any more."""
+
+    type: ClassVar[str] = "wake_timeout"
+    after: Literal["word", "button", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +168,14 @@ class TtsFirstAudio(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Understood(Event):
+    """What was supposed means `skill`; nothing is done yet. "": nothing that is known, the language model is asked."""
+
+    type: ClassVar[str] = "understood"
+    skill: str
+
+
+@dataclass(frozen=True, slots=True)
 class Called(Event):
     """A skill is being carried out: call `index` of the turn."""
 
@@ -173,7 +200,8 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Told(Event):
-    """The result of a call that was carried out aside has been heard: call `index` of `turn`."""
+    """The result of a call that was carried out aside has been heard, or waved away: call `index` of `turn` (0: of a
+    session that broke off)."""
 
     type: ClassVar[str] = "told"
     index: int
@@ -191,7 +219,7 @@ class Asked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Settled(Event):
-    """The question that was asked in turn `asked_turn` is settled; only "yes" carries it out."""
+    """The question that was asked in turn `asked_turn` (0: in none) is settled; only "yes" carries it out."""
 
     type: ClassVar[str] = "settled"
     asked_turn: int
@@ -204,6 +232,25 @@ class Controlled(Event):
 
     type: ClassVar[str] = "controlled"
     control: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingStart(Event):
+    """It rings, again and again, until somebody stops it; `text` is what is said with it."""
+
+    type: ClassVar[str] = "ring_start"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingEnd(Event):
+    """It rings no longer: a word or the button stopped it, it rings later again ("snoozed"), whoever had it ring took
+    it back ("withdrawn"), nobody came for a long time ("unanswered")."""
+
+    type: ClassVar[str] = "ring_end"
+    name: str
+    reason: Literal["stopped", "button", "snoozed", "withdrawn", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,5 +360,5 @@ class Failure(Event):
     """A stage failed; the conversation goes on."""
 
     type: ClassVar[str] = "error"
-    stage: Literal["stt", "turn", "llm", "tts", "audio", "session"]
+    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake"]
     message: str

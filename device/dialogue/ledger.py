@@ -33,6 +33,14 @@ def _voiced_end(pcm: Int16s) -> int:
     return int(loud[-1]) + 1 if loud.size else 0
 
 
+def _faded_in(speech: Speech) -> Speech:
+    """`speech`, beginning in the middle of a clause, without a click."""
+    pcm = speech.pcm.copy()
+    fade = min(_FADE_IN_SAMPLES, pcm.size)
+    pcm[:fade] = (pcm[:fade] * np.linspace(0.0, 1.0, fade, endpoint=False)).astype(np.int16)
+    return Speech(speech.text, pcm, speech.marks)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     span: Span
@@ -49,7 +57,7 @@ class _Entry:
         return self.speech.text[:chars].strip()
 
     def split(self, played_to: int) -> tuple[str, Speech | None]:
-        """The words that were wholly played, and the rest from the next word on, faded in (None: no word is left)."""
+        """The words that were wholly played, and the rest from the next word on (None: no word is left)."""
         text, samples = self.speech.text, played_to - self.span.start
         done = Mark(0, 0)
         for mark in self.speech.marks:
@@ -64,10 +72,7 @@ class _Entry:
             return "", self.speech
         skipped = len(text) - len(rest)
         marks = tuple(Mark(m.chars - skipped, m.samples - done.samples) for m in self.speech.marks if m.chars > skipped)
-        pcm = self.speech.pcm[done.samples :].copy()
-        fade = min(_FADE_IN_SAMPLES, pcm.size)
-        pcm[:fade] = (pcm[:fade] * np.linspace(0.0, 1.0, fade, endpoint=False)).astype(np.int16)
-        return text[: done.chars].strip(), Speech(rest, pcm, marks)
+        return text[: done.chars].strip(), Speech(rest, self.speech.pcm[done.samples :], marks)
 
 
 class PlayoutLedger:
@@ -81,6 +86,7 @@ class PlayoutLedger:
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=_RECENT_BLOCKS)  # (dac sample, start, end)
         self.first_dac_sample: int | None = None  #: capture clock of the first sample of the answer
         self.last_dac_sample: int | None = None  #: ... and of the end of the newest one played
+        self.words_end_sample: int | None = None  #: ... and of the end of the last word that was heard whole
 
     def add(self, span: Span, speech: Speech) -> None:
         """`speech` was queued at `span`; spans come in rising order."""
@@ -102,6 +108,9 @@ class PlayoutLedger:
         self.last_dac_sample = dac_sample + (end - played.start)
         self._played_to = end
         self._recent.append((dac_sample + (start - played.start), start, end))
+        for entry in self._entries:
+            if start < (words_end := entry.span.start + entry.voiced_end) <= end:
+                self.words_end_sample = dac_sample + (words_end - played.start)
 
     def cut(self, sample: int) -> None:
         """The card died at `sample`: what the converter held by then was not heard after all."""
@@ -113,6 +122,12 @@ class PlayoutLedger:
             if self._played_to > start:
                 return
             self._recent.pop()
+
+    @property
+    def between_clauses(self) -> bool:
+        """Is what sounds now the pause behind a clause?"""
+        to = self._played_to
+        return to is not None and any(e.span.start + e.voiced_end <= to <= e.span.end for e in self._entries)
 
     @property
     def queued_to(self) -> int:
@@ -147,6 +162,11 @@ class PlayoutLedger:
             heard, left = entry.split(self._played_to)
             self._past.append(heard)
             rest.append(left)
+        begun = self._played_to is not None
+        for i, speech in enumerate(rest):
+            if speech is not None and begun:  # it goes on in the middle of a clause, or with its second part
+                rest[i] = _faded_in(speech)
+                break
         self._entries.clear()
         self._played_to = None
         return rest

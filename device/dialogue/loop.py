@@ -3,23 +3,23 @@
     assistant = Assistant(conversation, card, ear, models, on_event=print)
     with card: assistant.run()          # until stop(), from any thread
 
-Five threads: the ear (card -> canceller -> VAD), and one each for recogniser, turn model, language model and voice.
-They all post to one inbox; the thread that called `run` takes the messages in order, feeds the conversation and carries
-out its commands. Every queue is bounded: a full inbox makes the posting thread wait (the capture ring holds the
-microphone meanwhile), a full work queue drops its oldest job, which is always one that has been cancelled.
+The threads: the ear (card -> canceller -> VAD), one for each model (`model_workers`), and those that look up what words
+mean and do what was said (`deed_workers`). They all post to one inbox; the thread that called `run` takes the messages
+in order, feeds the conversation and carries out its commands. Every queue is bounded: a full inbox makes the posting
+thread wait (the capture ring holds the microphone meanwhile), a full queue of a model drops its oldest job, which is
+always one that has been cancelled, and an act for which there is no room is refused, and told.
 """
 
-import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
 from device.card import BLOCK_SAMPLES, Block, Card
 from device.dialogue.commands import (
+    Act,
     Chime,
     Command,
     Decode,
@@ -30,20 +30,25 @@ from device.dialogue.commands import (
     Play,
     Prepare,
     Reply,
+    Snooze,
     Speak,
+    Understand,
     Warm,
 )
 from device.dialogue.conversation import Conversation
+from device.dialogue.deed_workers import DeedWorkers
+from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome
 from device.dialogue.events import Event
-from device.dialogue.right_of_way import RightOfWay
+from device.dialogue.model_workers import Models, ModelWorkers
+from device.dialogue.ringing import at_gain
 from device.dialogue.voice_meter import Reading, VoiceMeter
+from device.dialogue.wake_ear import WakeEar
 from device.dialogue.work_meter import WorkMeter
-from models.protocols import SAMPLE_RATE_HZ, ChatModel, Frugal, Int16s, Recogniser, TurnModel, VadModel, Voice
+from models.protocols import SAMPLE_RATE_HZ, Frugal, Int16s
 
-_log = logging.getLogger(__name__)
+__all__ = ["Assistant", "Ear", "Models"]
 
 _INBOX = 2000  # messages: 20 s of blocks
-_WORK = 32  # jobs a worker: more are never wanted at a time
 _READ_TIMEOUT_S = 0.25
 
 
@@ -65,52 +70,6 @@ class Ear(Protocol):
     def process(self, block: Block) -> Int16s: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models of a conversation."""
-
-    vad: VadModel
-    recogniser: Recogniser
-    chat: ChatModel
-    voice: Voice
-    turn: TurnModel | None = None  #: None: silence and words alone tell when the user has finished
-
-
-class _Worker:
-    """One thread that does one kind of work, in order."""
-
-    def __init__(self, name: str) -> None:
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WORK)
-        self._thread = threading.Thread(target=self._run, name=f"nearfield-{name}", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while (work := self._queue.get()) is not None:
-            work()
-
-    def give(self, work: Callable[[], None] | None) -> None:
-        while True:
-            try:
-                self._queue.put_nowait(work)
-            except queue.Full:
-                _log.warning("%s is behind: a cancelled job is dropped", self._thread.name)
-                try:
-                    self._queue.get_nowait()
-                except queue.Empty:
-                    continue
-            else:
-                return
-
-    @property
-    def busy(self) -> bool:
-        """Does more work wait behind the present job?"""
-        return not self._queue.empty()
-
-    def finish(self, timeout_s: float) -> None:
-        self.give(None)
-        self._thread.join(timeout_s)
-
-
 class Assistant:
     """A conversation on a card with real (or fake) models."""
 
@@ -126,10 +85,15 @@ class Assistant:
         on_mic: Callable[[Block], None] = lambda _block: None,
         greeting: str = "",
         earcons: Mapping[str, Int16s] | None = None,
+        interpreter: Interpreter | None = None,
+        doer: Doer | None = None,
+        on_snooze: Callable[[str], None] = lambda _name: None,
     ) -> None:
         """`on_event` and `on_block` (end of the newest block, capture clock) are called from the thread of `run`.
         `earcons`: (n,) int16 at 16 kHz by name; what is not there is not played.
         `on_mic` gets every block before the echo is taken out of it, in the thread of the ear.
+        `interpreter`, `doer`: know what words mean (`DoingPolicy.interpreter` must say so) and carry it out.
+        `on_snooze` (name of what rings): it is to ring again later; from the thread of `run`.
         """
         self._conversation = conversation
         self._card = card
@@ -140,17 +104,28 @@ class Assistant:
         self._on_mic = on_mic
         self._greeting = greeting
         self._earcons = earcons or {}
+        self._interpreter, self._doer = interpreter, doer
+        self._on_snooze = on_snooze
         self._inbox: queue.Queue[Callable[[], list[Output]]] = queue.Queue(_INBOX)
         self._stopping = threading.Event()
         self._jobs = LiveJobs()
-        self._right_of_way = RightOfWay()  # of the first clause
         self._work = WorkMeter(conversation.degrade)
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
 
     def run(self) -> None:
         """Converse until `stop`. Raises AudioError when the card is lost. The record is closed in any case."""
-        workers = {name: _Worker(name) for name in ("stt", "turn", "llm", "tts")}
-        self._stt, self._judge_of_turns, self._llm, self._tts = workers.values()
+        self._model_workers = ModelWorkers(
+            self._models,
+            self._conversation,
+            self._post,
+            self.now,
+            alive=self._jobs.alive,
+            work=self._work,
+            stopping=self._stopping.is_set,
+        )
+        self._deeds = DeedWorkers(
+            self._interpreter, self._doer, understood=self._understood, acted=self._acted, alive=self._jobs.alive
+        )
         ear = threading.Thread(target=self._listen, name="nearfield-ear", daemon=True)
         try:
             self._carry_out(self._conversation.open(self._greeting))
@@ -167,8 +142,8 @@ class Assistant:
             self._drain()
             self._carry_out(self._conversation.close(self.now()))
             self._drain()
-            for worker in workers.values():
-                worker.finish(timeout_s=5.0)
+            self._deeds.finish(timeout_s=5.0)
+            self._model_workers.finish(timeout_s=5.0)
             if ear.is_alive():
                 ear.join(2.0)
 
@@ -191,6 +166,18 @@ class Assistant:
     def chime(self, name: str) -> None:
         """Play an earcon, unless an answer sounds: behind that it would tell of what is past. Any thread."""
         self._post(lambda: [Chime(name)])
+
+    def announce(self, text: str) -> None:
+        """Say `text` at the next natural pause. Any thread."""
+        self._post(partial(self._conversation.announce, text))
+
+    def ring(self, name: str, text: str) -> None:
+        """Ring, and say `text`, until somebody stops it; the same name again begins anew. Any thread."""
+        self._post(lambda: self._conversation.ring(name, text, self.now()))
+
+    def stop_ringing(self, name: str = "") -> None:
+        """What rings under `name` ("": whatever rings) is not to ring any more. Any thread."""
+        self._post(lambda: self._conversation.stop_ringing(name, self.now()))
 
     def card_lost(self, sample: int, message: str) -> None:
         """The card is gone since `sample`. From the thread that reads it."""
@@ -237,6 +224,7 @@ class Assistant:
     def _listen(self) -> None:
         """The ear: every block through the canceller, every 32 ms of it through the VAD."""
         meter = VoiceMeter(self._models.vad)
+        wake = None if self._models.wake is None else WakeEar(self._models.wake)
         try:
             while not self._stopping.is_set():
                 asked_s = time.monotonic()
@@ -252,8 +240,21 @@ class Assistant:
                 unsure = not self._ear.near_end_likely
                 for reading in meter.feed(self._ear.for_detector, sample):
                     self._post(partial(self._heard_voice, reading, unsure))
+                if wake is not None and not self._listen_for_words(wake, block, sample):
+                    wake = None
         except Exception as error:  # noqa: BLE001 - whatever ends the ear must end the run, and be told there
             self._post(partial(_raise, error))
+
+    def _listen_for_words(self, wake: WakeEar, block: Block, sample: int) -> bool:
+        """Was a wake word said? False: no more can be, for the model fails; the conversation goes on without."""
+        try:
+            found = wake.feed(self._ear.for_detector, sample, far=block.far, far_sample=block.sample)
+        except Exception as error:  # noqa: BLE001 - as for the other models
+            self._model_workers.fail(0, "wake", error)
+            return False
+        for detection in found:
+            self._post(partial(self._conversation.wake, detection, self.now()))
+        return True
 
     def _heard_voice(self, reading: Reading, unsure: bool) -> list[Output]:
         return self._conversation.voice(
@@ -284,105 +285,32 @@ class Assistant:
         match command:
             case Flush():
                 self._card.flush()
-            case Chime(name):
+            case Chime(name, gain_db):
                 if name in self._earcons and self._conversation.state != "speaking":
-                    self._card.play(self._earcons[name])
-            case Decode():
-                self._stt.give(self._work.timed("stt", partial(self._decode, command)))
-            case Judge():
-                self._judge_of_turns.give(self._work.timed("turn", partial(self._judge, command)))
-            case Reply():
-                self._llm.give(self._work.timed("llm", partial(self._reply, command)))
-            case Speak():
-                if command.index == 0:
-                    self._right_of_way.take()
-                self._tts.give(partial(self._speak, command))
+                    self._card.play(at_gain(self._earcons[name], gain_db))
+            case Snooze(name):
+                self._on_snooze(name)
             case Play(job, _, speech):
                 span = self._card.play(speech.pcm)
                 self._carry_out(self._conversation.queued(job, span, speech))
-            case Warm():
-                self._llm.give(partial(self._warm, command))
-            case Prepare(texts):
-                self._tts.give(partial(self._prepare, texts))
+            case _:
+                self._give(command)
 
-    def _cancelled(self, job: int) -> Callable[[], bool]:
-        return lambda: not self._jobs.alive(job)
+    def _give(self, command: Command) -> None:
+        """To the thread whose work it is."""
+        match command:
+            case Understand():
+                self._deeds.understand(command)
+            case Act():
+                self._deeds.act(command)
+            case Decode() | Judge() | Reply() | Speak() | Warm() | Prepare():
+                self._model_workers.give(command)
 
-    def _decode(self, command: Decode) -> None:
-        cancelled = self._cancelled(command.job)
-        if cancelled():
-            return
-        try:
-            transcript = self._models.recogniser.transcribe(command.audio, cancelled=cancelled, effort=command.effort)
-        except Exception as error:  # noqa: BLE001 - a model that fails must not end the conversation
-            self._fail(command.job, "stt", error)
-        else:
-            self._work.decoded(transcript)
-            self._post(partial(self._conversation.transcribed, command.job, transcript, self.now()))
+    def _understood(self, job: int, meaning: Meaning | None) -> None:
+        self._post(partial(self._conversation.understood, job, meaning, self.now()))
 
-    def _judge(self, command: Judge) -> None:
-        model = self._models.turn
-        if model is None:
-            return
-        begun_s = time.monotonic()
-        try:
-            finished = model.finished(command.audio)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(command.job, "turn", error)
-        else:
-            self._work.judged((time.monotonic() - begun_s) * 1000)
-            self._post(partial(self._conversation.judged, command.job, finished, self.now()))
-
-    def _reply(self, command: Reply) -> None:
-        cancelled = self._cancelled(command.job)
-        if cancelled():
-            return
-        try:
-            for piece in self._models.chat.reply(command.messages, cancelled=cancelled):
-                self._post(partial(self._conversation.token, command.job, piece, self.now()))
-                self._right_of_way.wait()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(command.job, "llm", error)
-        else:
-            complete = self._models.chat.last_complete
-            self._post(partial(self._conversation.written, command.job, self.now(), complete=complete))
-
-    def _speak(self, command: Speak) -> None:
-        cancelled = self._cancelled(command.job)
-        speech = None
-        try:
-            if cancelled():
-                return
-            speech = self._models.voice.speak(command.text, cancelled=cancelled)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(command.job, "tts", error)
-        finally:
-            if command.index == 0:
-                self._right_of_way.give_back()
-        self._post(partial(self._conversation.spoken, command.job, command.index, speech, self.now()))
-
-    def _warm(self, command: Warm) -> None:
-        try:
-            self._models.chat.warm(command.messages, cancelled=lambda: self._llm.busy or self._stopping.is_set())
-        except Exception as error:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
-            _log.warning("the language model could not be warmed: %s", error)
-
-    def _prepare(self, texts: tuple[str, ...]) -> None:
-        """The voice keeps what it has said before: nobody waits for this."""
-        for text in texts:
-            if self._tts.busy or self._stopping.is_set():
-                return
-            try:
-                self._models.voice.speak(text)
-            except Exception as error:  # noqa: BLE001 - when it is wanted, its failure will be told
-                _log.warning("a phrase could not be prepared: %s", error)
-                return
-
-    def _fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts"], error: Exception) -> None:
-        _log.error("%s failed: %s", stage, error)
-        _log.debug("where it failed", exc_info=error)
-        message = str(error) or type(error).__name__
-        self._post(partial(self._conversation.failed, job, stage, message, self.now()))
+    def _acted(self, job: int, call: Call, outcome: Outcome) -> None:
+        self._post(partial(self._conversation.acted, job, call, outcome, self.now()))
 
 
 def _raise(error: Exception) -> list[Output]:

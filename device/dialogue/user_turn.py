@@ -21,7 +21,10 @@ from device.dialogue.commands import Cancel, Decode, Jobs, Judge, Output
 from device.dialogue.listening import Heard, Listening, ListeningPolicy
 from device.dialogue.turn_end import TurnEnd, TurnEndPolicy
 from device.dialogue.wording import Wording
-from models.protocols import Int16s, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Int16s, Transcript
+
+#: Who speaks so soon behind a wake word may have begun in the same breath, while the word was still being heard.
+_BREATH_SAMPLES = SAMPLE_RATE_HZ
 
 EndReason = Literal["complete", "silence", "release", "cap"]
 
@@ -58,18 +61,24 @@ class UserTurn:
         *,
         held: bool,
         least_wait_ms: float = 0.0,
+        not_before: int = 0,
     ) -> None:
-        """`held`: by push-to-talk. `least_wait_ms`: this speaker's pauses are so long (`speaker_pauses`)."""
+        """`held`: by push-to-talk. `least_wait_ms`: this speaker's pauses are so long (`speaker_pauses`).
+
+        `not_before`: what was heard before this sample, the end of a wake word, is no part of it.
+        """
         self.number = number
         self.onset_sample = onset_sample
         self.held = held
         self.ended: EndReason | None = None  #: why it is over; None: it goes on
         self.offset_sample = onset_sample  #: once it is over: the end of the voice
         self.hypothesis: Hypothesis | None = None
+        self.obeyed = False  #: a word in it was obeyed at once
         self.warmed_words = 0  #: stable words that the language model was given
         self._jobs = jobs
         self._memory = memory
-        self._from = max(0, onset_sample - policy.pre_roll_samples)
+        reach = policy.pre_roll_samples if onset_sample - not_before > _BREATH_SAMPLES else _BREATH_SAMPLES
+        self._from = max(not_before, onset_sample - reach)
         self._listening = Listening(policy.listening, self._from, onset_sample)
         self._end = TurnEnd(policy.end, with_model=policy.turn_model and not held)
         self._end.least_wait_ms = least_wait_ms

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Name = Literal["idle", "listening", "thinking", "speaking", "muted", "error"]
+Name = Literal["idle", "attentive", "listening", "thinking", "speaking", "ringing", "muted", "error"]
 Colour = tuple[int, int, int]  # red, green, blue, 0 to 255
 
 ERROR_MS = 3000.0  #: so long an error is shown
@@ -44,9 +44,11 @@ class Pattern:
 #: Told apart by movement as well as by colour: one man in twelve cannot tell red from green.
 PATTERNS: dict[Name, Pattern] = {
     "idle": Pattern((0, 40, 255), brightness=0.04),
+    "attentive": Pattern((0, 80, 255), brightness=0.5, shape="breathe", period_ms=2000.0),
     "listening": Pattern((0, 80, 255)),
     "thinking": Pattern((255, 90, 0), shape="breathe", period_ms=1200.0),
     "speaking": Pattern((0, 255, 60), brightness=0.6),
+    "ringing": Pattern((255, 255, 255), shape="blink", period_ms=600.0),
     "muted": Pattern((255, 0, 0)),
     "error": Pattern((255, 60, 0), shape="blink", period_ms=250.0),
 }
@@ -54,9 +56,11 @@ PATTERNS: dict[Name, Pattern] = {
 #: The same on a single LED of one colour: ms on, off, on, off ... and again from the start.
 BLINKS: dict[Name, tuple[float, ...]] = {
     "idle": (0.0, 1000.0),
+    "attentive": (900.0, 100.0),
     "listening": (1000.0, 0.0),
     "thinking": (100.0, 100.0),
     "speaking": (500.0, 500.0),
+    "ringing": (300.0, 300.0),
     "muted": (100.0, 150.0, 100.0, 1650.0),
     "error": (100.0, 100.0, 100.0, 100.0, 100.0, 500.0),
 }
@@ -98,7 +102,8 @@ class LightPlan:
 
     def lit(self, t_ms: float) -> frozenset[Name]:
         """For LEDs that have one meaning each: all that holds at `t_ms`."""
-        names: set[Name] = {self._state}
+        # "attentive" has no LED of its own: whoever speaks now is listened to
+        names: set[Name] = {"listening" if self._state == "attentive" else self._state}
         if self._muted:
             names.add("muted")
         if self._failing(t_ms):

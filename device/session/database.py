@@ -36,6 +36,8 @@ _REASONS = {
 def connect(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode that any one thread at a time may use. Raises sqlite3.Error."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    # a bad sector in the middle of a text is found by no check; what is left of the words is better than an error
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
@@ -122,7 +124,9 @@ def _looks_damaged(path: Path) -> bool:
         if not path.is_file():  # a device or a pipe must never be renamed, whatever can be read from it
             raise _not_ours(path, "it is a folder" if path.is_dir() else "it is a device or a pipe, not a file")
         if path.stat().st_size == 0:
-            return False
+            # new; but SQLite has a first page before it has a write-ahead log, and would throw that one away
+            log = path.with_name(path.name + "-wal")
+            return log.is_file() and log.stat().st_size > 0
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
     except OSError as error:

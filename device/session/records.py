@@ -7,7 +7,7 @@ All `*_sample` are on the capture clock: 16,000 a second, 0 at the start of the 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 CommitReason = Literal["complete", "silence", "release", "cap", "typed"]
 
@@ -46,7 +46,52 @@ class TurnTraced:
     marks: str  #: JSON without a word of what was said (`device.telemetry.marks.marks_to_json`)
 
 
-Record = TurnCommitted | TurnFinished | TurnTraced
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry of the log."""
+
+    at: str  #: wall clock, UTC, ISO 8601
+    sample: int | None  #: capture clock; None: it does not come from the conversation
+    turn: int  #: 0: none
+    type: str
+    content: str  #: a JSON object
+
+
+@dataclass(frozen=True, slots=True)
+class CallBegun:
+    """A skill is about to run."""
+
+    at: str
+    turn: int
+    index: int
+    skill: str
+    arguments: str  #: a JSON object
+    read_only: bool
+    aside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished:
+    """What came of it."""
+
+    at: str
+    turn: int
+    index: int
+    status: Literal["done", "failed", "unknown"]
+    say: str
+    data: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallAside:
+    """The result of this call is told at the next natural pause."""
+
+    turn: int
+    index: int
+
+
+Record = TurnCommitted | TurnFinished | TurnTraced | Logged | CallBegun | CallFinished | CallAside
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +106,7 @@ class StoredSession:
     sample_rate_hz: int
     ending: str | None = None  #: "done", "failed"; None: running, no farewell, or older than this column
     continues: int | None = None  #: the session that this one goes on with
+    owner: str | None = None  #: the process that writes it (`device.session.owner`); None once it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +124,32 @@ class StoredTrace:
     session_id: int
     number: int
     marks: str  #: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An entry of the log as it is in the record."""
+
+    seq: int  #: counted from 1 in its session: this is the order
+    at: str
+    sample: int | None
+    turn: int
+    type: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as it is in the record."""
+
+    turn: int
+    index: int
+    skill: str
+    arguments: dict[str, Any]
+    read_only: bool
+    aside: bool
+    status: Literal["done", "failed", "unknown"] | None  #: None: begun, and no more is known
+    say: str
+    data: str
+    error: str
+    told: bool

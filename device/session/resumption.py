@@ -5,12 +5,17 @@
 
 A conversation broke off when its session ended without a farewell (power cut, kill) or with a failure, and nothing
 came after it. What is told again is what history would have held: the user's words, and of the answers what was heard.
+A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether it was
+heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from device.session.records import StoredSession, StoredTurn
+from device.session.owner import alive
+from device.session.records import StoredEvent, StoredSession, StoredTurn
 from device.session.store import SessionStore
 from models.protocols import Message
 
@@ -21,11 +26,22 @@ MAX_SESSIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
+class PendingQuestion:
+    """A skill waits for a clear yes (`events.Asked` without its `Settled`)."""
+
+    turn: int  #: in which it was asked
+    skill: str
+    arguments: Mapping[str, Any]
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unfinished:
     """A conversation to go on with."""
 
     session_id: int
     messages: tuple[Message, ...]  #: "user" and "assistant" in turn, oldest first; may be empty
+    question: PendingQuestion | None = None  #: to be asked again
 
 
 def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime | None = None) -> Unfinished | None:
@@ -39,18 +55,40 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
         return None
     if session.ended_at is not None and session.ending != "failed":
         return None
+    if session.ended_at is None and alive(session.owner):  # it is going on, elsewhere
+        return None
     turns = store.turns(session.id)
     age_s = ((now or datetime.now(UTC)) - _last_sign(session, turns)).total_seconds()
     if abs(age_s) > within_s:
         return None
+    question, settled = _question(store, session.id)
     first = session
     for _ in range(MAX_SESSIONS):
         earlier = store.session(first.continues) if first.continues is not None else None
         if earlier is None or earlier.id >= first.id or len(turns) >= MAX_TURNS:
             break
         turns = store.turns(earlier.id) + turns
+        if question is None and not settled:
+            question, settled = _question(store, earlier.id)
         first = earlier
-    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])))
+    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+
+
+def _question(store: SessionStore, session_id: int) -> tuple[PendingQuestion | None, bool]:
+    """The question that waits at the end of a session; else None, and whether there was one that is settled."""
+    event = store.newest_event(session_id, "asked", "settled")
+    if event is None:
+        return None, False
+    question = _pending(event) if event.type == "asked" else None
+    return question, question is None
+
+
+def _pending(event: StoredEvent) -> PendingQuestion | None:
+    """None: it is damaged, and what is not known for certain is not asked for."""
+    skill, arguments, question = (event.content.get(name) for name in ("skill", "arguments", "question"))
+    if isinstance(skill, str) and isinstance(arguments, dict) and isinstance(question, str):
+        return PendingQuestion(event.turn, skill, arguments, question)
+    return None
 
 
 def _last_sign(session: StoredSession, turns: list[StoredTurn]) -> datetime:

@@ -74,8 +74,7 @@ class JsonArguments(BaseModel):
         try:
             cls.checker.validate(numbers_meant)
         except ValidationError as error:
-            where = ".".join(str(part) for part in error.absolute_path)
-            raise ValueError(f"{where}: {_short(error.message)}" if where else _short(error.message)) from error
+            raise ValueError(_short(_in_words(error))) from error
         except Unresolvable as error:
             raise ValueError("the schema of this tool refers to something that it does not hold") from error
         field_of = {name: field for field, name in cls.property_of.items()}
@@ -83,7 +82,7 @@ class JsonArguments(BaseModel):
 
     @model_serializer(mode="plain")
     def _dump(self) -> dict[str, Any]:
-        return {self.property_of[field]: self.__dict__[field] for field in self.__pydantic_fields_set__}
+        return {p: self.__dict__[f] for f, p in self.property_of.items() if f in self.__pydantic_fields_set__}
 
     @classmethod
     def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
@@ -141,6 +140,17 @@ def _coerced(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         else:
             out[name] = value
     return out
+
+
+def _in_words(error: ValidationError) -> str:
+    """The commonest mistakes as they can be said; the others in jsonschema's words."""
+    where = " ".join(re.sub(r"[\W_]+", " ", ".".join(str(part) for part in error.absolute_path)).split())
+    if error.validator == "enum" and isinstance(error.validator_value, list) and len(error.validator_value) <= 8:
+        return f"the {where or 'value'} can be {' or '.join(str(value) for value in error.validator_value)}"
+    if error.validator == "required" and isinstance(error.instance, Mapping):
+        missing = [str(name) for name in error.validator_value if name not in error.instance]
+        return f"I don't know the {' and the '.join(missing).replace('_', ' ')}"
+    return f"{where}: {error.message}" if where else str(error.message)
 
 
 def _field_name(prop: str, taken: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import PydanticCustomError
 
 from device.errors import NearfieldError
 
@@ -32,6 +33,14 @@ class SkillUnsureError(NearfieldError):
 
 class SkillDefinitionError(NearfieldError):
     """A function that cannot be a skill; the message says why."""
+
+
+def not_meant(what: str) -> PydanticCustomError:
+    """For a validator of an argument to raise: these words are no `what`, so the sentence meant something else.
+
+    Other errors of a validator are words for the user.
+    """
+    return PydanticCustomError("not_meant", "is no {what}", {"what": what})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +150,10 @@ def _made(function: Callable[..., str | Result], *, name: str = "", group: str =
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
     wants_context = False
-    for parameter in inspect.signature(function).parameters.values():
+    for i, parameter in enumerate(inspect.signature(function).parameters.values()):
         if hints.get(parameter.name) is Context:
+            if i > 0 or parameter.kind is parameter.KEYWORD_ONLY:
+                raise SkillDefinitionError(f"{where}: the Context must be its first parameter")
             wants_context = True
             continue
         if parameter.name not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

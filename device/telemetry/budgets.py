@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 StageKey = Literal[
-    "capture", "vad", "end_point", "final", "llm_first_token", "first_clause", "tts_first_audio", "playout", "ttfa"
+    "capture",
+    "vad",
+    "end_point",
+    "final",
+    "understood",
+    "llm_first_token",
+    "act",
+    "first_clause",
+    "tts_first_audio",
+    "playout",
+    "ttfa",
 ]
 
 
@@ -30,10 +40,12 @@ STAGES = (
     Stage("vad", "voice detector", None, "last voiced sample to the detector's word that speech is over"),
     Stage("end_point", "end-point", 200.0, "last voiced sample to the decision that the turn is over"),
     Stage("final", "transcript", 150.0, "the decode that the turn was committed on"),
+    Stage("understood", "meaning", 30.0, "transcript supposed to whether it means a skill"),
     Stage("llm_first_token", "first token", None, "transcript supposed to the first token of its answer"),
+    Stage("act", "skill", None, "a skill being carried out; one that is carried out aside is not waited for"),
     Stage("first_clause", "first clause", 100.0, "transcript supposed to the first clause of its answer"),
     Stage("tts_first_audio", "first audio", 80.0, "first clause to its sound"),
-    Stage("playout", "playout", 30.0, "commit, and sound there, to the converter"),
+    Stage("playout", "playout", 30.0, "commit, skill done, and sound there, to the converter"),
     # the design sets no time for the whole; this is what 95 of 100 turns are to keep
     Stage("ttfa", "TTFA", 600.0, "last voiced sample to the first sample at the converter"),
 )

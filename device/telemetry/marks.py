@@ -9,7 +9,7 @@ session and turn; a trace may be shown to somebody who should not read along.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from device.dialogue import events as ev
@@ -17,9 +17,15 @@ from device.dialogue import events as ev
 FORMAT = 1  #: of the JSON form
 Value = int | float | str | bool | None
 
-_LEFT_OUT = (ev.StateChange, ev.Mute, ev.MicTrouble)  # follow from other marks, or concern no turn
+_LEFT_OUT = (
+    ev.StateChange,
+    ev.Mute,
+    ev.MicTrouble,
+    ev.Wake,
+    ev.WakeTimeout,
+)  # follow from other marks, or concern no turn
 # what the program itself says; every other text of an event is somebody's words, or may hold some
-_LABELS = ("verdict", "wording", "reason", "stage", "without")
+_LABELS = ("verdict", "wording", "reason", "stage", "without", "skill", "status", "answer", "control")
 _LABEL_CHARS = 32  # a label that is longer is no label
 
 
@@ -59,6 +65,8 @@ def _data(event: ev.Event) -> dict[str, Value]:
             out[each.name.removesuffix("_sample")] = value
         elif each.name in _LABELS:
             out[each.name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)[:_LABEL_CHARS]
+        elif isinstance(value, Mapping):  # arguments of a skill: words too
+            out[each.name] = len(value)
         elif isinstance(value, str):
             out["words" if each.name == "text" else each.name] = _words(value)
         else:

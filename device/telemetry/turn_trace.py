@@ -189,7 +189,8 @@ def _spans(marks: Sequence[TraceMark], guesses: Sequence[Hypothesis], zero: int,
     supposed = guesses[-1].start_sample if guesses else None
     onset = next((m.number("onset") for m in reversed(marks) if m.name == "speech_start"), None)
     audio = at.get("tts_first_audio")
-    sounding = None if commit is None else max(commit, commit if audio is None else audio)
+    called, acted = _act(marks)
+    sounding = None if commit is None else max(each for each in (commit, audio, acted) if each is not None)
     # who holds the button decides: time runs from its release, and nobody is late who waited for it
     begun = ended if reason == "release" and ended is not None else zero
     ends: dict[StageKey, tuple[float | None, float | None]] = {
@@ -197,6 +198,8 @@ def _spans(marks: Sequence[TraceMark], guesses: Sequence[Hypothesis], zero: int,
         "vad": (zero, ended),
         "end_point": (zero, decided),
         "final": _decode(marks),
+        "understood": (supposed, next((m.sample for m in reversed(marks) if m.name == "understood"), None)),
+        "act": (called, acted),
         "llm_first_token": (supposed, at.get("llm_first_token")),
         "first_clause": (supposed, at.get("first_clause")),
         "tts_first_audio": (at.get("first_clause"), audio),
@@ -213,6 +216,15 @@ def _spans(marks: Sequence[TraceMark], guesses: Sequence[Hypothesis], zero: int,
         budget = None if stage.key == "end_point" and reason in ("release", "cap") else stage.budget_ms
         out.append(Span(stage.key, _ms(start - zero), _ms(max(start, end) - zero), budget))
     return out
+
+
+def _act(marks: Sequence[TraceMark]) -> tuple[int | None, int | None]:
+    """Start and end, in samples, of the call that was waited for."""
+    ended = next((m for m in reversed(marks) if m.name == "call_ended" and not m.data.get("aside")), None)
+    if ended is None:
+        return None, None
+    index = ended.data.get("index")
+    return next((m.sample for m in marks if m.name == "called" and m.data.get("index") == index), None), ended.sample
 
 
 def _decode(marks: Sequence[TraceMark]) -> tuple[float | None, float | None]:

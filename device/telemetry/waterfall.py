@@ -122,6 +122,10 @@ def _reason(mark: TraceMark) -> str:
 _NOTES: dict[str, Callable[[TraceMark], str]] = {
     "end_point": _verdict_note,
     "commit": lambda mark: f"commit ({_reason(mark)})",
+    "called": lambda mark: f"skill {mark.data.get('skill')}",
+    "call_ended": lambda mark: f"{mark.data.get('skill')}: {mark.data.get('status')}",
+    "asked": lambda mark: f"asked before {mark.data.get('skill')}",
+    "settled": lambda mark: f"settled: {mark.data.get('answer')}",
     "acknowledged": lambda _mark: "acknowledged",
     "interrupted": lambda mark: f"interrupted after {mark.data.get('heard')} of {mark.data.get('generated')} words",
     "resumed": lambda mark: f"went on ({_reason(mark)})",

@@ -124,3 +124,31 @@ def test_no_key_leaves_the_limits(level_db: float | None, keys: list[bool]) -> N
         assert changed == (volume.factor != before)
         if changed:
             assert (volume.factor > before) == up
+
+
+@given(st.integers(0, 100))
+def test_percent_there_and_back(percent: int) -> None:
+    volume = Volume()
+    volume.set_percent(percent)
+    assert volume.percent == percent
+    assert (volume.level_db is None) == (percent == 0)
+
+
+def test_the_steps_of_the_key_in_percent() -> None:
+    volume, percents = Volume(), []
+    while volume.down():
+        percents.append(volume.percent)
+    assert percents == [92, 83, 75, 67, 58, 50, 42, 33, 25, 17, 8, 1, 0]
+
+
+def test_percent_reaches_the_card_and_is_kept(tmp_path: Path) -> None:
+    made, card = controls(tmp_path / "c.json")
+    made.set_volume_percent(50)
+    assert card.factor == pytest.approx(10 ** (-18 / 20))
+    assert controls(tmp_path / "c.json")[0].volume_percent == 50
+    made.set_volume_percent(0)
+    assert (made.volume_db, card.factor, made.volume_percent) == (None, 0.0, 0)
+    for percent in (-1, 101):
+        with pytest.raises(ValueError, match="not between"):
+            made.set_volume_percent(percent)
+    assert made.volume_percent == 0

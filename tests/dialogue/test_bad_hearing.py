@@ -77,7 +77,7 @@ def test_cough_after_cough_costs_no_turn_and_blocks_none() -> None:
     assert [m.role for m in world.talk.history.messages] == ["system", "user", "assistant"]
 
 
-@pytest.mark.parametrize("word", ["Yes.", "No.", "Stop.", "Next."])
+@pytest.mark.parametrize("word", ["Yes.", "No.", "Wait.", "Next."])
 @pytest.mark.parametrize("length_ms", [130, 250, 400])
 def test_one_word_is_a_turn(word: str, length_ms: int) -> None:
     world = rim()

@@ -6,8 +6,9 @@ from virtual_rim import MS, VirtualRim, fake_speech
 
 from device.dialogue import events as ev
 from device.dialogue.boundary import CommitBoundary
-from device.dialogue.commands import Cancel, Chime, Decode, Flush, Judge, Output, Play, Reply, Speak, Warm
+from device.dialogue.commands import Act, Cancel, Chime, Decode, Flush, Judge, Output, Play, Reply, Speak, Warm
 from device.dialogue.conversation import Policy
+from device.dialogue.deeds import Call
 from device.dialogue.history import History
 from device.dialogue.turn_end import TurnEndPolicy
 from models.protocols import Message
@@ -96,3 +97,13 @@ def test_a_hypothesis_that_is_discarded_leaves_none_of_it_behind_either() -> Non
     assert not any(isinstance(c, Play) and c.job in cancelled for _, c in rim.commands)
     assert [m.text for m in rim.talk.history.messages if m.role == "user"] == [commit.text]
     assert commit.sample >= (5400 + 3000) * MS - 512
+
+
+def test_an_act_is_refused_before_the_commit_and_a_second_one_after_it(caplog: pytest.LogCaptureFixture) -> None:
+    boundary = CommitBoundary(History(""))
+    act, look = Act(3, Call(1, 0, "buy", {}), read_only=False), Act(3, Call(1, 1, "look", {}), read_only=True)
+    assert boundary.admit([act, look]) == [look]
+    boundary.commit(3, QUESTION)
+    assert boundary.admit([act, act, look]) == [act, look]
+    assert boundary.admit([act]) == [], "one turn, one act"
+    assert "refused" in caplog.text

@@ -125,7 +125,7 @@ def test_what_could_not_be_made_out_early_is_heard_again_whole() -> None:
 def test_an_interruption_silences_at_once_and_history_keeps_what_was_heard(onset_ms: int) -> None:
     rim = VirtualRim(answers=[ANSWER, "Fine."])
     rim.say(1000, 2500, QUESTION)
-    rim.say(onset_ms, onset_ms + 900, "Stop, that is enough.")
+    rim.say(onset_ms, onset_ms + 900, "Wait, that is enough.")
     rim.run(14_000)
     (cut,) = rim.of(ev.Interrupted)
     flushed = next(t for t, c in rim.commands if isinstance(c, Flush))
@@ -139,7 +139,7 @@ def test_an_interruption_silences_at_once_and_history_keeps_what_was_heard(onset
     assert [(m.role, m.text) for m in rim.talk.history.messages[1:]] == [
         ("user", QUESTION),
         ("assistant", cut.heard),
-        ("user", "Stop, that is enough."),
+        ("user", "Wait, that is enough."),
         ("assistant", "Fine."),
     ]
 
@@ -158,7 +158,7 @@ def test_an_answer_of_which_nothing_was_heard_leaves_no_trace() -> None:
 def test_without_barge_in_the_answer_is_finished() -> None:
     rim = VirtualRim(answers=[ANSWER], policy=Policy(turn_model=False, barge_in=False))
     rim.say(1000, 2500, QUESTION)
-    rim.say(5000, 5900, "Stop.")
+    rim.say(5000, 5900, "Wait.")
     rim.run(12_000)
     assert not rim.of(ev.Interrupted)
     assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
@@ -168,7 +168,7 @@ def test_before_the_room_is_known_its_own_voice_interrupts_nothing() -> None:
     rim = VirtualRim(answers=[ANSWER, "Fine."], room_known=False)
     rim.say(1000, 2500, QUESTION)
     rim.say(3600, 4400, "(echo)")
-    rim.say(5000, 6500, "Stop, that is enough.")
+    rim.say(5000, 6500, "Wait, that is enough.")
     rim.run(5400)
     assert not rim.of(ev.Interrupted)
     rim.room_known = True
@@ -222,12 +222,12 @@ def test_the_button_interrupts_at_once() -> None:
     rim = VirtualRim(answers=[ANSWER, "Fine."], policy=Policy(turn_model=False, barge_in=False))
     rim.say(1000, 2500, QUESTION)
     rim.press(5000)
-    rim.say(5100, 5900, "Stop.")
+    rim.say(5100, 5900, "Wait.")
     rim.release(6000)
     rim.run(14_000)
     (cut,) = rim.of(ev.Interrupted)
     assert cut.sample - 5000 * MS <= 160
-    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION, "Stop."]
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION, "Wait."]
 
 
 def test_a_press_while_talking_keeps_what_was_said_before_it() -> None:
@@ -342,6 +342,7 @@ def test_a_long_answer_is_synthesised_as_it_is_played() -> None:
     stt_ms=st.integers(10, 1500),
     first_token_ms=st.integers(5, 1200),
     tts_ms=st.integers(5, 800),
+    part_words=st.integers(0, 3),
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=2),
     said=st.lists(st.sampled_from(["Words", "Words", "", "Mm-hm.", "Yeah."]), min_size=7, max_size=7),
 )
@@ -350,10 +351,13 @@ def test_whatever_people_do(
     stt_ms: int,
     first_token_ms: int,
     tts_ms: int,
+    part_words: int,
     button: list[tuple[int, int]],
     said: list[str],
 ) -> None:
-    rim = VirtualRim(answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms)
+    rim = VirtualRim(
+        answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms, part_words=part_words
+    )
     at = 500
     for n, (gap, length) in enumerate(stretches):
         rim.say(at + gap, at + gap + length, f"Words {n}." if said[n] == "Words" else said[n])

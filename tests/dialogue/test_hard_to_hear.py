@@ -68,9 +68,15 @@ def texts(rim: HearingRim) -> list[str]:
     return [e.text for e in commits]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("word", ["Yes.", "No.", "Stop.", "Okay."])
+@pytest.mark.parametrize("word", ["Yes.", "No.", "Okay."])
 def test_one_word(converse: Converse, said: Callable[[str], Floats], word: str) -> None:
     assert texts(converse(said(word))) == [word]
+
+
+def test_stop_is_obeyed_and_not_answered(converse: Converse, said: Callable[[str], Floats]) -> None:
+    rim = converse(said("Stop."))
+    assert texts(rim) == []
+    assert [e.control for e in rim.of(ev.Controlled)] == ["stop"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("word", ["Yes.", "No."])

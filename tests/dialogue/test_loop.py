@@ -47,6 +47,18 @@ class Ends:
         return Speech(text, np.full(4800, 3000, np.int16), (Mark(len(text), 4800),))
 
 
+class Streaming(Ends):
+    """The voice gives a word at a time; it may fail behind the first."""
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        for n, word in enumerate(text.split(" ")):
+            if n and self.broken == "second part":
+                raise ModelRunError("tts is broken")
+            speech = self.speak(word, cancelled=cancelled)
+            if speech is not None:
+                yield speech
+
+
 def converse(ends: Ends) -> list[ev.Event]:
     """One loud second at 8 times real time; ends 3 s (of the card's clock) after the answer, or after 12 s."""
     card = VirtualCard(speed=8)
@@ -70,6 +82,15 @@ def test_a_turn_through_real_threads() -> None:
     (end,) = [e for e in events if isinstance(e, ev.PlayoutEnd)]
     assert (end.turn, end.heard) == (1, "Hello to you.")
     assert not [e for e in events if isinstance(e, ev.Failure)]
+
+
+@pytest.mark.parametrize(("broken", "heard"), [("", "Hello to you."), ("second part", "Hello")])
+def test_the_first_clause_in_parts_through_real_threads(broken: str, heard: str) -> None:
+    events = converse(Streaming(broken))
+    (end,) = [e for e in events if isinstance(e, ev.PlayoutEnd)]
+    assert (end.generated, end.heard) == ("Hello to you.", heard)
+    assert {e.stage for e in events if isinstance(e, ev.Failure)} == ({"tts"} if broken else set())
+    assert [e.state for e in events if isinstance(e, ev.StateChange)][-1] == "idle"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +132,7 @@ class Disturbed(Ends):
         return Transcript(text, 0.9, len(audio) / 16, 1.0)
 
     def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:
-        if messages[-1].text == "Stop.":
+        if messages[-1].text == "Wait.":
             yield "Fine."
             return
         yield "Hello there, my friend. "
@@ -125,7 +146,7 @@ class Disturbed(Ends):
         yield "It is good to hear you."
 
 
-@pytest.mark.parametrize("said", ["", "Stop."])
+@pytest.mark.parametrize("said", ["", "Wait."])
 def test_an_answer_in_the_making_outlives_a_cough_but_not_words(said: str) -> None:
     card = VirtualCard(speed=4)
     ends = Disturbed(said)

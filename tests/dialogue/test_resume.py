@@ -19,7 +19,7 @@ from device.dialogue.history import History
 from device.dialogue.interruption import Backchannels, ResumePolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.session.from_events import Scribe
-from device.session.records import TurnCommitted, TurnFinished, TurnTraced
+from device.session.records import Record, TurnCommitted, TurnFinished, TurnTraced
 from models.protocols import Mark, Message, Speech
 
 QUESTION = "What is the capital of France?"
@@ -79,7 +79,7 @@ def test_who_only_listens_does_not_interrupt(said: str) -> None:
     assert len(rim.asked) == 1, "no answer is prepared to it"
 
 
-@pytest.mark.parametrize("said", ["Stop.", "Okay, stop.", "Yeah right", "No."])
+@pytest.mark.parametrize("said", ["Wait.", "Okay, wait.", "Yeah right", "No."])
 def test_words_interrupt(said: str) -> None:
     rim = interrupted_by(lambda rim: rim.say(5000, 5600, said))
     (cut,) = rim.of(ev.Interrupted)
@@ -150,13 +150,13 @@ def test_a_push_behind_a_tap_is_the_user_s_though_the_answer_was_about_to_go_on(
     rim.press(5001)
     rim.release(5003)  # within the same block: what was heard is not certain yet
     rim.press(5005)
-    rim.say(5100, 5900, "Stop.")
+    rim.say(5100, 5900, "Wait.")
     rim.run(5600)
     assert not rim.of(ev.Resumed)
     assert rim.talk.state == "listening"
     rim.release(6000)
     rim.run(15_000)
-    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION, "Stop."]
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION, "Wait."]
 
 
 def test_nothing_intelligible_for_too_long_ends_it() -> None:
@@ -301,14 +301,9 @@ def test_a_resumed_answer_is_one_turn_in_the_record() -> None:
             self.records: list[TurnCommitted | TurnFinished] = []
             self.traced: list[int] = []
 
-        def commit_turn(self, record: TurnCommitted) -> None:
-            self.records.append(record)
-
-        def finish_turn(self, record: TurnFinished) -> None:
-            self.records.append(record)
-
-        def trace_turn(self, record: TurnTraced) -> None:
-            self.traced.append(record.number)
+        def write(self, *records: Record, soon: bool = True) -> None:  # noqa: ARG002
+            self.records += [r for r in records if isinstance(r, TurnCommitted | TurnFinished)]
+            self.traced += [r.number for r in records if isinstance(r, TurnTraced)]
 
     recorder = Recorder()
     scribe = Scribe(recorder)

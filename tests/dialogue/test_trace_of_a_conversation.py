@@ -34,7 +34,7 @@ def test_a_conversation_on_virtual_time_has_the_latencies_of_its_models() -> Non
 def test_an_answer_that_is_spoken_over_has_a_trace_and_so_has_the_turn_that_did_it() -> None:
     rim = VirtualRim(answers=["It is a very long story about a dog that went out alone.", "Yes."])
     rim.say(1000, 2000, "Tell me a story.")
-    rim.say(4500, 5500, "Stop it now.")
+    rim.say(4500, 5500, "Leave that now, please do.")
     rim.run(10_000)
     tracer = Tracer()
     first, second = (turn for event in rim.events for turn in tracer.on_event(event))

@@ -14,10 +14,25 @@ import numpy as np
 
 from device.card import BLOCK_SAMPLES, Span
 from device.dialogue.answer import ACKNOWLEDGEMENT
-from device.dialogue.commands import Command, Decode, Flush, Judge, LiveJobs, Output, Play, Reply, Speak
+from device.dialogue.commands import (
+    Act,
+    Chime,
+    Command,
+    Decode,
+    Flush,
+    Judge,
+    LiveJobs,
+    Output,
+    Play,
+    Reply,
+    Speak,
+    Understand,
+)
 from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
+from device.dialogue.doing import Check, no_tools
 from device.dialogue.events import Event
-from models.protocols import SAMPLE_RATE_HZ, Floats, Mark, Message, Speech, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Floats, Mark, Message, Speech, ToolRequest, Transcript
 
 MS = 16  # samples
 FRAME = 512
@@ -40,7 +55,7 @@ class Said:
 
 @dataclass
 class VirtualRim:
-    answers: list[str | Exception] = field(default_factory=list)
+    answers: list[str | Exception | ToolRequest] = field(default_factory=list)
     policy: Policy = field(default_factory=lambda: Policy(turn_model=False))
     judge: Callable[[str], float] = lambda _text: 0.99  # what the turn model thinks of what was said
     judge_ms: int = 25
@@ -50,23 +65,36 @@ class VirtualRim:
     token_ms: int = 6
     tts_ms: int = 45
     voice_works: bool = True
+    part_words: int = 0  # the first clause comes from the voice in parts of so many words, tts_ms each; 0: whole
     room_known: bool = True  # by the echo canceller
     cut_off: bool = False  # answers end at their longest length
     hears: Callable[[str], str | Exception] = lambda text: text
+    meanings: dict[str, Meaning] = field(default_factory=dict)  # what the interpreter knows
+    understand_ms: int = 5
+    does: Callable[[Call], Outcome | None] = lambda call: Outcome("done", f"{call.skill} is done.")  # None: never
+    act_ms: int = 20
+    check: Check = no_tools
+    pending: Meaning | None = None
+    undelivered: tuple[Undelivered, ...] = ()
 
     def __post_init__(self) -> None:
-        self.talk = Conversation(self.policy, "Be brief.")
+        self.talk = Conversation(
+            self.policy, "Be brief.", check=self.check, pending=self.pending, undelivered=self.undelivered
+        )
+        self.acts: list[tuple[int, Call]] = []  # when what was carried out
         self.said: list[Said] = []
         self.events: list[Event] = []
         self.commands: list[tuple[int, Command]] = []
         self.asked: list[tuple[Message, ...]] = []  # what the language model was asked, per Reply
+        self.rounds: list[tuple[int, float]] = []  # when a signal rang, and how loud in dB
+        self._apart: set[int] = set()  # jobs whose words ring
         self.clock = 0
         self._live = LiveJobs()
         self._due: list[tuple[int, int, Callable[[], list[Output]]]] = []
         self._seq = 0
         self._ring: list[tuple[int, int, int]] = []  # (start position, end position, next position to play)
         self._written = 0
-        self._flush = False
+        self._flush_to = 0
         self.sounded: list[tuple[int, int, int]] = []  # (position start, end, dac sample) of what was played
         self.spans: list[tuple[Span, Speech]] = []
         self._next_frame = FRAME
@@ -141,9 +169,8 @@ class VirtualRim:
         return self.talk.voice(probability, start, start + FRAME, may_be_echo=sounding and not self.room_known)
 
     def _play_block(self, sample: int) -> Span:
-        if self._flush:
-            self._ring.clear()
-            self._flush = False
+        # what was queued after the flush stays, as on a card
+        self._ring = [each for each in self._ring if each[0] >= self._flush_to]
         if not self._ring:
             return Span(self._written, self._written)
         start, end, at = self._ring[0]
@@ -176,9 +203,43 @@ class VirtualRim:
             case Judge(job, audio):
                 finished = self.judge(self._words(audio))
                 self._later(self.judge_ms * MS, lambda: self.talk.judged(job, finished, self.clock))
+            case Chime("alarm", gain_db):
+                self.rounds.append((self.clock, gain_db))
+            case Understand() | Act() | Reply():
+                self._think(command)
+            case Speak(job, index, text, apart):
+                if apart:
+                    self._apart.add(job)
+                elif index == 0 and self.part_words and self.voice_works:
+                    self._speak_parts(job, text)
+                    return
+                speech = fake_speech(text) if self.voice_works else None
+                self._later(self.tts_ms * MS, lambda: self._spoken(job, index, speech))
+            case Play(job, index, speech):
+                span = Span(self._written, self._written + len(speech.pcm))
+                self._written = span.end
+                self._ring.append((span.start, span.end, span.start))
+                if index != ACKNOWLEDGEMENT and job not in self._apart:  # no words of an answer
+                    self.spans.append((span, speech))
+                self._take(self.talk.queued(job, span, speech))
+            case Flush():
+                self._flush_to = self._written
+
+    def _think(self, command: Understand | Act | Reply) -> None:
+        match command:
+            case Understand(job, words):
+                self._later(self.understand_ms * MS, lambda: self._understood(job, words))
+            case Act(job, call):
+                self.acts.append((self.clock, call))
+                outcome = self.does(call)
+                if outcome is not None:
+                    self._later(self.act_ms * MS, lambda: self.talk.acted(job, call, outcome, self.clock))
             case Reply(job, messages):
                 self.asked.append(messages)
                 answer = self.answers.pop(0) if self.answers else ""
+                if isinstance(answer, ToolRequest):
+                    self._later(self.first_token_ms * MS, lambda: self._requested(job, answer))
+                    return
                 if isinstance(answer, Exception):
                     text = str(answer)
                     self._later(self.first_token_ms * MS, lambda: self.talk.failed(job, "llm", text, self.clock))
@@ -188,18 +249,6 @@ class VirtualRim:
                     self._later(delay * MS, lambda p=piece: self._token(job, p))  # type: ignore[misc]
                     delay += self.token_ms
                 self._later(delay * MS, lambda: self.talk.written(job, self.clock, complete=not self.cut_off))
-            case Speak(job, index, text):
-                speech = fake_speech(text) if self.voice_works else None
-                self._later(self.tts_ms * MS, lambda: self._spoken(job, index, speech))
-            case Play(job, index, speech):
-                span = Span(self._written, self._written + len(speech.pcm))
-                self._written = span.end
-                self._ring.append((span.start, span.end, span.start))
-                if index != ACKNOWLEDGEMENT:  # no words of an answer
-                    self.spans.append((span, speech))
-                self._take(self.talk.queued(job, span, speech))
-            case Flush():
-                self._flush = True
 
     def _words(self, audio: Floats) -> str:
         """What was said in the newest stretch of that length; of what is still being said, the words so far."""
@@ -213,8 +262,26 @@ class VirtualRim:
                 words += parts[: max(1, int(share * len(parts)))]
         return " ".join(words)
 
+    def _understood(self, job: int, words: str) -> list[Output]:
+        return self.talk.understood(job, self.meanings.get(words), self.clock) if self._live.alive(job) else []
+
+    def _requested(self, job: int, request: ToolRequest) -> list[Output]:
+        return self.talk.requested(job, request, self.clock) if self._live.alive(job) else []
+
     def _token(self, job: int, piece: str) -> list[Output]:
         return self.talk.token(job, piece, self.clock) if self._live.alive(job) else []
+
+    def _speak_parts(self, job: int, text: str) -> None:
+        """As the rim of the threads has it: a message for each part, and an empty one when that was all."""
+        words, delay = text.split(" "), 0
+        for at in range(0, len(words), self.part_words):
+            delay += self.tts_ms * MS
+            part = fake_speech(" ".join(words[at : at + self.part_words]))
+            self._later(delay, lambda p=part: self._part(job, p))  # type: ignore[misc]
+        self._later(delay, lambda: self._spoken(job, 0, None))
+
+    def _part(self, job: int, part: Speech) -> list[Output]:
+        return self.talk.spoken(job, 0, part, self.clock, more=True) if self._live.alive(job) else []
 
     def _spoken(self, job: int, index: int, speech: Speech | None) -> list[Output]:
         return self.talk.spoken(job, index, speech if self._live.alive(job) else None, self.clock)

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from device.gpio.light_plan import BLINKS, ERROR_MS, PATTERNS, LightPlan, Name
 
-STATES: list[Name] = ["idle", "listening", "thinking", "speaking"]
+STATES: list[Name] = ["idle", "attentive", "listening", "thinking", "speaking", "ringing"]
+
+
+def led_of(state: Name) -> Name:
+    """Who is invited to speak sees the LED of who speaks: it has none of its own."""
+    return "listening" if state == "attentive" else state
 
 
 def edges(plan: LightPlan, start_ms: int, length_ms: int) -> list[tuple[int, bool]]:
@@ -27,7 +32,7 @@ def test_it_begins_idle_and_follows_the_state() -> None:
     for t, state in enumerate(STATES):
         plan.state(state, float(t))
         assert plan.light(float(t)).name == state
-        assert plan.lit(float(t)) == {state}
+        assert plan.lit(float(t)) == {led_of(state)}
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -37,7 +42,7 @@ def test_muted_comes_before_all_else(state: Name) -> None:
     plan.muted(True, 10.0)
     plan.error(20.0)
     assert plan.showing(20.0) == "muted"
-    assert plan.lit(20.0) == {state, "muted", "error"}
+    assert plan.lit(20.0) == {led_of(state), "muted", "error"}
     plan.muted(False, 30.0)
     assert plan.showing(30.0) == "error"
 

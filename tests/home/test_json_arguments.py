@@ -103,3 +103,17 @@ def test_any_schema_is_a_class_or_refused(schema: Any) -> None:
         arguments_of("x", {"type": "object", "properties": schema})
     except SkillDefinitionError as error:
         assert "tool 'x'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({"room": "attic"}, "the room can be kitchen or hall"),
+        ({}, "I don't know the room"),
+        ({"room": "hall", "light-level": 101}, "light level: 101 is greater"),
+    ],
+)
+def test_a_mistake_can_be_said(raw: dict[str, Any], said: str) -> None:
+    schema = {**LAMP, "properties": {**LAMP["properties"], "room": {"enum": ["kitchen", "hall"]}}}  # type: ignore[dict-item]
+    with pytest.raises(ValidationError, match=said):
+        arguments_of("lamp", schema).model_validate(raw)

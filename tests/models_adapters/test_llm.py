@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.errors import ModelDamagedError, ModelMissingError
-from models.llm import LlamaCpp
+from models.llm import PREFILL_TOKENS, LlamaCpp
 from models.protocols import Message
 
 SYSTEM = Message("system", "You are a voice assistant. Answer in one or two short plain sentences.")
@@ -48,6 +48,20 @@ def test_warm_leaves_next_to_nothing_to_do(chat_model: Any) -> None:
     assert chat_model.last_prompt_tokens - chat_model.last_reused_tokens <= 2
     list(chat_model.reply([Message("user", "Something else.")]))
     assert "".join(chat_model.reply(chat)) == answer
+
+
+@pytest.mark.models
+def test_what_is_new_is_evaluated_in_one_pass(chat_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass costs as much as a token of the answer, and the user waits for the first one."""
+    chat_model.warm([SYSTEM])
+    passes: list[int] = []
+    evaluate = chat_model._llama.eval
+    monkeypatch.setattr(chat_model._llama, "eval", lambda tokens: (passes.append(len(tokens)), evaluate(tokens)))
+    with contextlib.closing(chat_model.reply([SYSTEM, Message("user", "How deep is the sea?")])) as pieces:
+        next(pieces)
+    new = chat_model.last_prompt_tokens - chat_model.last_reused_tokens
+    assert 1 < new < PREFILL_TOKENS
+    assert passes == [new]
 
 
 @pytest.mark.models
@@ -145,7 +159,7 @@ def test_strange_characters(chat_model: Any) -> None:
 def test_quiet_and_closed(model_path: Any) -> None:
     """In a process of its own: nothing on either stream, and a closed model says so."""
     script = (
-        "import sys; from pathlib import Path; from models.llm import LlamaCpp\n"
+        "import sys; from pathlib import Path; from models.llm import PREFILL_TOKENS, LlamaCpp\n"
         "from models.errors import ModelRunError; from models.protocols import Message\n"
         "model = LlamaCpp(Path(sys.argv[1])); chat = [Message('user', 'hello')]\n"
         "list(model.reply(chat)); model.close(); model.close()\n"

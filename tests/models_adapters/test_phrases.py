@@ -1,6 +1,7 @@
 """The cache of phrases: what it keeps, what it forgets, and that it says nothing else than the voice."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,47 @@ def test_long_clauses_are_not_kept() -> None:
         voice.speak("too long")
         voice.speak("a fixed text")
     assert inner.said == ["too long", "a fixed text", "too long"]
+
+
+class InParts(Counting):
+    """A word a part."""
+
+    def speak_parts(self, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:
+        for word in text.split():
+            speech = self.speak(word, cancelled=cancelled)
+            if speech is None:
+                return
+            yield speech
+
+
+def test_what_came_in_parts_is_kept_whole() -> None:
+    inner = InParts()
+    voice = PhraseVoice(inner)
+    assert [part.text for part in voice.speak_parts("Sure, I can.")] == ["Sure,", "I", "can."]
+    (kept,) = voice.speak_parts("Sure, I can.")
+    assert kept == voice.speak("Sure, I can.")
+    assert inner.said == ["Sure,", "I", "can."]
+    assert kept.text == "Sure, I can."
+    assert kept.marks == (Mark(5, 50), Mark(7, 60), Mark(12, 100))
+    assert len(kept.pcm) == 100
+    assert list(voice.speak_parts("Sure, I can.", cancelled=lambda: True)) == []
+
+
+def test_parts_that_were_cancelled_are_not_kept() -> None:
+    voice = PhraseVoice(InParts())
+    cancelled = False
+    parts = voice.speak_parts("Sure, I can.", cancelled=lambda: cancelled)
+    next(parts)
+    cancelled = True
+    assert list(parts) == []
+    assert voice.held_bytes == 0
+
+
+def test_a_voice_without_parts_gives_one() -> None:
+    voice = PhraseVoice(Counting())
+    (only,) = voice.speak_parts("Sure, I can.")
+    assert only.text == "Sure, I can."
+    assert list(voice.speak_parts("")) == []
 
 
 @given(st.lists(st.text(alphabet="ab", min_size=1, max_size=8), max_size=60), st.integers(0, 400))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ModelDamagedError, ModelMissingError
-from models.protocols import Effort
+from models.protocols import Effort, Expecting
 from models.stt import (
     CONTEXT_MARGIN,
     FRUGAL_CONTEXT,
@@ -234,3 +234,15 @@ def test_closed_and_quiet_at_exit(model_path: Any) -> None:
     path = str(model_path("whisper-tiny.en"))
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+
+
+@pytest.mark.models
+def test_what_is_expected_is_heard_and_forgotten(recogniser: Any, shared_data: Path) -> None:
+    import soundfile  # noqa: PLC0415
+
+    audio, _ = soundfile.read(shared_data / "ha_commands_en" / "add_apples_to_my_Shopping_List.wav", dtype="float32")
+    before = recogniser.transcribe(audio).text
+    assert isinstance(recogniser, Expecting)
+    assert "shopping list" in recogniser.transcribe_expecting(audio, "Add milk to my shopping list.").text.lower()
+    assert recogniser.transcribe(audio).text == before
+    assert not recogniser.transcribe_expecting(audio, "Add.", cancelled=lambda: True).complete

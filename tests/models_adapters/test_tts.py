@@ -10,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.clause_audio import PAUSES_MS
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import loudness_lufs
-from models.protocols import Mark, Speech
-from models.tts import PAUSES_MS, SILENCE_DBFS, PiperVoice
+from models.protocols import Mark, Speech, joined
+from models.trim import SILENCE_DBFS
+from models.tts import PiperVoice
 
 CLAUSES = ["The lamp is on.", "No.", "To boil an egg,", "you need to heat the water.", "What would you like to do?"]
 
@@ -52,7 +54,7 @@ def test_an_error_does_not_repeat_what_was_to_be_said(voice: Any, monkeypatch: p
     def fail(*_: object) -> None:
         raise RuntimeError("no such tensor")
 
-    monkeypatch.setattr(voice, "_pieces", fail)
+    monkeypatch.setattr(voice, "_sentences", fail)
     with pytest.raises(ModelRunError, match="a text of 10 characters: no such tensor") as caught:
         voice.speak("My secret.")
     assert "secret" not in caught.value.message
@@ -183,6 +185,91 @@ def test_a_voice_without_alignments(voice: Any, monkeypatch: pytest.MonkeyPatch)
     check_marks(shared)
     for a, b in zip(aligned.marks, shared.marks, strict=True):
         assert abs(a.samples - b.samples) < 0.15 * len(shared.pcm)
+
+
+LONG = "It is a good idea to begin with the basics, and to go on from there to harder things."
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The capital of France is Paris.",
+        "Yes.",
+        "Yes. It rains, and it will go on until Monday.",
+        "Sure, here are three things,",
+        "The number is 1,042 - and that is it.",
+        LONG,
+        "Of the",
+    ],
+)
+def test_laid_end_to_end_the_parts_are_the_clause(steady_voice: Any, text: str) -> None:
+    """To the last bit of rounding: so there is no seam to be heard, and its words are those of the whole."""
+    whole = steady_voice.speak(text)
+    parts = list(steady_voice.speak_parts(text))
+    assert " ".join(part.text for part in parts) == text
+    for part in parts:
+        check_marks(part)
+    together = joined(parts)
+    assert len(together.pcm) == len(whole.pcm)
+    assert np.abs(together.pcm.astype(int) - whole.pcm).max() <= 1
+    for seam in np.cumsum([len(part.pcm) for part in parts[:-1]]):
+        # within 5 ms of the end of a word, or behind the pause of a sentence
+        assert min(abs(mark.samples - seam) for mark in whole.marks) <= 80 or not whole.pcm[seam - 1]
+        step = abs(int(together.pcm[seam]) - int(together.pcm[seam - 1]))
+        assert step <= np.abs(np.diff(whole.pcm[max(0, seam - 400) : seam + 400].astype(int))).max() + 2
+
+
+@pytest.mark.models
+def test_the_first_part_is_short_and_the_rest_is_not_made_yet(
+    steady_voice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    decode = steady_voice._vocoder.decode
+    monkeypatch.setattr(steady_voice._vocoder, "decode", lambda z, a, b: made.append(b - a) or decode(z, a, b))
+    parts = steady_voice.speak_parts(LONG)
+    first = next(parts)
+    assert 0.2 < len(first.pcm) / 16_000 < 1
+    first_frames = sum(made)
+    rest = list(parts)
+    assert first_frames < sum(made) / 4
+    assert sum(len(part.pcm) for part in rest) > 3 * len(first.pcm)
+
+
+@pytest.mark.models
+def test_parts_can_be_cancelled_between_them(steady_voice: Any) -> None:
+    cancelled = False
+    parts = steady_voice.speak_parts(LONG, cancelled=lambda: cancelled)
+    assert next(parts).text
+    cancelled = True
+    assert list(parts) == []
+    assert list(steady_voice.speak_parts(LONG, cancelled=lambda: True)) == []
+    assert list(steady_voice.speak_parts("...")) == []
+    abandoned = steady_voice.speak_parts(LONG)
+    next(abandoned)  # nobody takes the rest: the voice is free all the same
+    assert steady_voice.speak("Yes.") is not None
+
+
+@pytest.mark.models
+def test_a_slow_machine_gets_the_clause_whole(steady_voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady_voice, "_real_time_factor", 3.0)
+    (only,) = steady_voice.speak_parts(LONG)
+    assert only.text == LONG
+    check_marks(only)
+
+
+@pytest.mark.models
+def test_a_voice_that_cannot_be_split_says_the_same(
+    steady_voice: Any, model_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.vits_graph._FIRST_WEIGHT", "no such weight")
+    whole = PiperVoice(model_path("piper-en_US-joe-medium"), variation=0.0)
+    (only,) = whole.speak_parts("The capital of France is Paris.")
+    split = steady_voice.speak("The capital of France is Paris.")
+    assert abs(whole.gain_db - steady_voice.gain_db) < 0.01
+    assert only.marks == split.marks
+    assert np.abs(only.pcm.astype(int) - split.pcm).max() <= 8
+    whole.close()
 
 
 def test_no_such_file(tmp_path: Path) -> None:

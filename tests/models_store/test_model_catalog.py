@@ -34,7 +34,8 @@ def test_the_embedded_default_needs_nothing_but_the_package_index() -> None:
     for model_id in catalog.members("base"):
         first = catalog.model(model_id).sources[0]
         assert first.wheels and not first.urls, model_id
-        assert all(wheel.sha256 for wheel in first.wheels), model_id
+        # a wheel that is another on each platform cannot be pinned; what is taken out of it is (see below)
+        assert all(wheel.sha256 for wheel in first.wheels) or model_id == "microwakeword", model_id
 
 
 def test_every_file_of_ours_is_pinned_and_comes_from_somewhere() -> None:

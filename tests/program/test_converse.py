@@ -189,7 +189,8 @@ def test_it_goes_on_when_nobody_meant_to_interrupt(
     events = read_events(tmp_path / "e.jsonl")
     assert not [e for e in events if e["type"] == "interrupted"]
     resumed = [e for e in events if e["type"] == "resumed"]
-    assert [e["reason"] for e in resumed] == ["no_words", "backchannel"]
+    # the grunt is heard as "Huh." or as nothing at all, as much of it as a decode gets
+    assert [e["reason"] for e in resumed] in (["no_words", "backchannel"], ["backchannel", "backchannel"])
     recording, _ = soundfile.read(tmp_path / "o.wav", dtype="int16")
     speaker = recording[:, 1]
     for event in resumed:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from old_files import old_file
 
 from device.dialogue.history import History
 from device.session import SessionStore, TurnCommitted, TurnFinished
@@ -14,6 +15,7 @@ from device.session.schema import VERSION
 from models.protocols import Message
 
 RATE_HZ = 16_000
+AT_THAT_TIME = datetime.fromisoformat("2026-05-01T10:06:00+00:00")
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def say(recorder: SessionRecorder, number: int, text: str, heard: str | None, at
 def killed(recorder: SessionRecorder) -> None:
     """As after a power cut: all turns are there, no farewell is."""
     recorder.close()
-    with sqlite3.connect(recorder._path) as db:
+    with sqlite3.connect(recorder.path) as db:
         db.execute("UPDATE session SET ended_at = NULL, ending = NULL WHERE id = ?", (recorder.session_id,))
 
 
@@ -127,18 +129,13 @@ def test_it_does_not_grow_without_end(store: SessionStore) -> None:
 
 def test_a_record_of_the_first_version_is_brought_up(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
-    store = SessionStore.open(path)
-    say(recorder := store.begin("assistant"), 1, "Hello.", "Hi.")
-    recorder.close()
-    with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE trace")
-        db.execute("ALTER TABLE session DROP COLUMN continues")
-        db.execute("ALTER TABLE session DROP COLUMN ending")
-        db.execute("PRAGMA user_version = 1")
+    old_file(path, 1)
     again = SessionStore.open(path)
-    session = again.latest()
+    session = again.session(1)
     assert session is not None
     assert (session.ending, session.continues) == (None, None)
-    assert unfinished(again, "assistant", 600) is None, "it has an end, and nothing says that it was a bad one"
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM session WHERE id = 2")
+    assert unfinished(again, "assistant", 86_400, AT_THAT_TIME) is None, "it has an end, and nothing says: a bad one"
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION

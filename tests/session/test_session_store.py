@@ -7,13 +7,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from device.errors import SessionError
 from device.session import SessionStore, StoredTurn, TurnCommitted, TurnFinished
-from device.session.recorder import PENDING_LIMIT
+from device.session.recorder import CHECKPOINT_BYTES, PENDING_LIMIT
 from device.session.schema import APPLICATION_ID, VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,6 +236,22 @@ def test_a_full_disk_in_the_middle_is_survived(path: Path) -> None:
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
     )
     assert (done.stdout, done.stderr) == ("[1, 2, 3, 4]\n", "")
+
+
+def test_a_long_write_ahead_log_is_folded_in_while_nobody_writes(path: Path) -> None:
+    recorder = SessionStore.open(path).begin("assistant")
+    log = path.with_name("sessions.db-wal")
+    for number in range(1, 21):
+        recorder.commit_turn(committed(number, "x" * 100_000))
+    assert recorder.flush(SAFE_S)
+    assert log.stat().st_size > CHECKPOINT_BYTES
+    deadline_s = time.monotonic() + SAFE_S
+    while log.stat().st_size and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert log.stat().st_size == 0
+    recorder.commit_turn(committed(21))
+    recorder.close()
+    assert len(SessionStore.open(path).turns(1)) == 21
 
 
 @pytest.mark.parametrize("damage", ["page", "zeros", "cut"])

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from old_files import old_file
 
 from device.errors import SessionError
 from device.session import SessionStore, StoredTrace, TurnCommitted, TurnTraced
@@ -57,16 +58,13 @@ def test_a_trace_of_no_turn_is_refused_and_named(path: Path) -> None:
 
 
 def test_a_file_of_the_version_before_gets_the_table_and_keeps_its_turns(path: Path) -> None:
-    record(path, 1)
-    with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE trace")
-        db.execute("PRAGMA user_version = 2")
+    old_file(path, 2)
     assert SessionStore.existing(path).traces() == [], "reading changes nothing"
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (2,)
     record(path, 1)
-    assert [trace.session_id for trace in SessionStore.existing(path).traces()] == [2]
-    assert SessionStore.existing(path).turns(1)[0].committed.user_text == "Hello."
+    assert [trace.session_id for trace in SessionStore.existing(path).traces()] == [3]
+    assert SessionStore.existing(path).turns(1)[0].committed.user_text == "What time is it?"
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []

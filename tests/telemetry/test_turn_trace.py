@@ -48,7 +48,37 @@ def test_the_discarded_hypothesis_is_wasted_work() -> None:
     assert (second.committed, second.reached, second.end_ms) == (True, "first_audio", 200)
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage.budget_ms and stage.key != "end_point"])
+BUDGETED = [stage for stage in STAGES if stage.budget_ms and stage.key not in ("end_point", "understood")]
+
+
+def test_a_skill_and_what_its_words_mean_have_spans_and_its_arguments_are_not_kept() -> None:
+    events = [
+        *full_turn()[:9],
+        ev.Understood(at(204, 1), 1, "buy"),
+        *full_turn()[9:13],
+        ev.Called(at(200, 1), 1, 0, "buy", {"secret": "a thing"}),
+        ev.Clause(at(201, 1), 1, 0, "Bought."),
+        ev.TtsFirstAudio(at(202, 1), 1),
+        ev.CallEnded(at(260, 1), 1, 0, "buy", "done", "I bought a thing.", ""),
+        ev.PlayoutStart(at(280, 1), 1),
+        ev.PlayoutEnd(at(900, 1), 1, "Bought.", "Bought."),
+    ]
+    trace = TurnTrace.of_events(1, events)
+    assert spans(trace)["understood"] == (172, 204)
+    assert spans(trace)["act"] == (200, 260)
+    assert spans(trace)["playout"] == (260, 280), "it could not sound before it was true"
+    assert trace.over == ("understood",)
+    assert "thing" not in marks_to_json(trace.marks)
+    assert "buy" in marks_to_json(trace.marks)
+
+
+def test_what_is_carried_out_aside_is_not_waited_for() -> None:
+    events = [*full_turn()[:13], ev.Called(at(200, 1), 1, 0, "buy", {})]
+    events += [ev.CallEnded(at(250, 1), 1, 0, "buy", "done", "", "", aside=True), *full_turn()[13:]]
+    assert "act" not in spans(TurnTrace.of_events(1, events))
+
+
+@pytest.mark.parametrize("stage", BUDGETED)
 def test_a_stage_over_its_budget_is_marked_and_no_other_for_it(stage: Any) -> None:
     late = {"final": 12, "first_clause": 14, "tts_first_audio": 15, "playout": 16, "ttfa": None}[stage.key]
     events = full_turn()

@@ -1,0 +1,85 @@
+"""The rim of what is done: looks up what words mean, and carries out calls, each in threads of its own.
+
+    deeds = DeedWorkers(interpreter, doer, understood=..., acted=..., alive=jobs.alive)
+    deeds.understand(Understand(job, text)); deeds.act(Act(job, call, read_only=False))
+
+Quick calls are carried out one behind the other, so that what was said first is done first; those that take long have
+a few threads, so that nobody waits for them. What fails in here is an outcome like any other.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from device.dialogue.commands import Act, Understand
+from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome
+from device.dialogue.workers import Worker
+
+_log = logging.getLogger(__name__)
+
+_ASIDE = 4  # calls that are carried out aside at a time
+_FULL = Outcome("failed", "Sorry, too much is going on. Please try again.", error="too many calls wait")
+_NOBODY = Outcome("failed", error="nobody is there to carry it out")
+
+
+class DeedWorkers:
+    """`understood` and `acted` are called from the threads in here."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter | None,
+        doer: Doer | None,
+        *,
+        understood: Callable[[int, Meaning | None], None],
+        acted: Callable[[int, Call, Outcome], None],
+        alive: Callable[[int], bool],
+    ) -> None:
+        """`alive`: is this job still wanted?"""
+        self._interpreter = interpreter
+        self._doer = doer
+        self._understood = understood
+        self._acted = acted
+        self._alive = alive
+        self._intent = Worker("intent")
+        self._quick = Worker("skills")
+        self._aside = Worker("skills-aside", threads=_ASIDE)
+
+    def understand(self, command: Understand) -> None:
+        """Look whether these words mean something."""
+        self._intent.give(partial(self._interpret, command))
+
+    def act(self, command: Act) -> None:
+        """Carry this out."""
+        worker = self._aside if command.aside else self._quick
+        if not worker.offer(partial(self._carry_out, command)):
+            self._acted(command.job, command.call, _FULL)
+
+    def finish(self, timeout_s: float) -> None:
+        """No more comes; wait so long for what is in work."""
+        for worker in (self._intent, self._quick, self._aside):
+            worker.finish(timeout_s)
+
+    def _interpret(self, command: Understand) -> None:
+        meaning = None
+        if not self._alive(command.job):
+            return
+        try:
+            if self._interpreter is not None:
+                meaning = self._interpreter.interpret(command.text)
+        except Exception as error:  # noqa: BLE001 - the language model is asked in its place
+            _log.error("what was said could not be looked up: %s", error)
+            _log.debug("where it failed", exc_info=error)
+        self._understood(command.job, meaning)
+
+    def _carry_out(self, command: Act) -> None:
+        if command.read_only and not self._alive(command.job):
+            return  # it was for a hypothesis that came to nothing
+        outcome = _NOBODY
+        try:
+            if self._doer is not None:
+                outcome = self._doer.carry_out(command.call)
+        except Exception as error:  # noqa: BLE001 - it may have been done before it failed
+            _log.error("skill '%s' failed: %s", command.call.skill, error)
+            _log.debug("where it failed", exc_info=error)
+            outcome = Outcome("unknown", error=str(error) or type(error).__name__)
+        self._acted(command.job, command.call, outcome)

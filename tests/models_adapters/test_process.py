@@ -1,0 +1,48 @@
+"""What `models.process` says to the runtimes, seen from a process of its own."""
+
+import os
+import subprocess
+import sys
+
+
+def _said(script: str, **variables: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "OPENBLAS_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environment, **variables},
+    )
+    return done.stdout.strip()
+
+
+def test_blas_does_not_leave_threads_spinning() -> None:
+    """Also when numpy, and its OpenBLAS with it, has been loaded long before."""
+    script = (
+        "import numpy; from threadpoolctl import threadpool_info as info; import models.process;"
+        "print({pool['num_threads'] for pool in info() if pool['user_api'] == 'blas'})"
+    )
+    assert _said(script, OPENBLAS_NUM_THREADS="2") == "{1}"
+
+
+def test_libgomp_spins_at_barriers_however_many_threads_there_are() -> None:
+    """As libgomp itself has it: its own words on loading, not what was put into the environment."""
+    script = (
+        "import models.process, ctypes, os; os.environ['OMP_DISPLAY_ENV'] = 'verbose';"
+        "ctypes.CDLL('libgomp.so.1').omp_get_max_threads()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))},
+    )
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in done.stderr
+    assert "GOMP_SPINCOUNT = '300'" in done.stderr
+
+
+def test_the_environment_has_the_last_word() -> None:
+    script = "import models.process, os; print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
+    assert _said(script, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="7") == "passive 7"
