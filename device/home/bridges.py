@@ -57,6 +57,11 @@ class Bridges:
         return self._mcp.skills if self._mcp is not None else ()
 
     @property
+    def known(self) -> tuple[Skill, ...]:
+        """Those that servers had when they were there last, away or not."""
+        return self._mcp.known if self._mcp is not None else ()
+
+    @property
     def trouble(self) -> Mapping[str, str]:
         """What is not there, and why: "MQTT" or the name of an MCP server, and a line."""
         trouble = dict(self._mcp.trouble) if self._mcp is not None else {}

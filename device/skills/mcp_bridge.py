@@ -45,6 +45,7 @@ class McpBridge:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._skills: dict[str, tuple[Skill, ...]] = dict.fromkeys(settings.servers, ())
+        self._known: dict[str, tuple[Sequence[Tool], tuple[Skill, ...]]] = dict.fromkeys(settings.servers, ((), ()))
         self._trouble: dict[str, str] = dict.fromkeys(settings.servers, "")
         self._complained: set[str] = set()
         self._answered = {name: threading.Event() for name in settings.servers}
@@ -58,6 +59,12 @@ class McpBridge:
         """Of all servers that are there now, in the order of the configuration. From any thread."""
         with self._lock:
             return tuple(skill for skills in self._skills.values() for skill in skills)
+
+    @property
+    def known(self) -> tuple[Skill, ...]:
+        """Those that servers had when they were there last, away or not. From any thread."""
+        with self._lock:
+            return tuple(skill for _, skills in self._known.values() for skill in skills)
 
     @property
     def trouble(self) -> Mapping[str, str]:
@@ -112,14 +119,18 @@ class McpBridge:
             await asyncio.wait(tasks, timeout=CLOSE_S)
 
     def _offer(self, name: str, tools: Sequence[Tool]) -> None:
-        skills, complaints = skills_of(name, self._settings.servers[name], tools, self._call) if tools else ((), ())
-        for line in complaints:
-            if line not in self._complained and len(self._complained) < MOST_COMPLAINTS:
-                self._complained.add(line)
-                _log.warning("%s; it is not offered", line)
+        seen, skills = self._known[name]
+        if tools and tools != seen:  # the same tools are the same skills: nobody has to look at them anew
+            skills, complaints = skills_of(name, self._settings.servers[name], tools, self._call)
+            for line in complaints:
+                if line not in self._complained and len(self._complained) < MOST_COMPLAINTS:
+                    self._complained.add(line)
+                    _log.warning("%s; it is not offered", line)
         with self._lock:
-            changed = self._skills[name] != skills
-            self._skills[name] = skills
+            if tools:
+                self._known[name] = (tools, skills)
+            changed = self._skills[name] != (skills if tools else ())
+            self._skills[name] = skills if tools else ()
         self._answered[name].set()
         if changed and not self._stop.is_set():
             try:

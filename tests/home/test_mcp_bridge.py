@@ -112,6 +112,33 @@ def test_what_does_not_answer_in_time_is_unsure_and_the_rest_goes_on(start: Star
     assert bridge.skills  # it is slow, not away
 
 
+def test_a_tool_that_comes_later_is_offered_when_it_is_there(start: Start) -> None:
+    bridge = start(allow=["grow", "sprout"])
+    assert [skill.name for skill in bridge.skills] == ["house_grow"]
+    use(bridge, "house_grow")
+    wait_for(lambda: len(bridge.skills) == 2)
+    assert use(bridge, "house_sprout").say == "I am new."
+
+
+def test_no_more_than_four_at_once(start: Start) -> None:
+    bridge = start(allow=["slow"], timeout_s=1.5)
+    outcomes: list[str] = []
+
+    def call() -> None:
+        try:
+            use(bridge, "house_slow")
+        except (SkillError, SkillUnsureError) as error:
+            outcomes.append(error.message)
+
+    threads = [threading.Thread(target=call) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum("busy" in outcome for outcome in outcomes) == 2
+    assert sum("timed out" in outcome for outcome in outcomes) == 4
+
+
 def test_a_server_that_dies_takes_its_tools_with_it_and_brings_them_back(
     start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
