@@ -130,11 +130,9 @@ def result_of(result: CallToolResult, most_chars: int) -> Result:
 
 
 def _speakable(text: str) -> str:
-    """What can be said as it is; else where the answer went."""
+    """What can be said as it is; "" what a template or a language model must put into words."""
     line = " ".join(text.split())
-    if line and len(line) <= MOST_SAY_CHARS and line[0] not in "{[<":
-        return line
-    return "It is done; the answer is too long to say." if line else "Done."
+    return line if len(line) <= MOST_SAY_CHARS and not line.startswith(("{", "[", "<")) else ""
 
 
 def _json_length(value: Any) -> int:
