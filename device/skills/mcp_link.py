@@ -128,6 +128,8 @@ class McpLink:
                 try:
                     while True:
                         await self._pause()
+                        if self._calls:  # a server that does one thing at a time is busy, not away
+                            continue
                         newer = await self._tools(client)
                         if newer != tools:
                             tools = newer

@@ -4,6 +4,7 @@ It writes each call of `set_lamp`, with the key it came with, into FOLDER/calls.
 a call; `babble` writes what is no message of MCP.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -52,9 +53,9 @@ def fails() -> str:
 
 
 @server.tool()
-def slow() -> str:
+async def slow() -> str:
     """Takes its time."""
-    time.sleep(30)
+    await asyncio.sleep(30)
     return "at last"
 
 
@@ -64,6 +65,13 @@ def die() -> str:
     sys.stderr.write("out of coffee\n")
     sys.stderr.flush()
     os._exit(3)
+
+
+@server.tool()
+async def hog() -> str:
+    """Keeps the whole server busy."""
+    time.sleep(3.5)  # nothing else is answered meanwhile
+    return "Sorry, I was busy."
 
 
 @server.tool()
