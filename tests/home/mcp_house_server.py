@@ -70,7 +70,7 @@ def die() -> str:
 @server.tool()
 async def hog() -> str:
     """Keeps the whole server busy."""
-    time.sleep(3.5)  # nothing else is answered meanwhile
+    time.sleep(2.4)  # nothing else is answered meanwhile
     return "Sorry, I was busy."
 
 

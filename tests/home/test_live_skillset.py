@@ -42,7 +42,7 @@ def said(skills: LiveSkillset, runner: SkillRunner, turn: int) -> str:
 
 
 def test_a_skill_comes_goes_and_comes_back(tmp_path: Path) -> None:
-    skills = skills_in(tmp_path)
+    skills = skills_in(tmp_path, builtin=False)
     runner = SkillRunner(skills.meanings, MemoryJournal())
     assert said(skills, runner, 1) == ""
     assert "house_lamp" not in skills.names()
@@ -55,14 +55,13 @@ def test_a_skill_comes_goes_and_comes_back(tmp_path: Path) -> None:
     skills.renew([], [away])
     assert said(skills, runner, 3) == "I cannot reach house now."  # and no language model makes something up
     assert "house_lamp" not in skills.names()
-    assert "set_timer" in skills.names()
 
     skills.renew([lamp], [lamp])
     assert said(skills, runner, 4) == "It is lit."
 
 
 def test_what_only_goes_costs_nothing(tmp_path: Path) -> None:
-    skills = skills_in(tmp_path)
+    skills = skills_in(tmp_path, builtin=False)
     skills.renew([lamp], [lamp])
     before = skills.now
     skills.renew([], [lamp])

@@ -121,7 +121,7 @@ def test_a_tool_that_comes_later_is_offered_when_it_is_there(start: Start) -> No
 
 
 def test_a_server_that_does_one_thing_at_a_time_is_not_away(start: Start) -> None:
-    bridge = start(allow=["hog"], connect_timeout_s=3.0)  # which is how long a check may take
+    bridge = start(allow=["hog"], connect_timeout_s=2.0)  # which is how long a check may take
     assert use(bridge, "house_hog").say == "Sorry, I was busy."
     assert bridge.trouble == {"house": ""}
 
