@@ -204,9 +204,12 @@ class _Button:
 
 @contextmanager
 def open_bench(sets: Sequence[str]) -> Iterator[Bench]:
-    """Load the models; the sessions are recorded in a folder that goes away. Raises ConfigError, ModelError."""
+    """Load the models; the sessions are recorded in a folder that goes away. Raises ConfigError, ModelError.
+
+    The language model answers everything, unless `sets` says that there are skills.
+    """
     with tempfile.TemporaryDirectory(prefix="nearfield-bench-") as scratch:
-        sets = [*sets, f"session.database={Path(scratch) / 'sessions.db'}"]
+        sets = ["skills.enabled=false", *sets, f"session.database={Path(scratch) / 'sessions.db'}"]
         settings = load_settings(None, sets)
         persona = load_persona(settings.persona)
         began = time.monotonic()

@@ -141,7 +141,9 @@ class Conversation:
             out += self._waking.gate.tick(
                 self._now, turn=self._turn is not None, sounding=self._mine.playing, voice=self._endpointer.voiced
             )
-        out += self._unasked.ring_on(self._now, played, self._turn, silent=self._card_lost)
+        out += self._unasked.ring_on(
+            self._now, played, self._turn, silent=self._card_lost, somebody=self._waking.somebody
+        )
         out += self._listen() + self._mine.go_on(self._now)
         called = self._waking.gate is not None and self._waking.gate.called
         quiet = self._turn is None and not self._card_lost and not called

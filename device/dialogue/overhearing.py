@@ -18,6 +18,8 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s, Transcript
 
 #: No control word takes longer; the talk of a television does.
 LONGEST_SAMPLES = SAMPLE_RATE_HZ * 5 // 2
+#: The first pause may be the closure before the "p" of "stop": after 350 ms of silence it is heard once more.
+_AGAIN_SAMPLES = SAMPLE_RATE_HZ * 35 // 100
 _PRE_ROLL_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # the first sound of "stop" is before the onset
 
 
@@ -34,6 +36,12 @@ class Overhearing:
         self._endpointer = Endpointer(policy)
         self._onset = 0
         self._job: int | None = None
+        self._again = False  # it has been heard with the silence behind it
+
+    @property
+    def talking(self) -> bool:
+        """Does somebody speak?"""
+        return self._endpointer.talking
 
     def hear(self, pcm: Int16s, sample: int) -> list[Output]:
         """`pcm`: (n,) int16, the newest block of the microphone, from `sample` on."""
@@ -41,13 +49,19 @@ class Overhearing:
         for decision in self._endpointer.hear(pcm, sample):
             match decision:
                 case Pause(offset) if offset - self._onset <= LONGEST_SAMPLES:
-                    out += self._call_off()
-                    self._job = self._jobs.next()
-                    start = max(0, self._onset - _PRE_ROLL_SAMPLES)
-                    out.append(Decode(self._job, self._memory.cut(start, sample + pcm.size), "partial"))
+                    out += self._decode(sample + pcm.size)
                 case Pause() | Cap():
                     self._endpointer.reset()
+        quiet = sample + pcm.size - self._endpointer.offset_sample
+        if self._endpointer.paused and self._job is None and not self._again and quiet >= _AGAIN_SAMPLES:
+            self._again = True
+            out += self._decode(sample + pcm.size)
         return out
+
+    def _decode(self, until: int) -> list[Output]:
+        out = self._call_off()
+        self._job = self._jobs.next()
+        return [*out, Decode(self._job, self._memory.cut(max(0, self._onset - _PRE_ROLL_SAMPLES), until))]
 
     def voice(self, probability: float, start_sample: int, end_sample: int) -> list[Output]:
         """The speech probability of [start, end)."""
@@ -55,8 +69,9 @@ class Overhearing:
         for decision in self._endpointer.feed(probability, start_sample, end_sample, over_playout=True):
             match decision:
                 case Onset(onset):
-                    self._onset = onset
+                    self._onset, self._again = onset, False
                 case Resume():  # there was more to say: what was decoded was not the whole of it
+                    self._again = False
                     out += self._call_off()
         return out
 
@@ -65,8 +80,10 @@ class Overhearing:
         if job != self._job:
             return None
         self._job = None
-        self._endpointer.reset()
-        return self._control_in(transcript.text) if transcript.complete else None
+        control = self._control_in(transcript.text) if transcript.complete else None
+        if control is not None or self._again:
+            self._endpointer.reset()
+        return control
 
     def works_for(self, job: int) -> bool:
         """Is `job` a decode of this object that it waits for?"""

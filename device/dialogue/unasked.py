@@ -28,13 +28,18 @@ class Unasked:
         """There is a voice in the room up to here, whether or not it opens a turn."""
         self._busy_at = max(self._busy_at, end_sample)
 
-    def ring_on(self, now: int, played: Span, turn: UserTurn | None, *, silent: bool) -> list[Output]:
-        """A block went to the converter. `turn`: the user's; `silent`: nothing can sound."""
+    def ring_on(
+        self, now: int, played: Span, turn: UserTurn | None, *, silent: bool, somebody: bool = False
+    ) -> list[Output]:
+        """A block went to the converter. `turn`: the user's; `silent`: nothing can sound.
+
+        `somebody`: there is a voice, or will be, that is not a turn yet.
+        """
         answer = self._mine.in_hand
         out: list[Output] = []
         if answer is not None and self._ringing.wants_the_floor(now, between_clauses=answer.between_clauses):
             out += self._mine.over(now, now)
-        talking = turn is not None and not turn.ended
+        talking = somebody or (turn is not None and not turn.ended)
         return out + self._ringing.hear(now, played, talking=talking, busy=silent or self._mine.under_way is not None)
 
     def hear(self, now: int, *, quiet: bool) -> list[Output]:

@@ -90,6 +90,11 @@ class Waking:
         """The control word in what somebody said who was not invited. None also for the jobs of others."""
         return self._overhearing.transcribed(job, transcript)
 
+    @property
+    def somebody(self) -> bool:
+        """Has somebody called, or does somebody speak who was not invited? What rings makes room for both."""
+        return self._overhearing.talking or (self.gate is not None and self.gate.called)
+
     def gave_up(self, job: int) -> bool:
         """Was the decode `job`, which failed, of what was overheard?"""
         ours = self._overhearing.works_for(job)

@@ -13,7 +13,7 @@ import difflib
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,7 +102,7 @@ class FastPath:
         """A wildcard takes in whatever there is: a later wording that needs none is better than an earlier one."""
         found: Reading | None = None
         for wording in wordings(text):
-            reading = best(self.readings(wording))
+            reading = best(self.readings(wording), self._meanings.is_ours)
             if reading is not None and (found is None or reading.match.wildcards < found.match.wildcards):
                 found = reading
             if found is not None and found.match.wildcards == 0:
@@ -112,7 +112,7 @@ class FastPath:
     def _repaired_reading(self, text: str) -> "Reading | None":
         for wording in wordings(text)[:1]:
             repaired = self._slips.repaired(wording)
-            reading = best(self.readings(repaired)) if repaired is not None else None
+            reading = best(self.readings(repaired), self._meanings.is_ours) if repaired is not None else None
             # a wildcard would have taken in the word as it was
             if reading is not None and repaired is not None and not reading.match.wildcards:
                 return replace(reading, meaning=_asked(reading.meaning, repaired), repaired=repaired)
@@ -156,9 +156,13 @@ class Reading:
     repaired: str = ""  #: the words it was made of, if they are not those that were said
 
 
-def best(readings: Sequence[Reading]) -> Reading | None:
-    """The best of `readings`, which are sorted; None: there is none, or the best ones name different skills."""
+def best(readings: Sequence[Reading], is_ours: Callable[[str], bool] = lambda _: False) -> Reading | None:
+    """The best of `readings`, which are sorted; None: there is none, or the best ones name different skills.
+
+    `is_ours`: a skill that comes with the software stands back for one that somebody has added.
+    """
     first = [reading for reading in readings if reading.match.rank == readings[0].match.rank]
+    first = [reading for reading in first if not is_ours(reading.meaning.skill)] or first
     return first[0] if first and len({reading.meaning.skill for reading in first}) == 1 else None
 
 

@@ -50,6 +50,10 @@ class Meanings:
         self._registry = registry
         self._responses = responses
 
+    def is_ours(self, name: str) -> bool:
+        """Does the skill come with the software?"""
+        return self._registry.is_ours(name)
+
     def check(self, name: str, raw: Mapping[str, Any]) -> "Checked | Refused":
         """The skill and its arguments as Python values. Never raises."""
         skill = self._registry.get(name)

@@ -29,6 +29,9 @@ MOST_TIMEOUT_S = 600.0
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
+BUILT_IN = "built in"
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a skill comes from: "built in", the name of a package, or a file."""
@@ -59,7 +62,22 @@ class Registry:
 
     def origin(self, name: str) -> str:
         """Where the skill comes from, for people."""
-        return self._origins[name].where if name in self._origins else "built in"
+        return self._origins[name].where if name in self._origins else BUILT_IN
+
+    def is_ours(self, name: str) -> bool:
+        """Does it come with the software?"""
+        return self.origin(name) == BUILT_IN
+
+    def plus(self, others: Iterable[Skill]) -> "Registry":
+        """With the tools of servers, as far as their names are free."""
+        free = [skill for skill in others if skill.name not in self]
+        return Registry(
+            [*self, *free], {**self._origins, **{skill.name: Origin(f"server '{skill.group}'") for skill in free}}
+        )
+
+    def without(self, others: Collection[Skill]) -> "Registry":
+        """But for these."""
+        return Registry([skill for skill in self if skill not in others], self._origins)
 
     def only(self, allowed: Collection[str]) -> "Registry":
         """The skills whose name or group is among `allowed`: what a persona may do. () allows none."""
@@ -99,7 +117,7 @@ class _Found:
         except Exception as error:  # noqa: BLE001 - one broken file must not cost the others
             self.complaints.append(failure(Path(name), error))
             return
-        self._add_all(_skills_of(module), "built in")
+        self._add_all(_skills_of(module), BUILT_IN)
 
     def installed(self, point: EntryPoint) -> None:
         where = f"entry point '{point.name}' of {point.dist.name if point.dist else 'a package'}"

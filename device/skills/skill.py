@@ -52,6 +52,14 @@ class Result:
     last_resort: bool = False  #: `say` is said only where no sentence's template has words: it is another machine's
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a skill's `prepare` gives back: the question that names what it is about, and what a yes to it means."""
+
+    question: str
+    arguments: Mapping[str, Any]  #: carried out with these, whatever has been talked of meanwhile
+
+
 class State(Protocol):
     """What a skill wants to find again after a power cut: small JSON values by name. Written before `put` returns."""
 
@@ -102,6 +110,10 @@ class Skill:
     timeout_s: float = 5.0
     aside: bool = False  #: takes long: its result is told at the next natural pause
     promise: str = "I will tell you when I know."  #: said meanwhile by one that is carried out aside
+    #: Of one that is confirmed: looks up what it is about before it is asked. Called like `run`, at any pause
+    #: and more than once: changes nothing but, in `state`, what was talked of. Raises SkillError when it cannot be
+    #: done: that is said instead, and nothing is asked.
+    prepare: Callable[..., Prepared] | None = None
     #: the question for these arguments, where a text with {argument} in it is not enough; `confirm` must be set as well
     ask: Callable[[Mapping[str, Any]], str] | None = None
 
@@ -131,6 +143,7 @@ def skill(
     timeout_s: float = 5.0,
     aside: bool = False,
     promise: str = "I will tell you when I know.",
+    prepare: Callable[..., Prepared] | None = None,
 ) -> Callable[[Callable[..., str | Result]], Skill]: ...
 
 

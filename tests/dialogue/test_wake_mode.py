@@ -310,3 +310,36 @@ def test_the_last_sound_of_a_word_is_not_more_of_it() -> None:
     out = rim.talk.voice(1.0, 2900 * MS, 3300 * MS, second=True)
     assert out == []
     assert rim.run(9000).texts() == ["Next"]
+
+
+def test_what_rings_makes_room_for_who_has_called() -> None:
+    rim = WakeRim(answers=["Four."])
+    rim.at(1000, lambda: rim.talk.ring("tea", "Your tea timer is done.", rim.clock))
+    rim.run(5000)
+    rim.wake(5200)
+    rim.run(7900)
+    levels = {c.gain_db for at, c in rim.commands if isinstance(c, Chime) and c.name == "alarm" and at > 5210 * MS}
+    assert rim.talk.state == "ringing"
+    assert levels and 0.0 not in levels, "it rings on, more quietly"
+    rim.say(8000, 8400, "Stop.")
+    assert rim.run(10_000).talk.state != "ringing"
+
+
+def test_stop_that_was_not_understood_at_once_is_heard_again() -> None:
+    """The first decode ends before the "p": there is no word in it yet."""
+    rim = answering()
+    heard = iter(["", "Stop."])
+    rim.hears = lambda _text: next(heard)
+    rim.say(5200, 5600, "Stop.")
+    rim.run(9000)
+    assert rim.of(ev.Controlled)
+    assert len(rim.of(ev.Interrupted)) == 1
+
+
+def test_what_is_no_command_is_heard_twice_and_no_more() -> None:
+    rim = answering()
+    before = sum(isinstance(c, Decode) for _, c in rim.commands)
+    rim.say(5200, 5600, "Keys?")
+    rim.run(12_000)
+    assert sum(isinstance(c, Decode) for _, c in rim.commands) == before + 2
+    assert not rim.of(ev.Interrupted)

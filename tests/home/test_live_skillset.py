@@ -10,6 +10,7 @@ from device.skills.journal import MemoryJournal
 from device.skills.live_skillset import LiveSkillset
 from device.skills.runner import SkillRunner
 from device.skills.skill import Skill, SkillError, skill
+from device.skills.skillset import load_skillset
 
 SENTENCES = """
 language: en
@@ -33,7 +34,7 @@ def away() -> str:
 
 def skills_in(folder: Path, **more: object) -> LiveSkillset:
     (folder / "house.yaml").write_text(SENTENCES)
-    return LiveSkillset(folder, **more)  # type: ignore[arg-type]
+    return LiveSkillset(lambda tools: load_skillset(folder, tools=tools, **more))  # type: ignore[arg-type]
 
 
 def said(skills: LiveSkillset, runner: SkillRunner, turn: int) -> str:

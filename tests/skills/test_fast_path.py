@@ -16,6 +16,7 @@ from device.dialogue.deeds import Meaning
 from device.skills.fast_path import MOST_CHARS
 from device.skills.skill import Result, skill
 from device.skills.skillset import Skillset
+from device.skills.testing import SkillBench
 
 
 @skill
@@ -235,3 +236,17 @@ def test_whatever_is_said(skills: Skillset, text: str) -> None:
 @given(st.integers(1, 300), st.sampled_from(["minutes", "seconds"]))
 def test_every_number(skills: Skillset, number: int, unit: str) -> None:
     assert meant(skills, f"Set a timer for {number} {unit}.") == ("set_timer", {unit: number})
+
+
+def test_what_the_owner_adds_comes_before_what_is_built_in(tmp_path: Path) -> None:
+    (tmp_path / "house.py").write_text(
+        "from device.skills.skill import skill\n\n"
+        '@skill(read_only=True)\ndef church_clock() -> str:\n    """Tell the time."""\n    return \'Ding.\'\n'
+    )
+    (tmp_path / "house.yaml").write_text(
+        'language: en\nintents:\n  church_clock:\n    data: [{sentences: ["what time is it"]}]\n'
+    )
+    skills = SkillBench(tmp_path)
+    assert skills.complaints == []
+    assert skills.say("What time is it?") == "Ding."
+    assert SkillBench().understand("What time is it?") is not None
