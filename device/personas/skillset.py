@@ -6,7 +6,7 @@
 Its own are in the folder `skills` beside its persona.toml, in the form of skills.d; they are always allowed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -31,13 +31,15 @@ def load_persona_skills(
     state: Callable[[str], State] | None = None,
     services: Services | None = None,
     now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    tools: Collection[Skill] = (),
 ) -> Skillset:
     """As `load_skillset`, for what `persona` may do. Never raises for what is in a file.
 
     `folder`: the owner's skills.d. `state` (of a group; the journal's) and `services` are what skills are lent that
-    look before they ask; None: nothing is kept, nothing is lent.
+    look before they ask; None: nothing is kept, nothing is lent. `tools`: of servers.
     """
     registry, complaints = load_registry(folder)
+    registry = registry.plus(tools)
     own, own_complaints = _own_skills(persona)
     # a sentence for a skill that this persona goes without is no mistake in its file
     everything, doubled = _joined(own, registry)

@@ -27,6 +27,10 @@ class SkillError(NearfieldError):
     """It cannot be done; the message is said to the user."""
 
 
+class SkillUnsureError(NearfieldError):
+    """It may have been done or not, and must not be tried again: the answer of another machine did not come."""
+
+
 class SkillDefinitionError(NearfieldError):
     """A function that cannot be a skill; the message says why."""
 
@@ -45,6 +49,7 @@ class Result:
 
     say: str = ""  #: what is said, as people say it; "": the sentence's template has the words
     data: Mapping[str, Any] = field(default_factory=dict)  #: JSON; for the template and for a language model
+    last_resort: bool = False  #: `say` is said only where no sentence's template has words: it is another machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,14 @@ class Skill:
     #: and more than once: changes nothing but, in `state`, what was talked of. Raises SkillError when it cannot be
     #: done: that is said instead, and nothing is asked.
     prepare: Callable[..., Prepared] | None = None
+    #: the question for these arguments, where a text with {argument} in it is not enough; `confirm` must be set as well
+    ask: Callable[[Mapping[str, Any]], str] | None = None
+
+    def question(self, values: Mapping[str, Any]) -> str:
+        """What is asked before it is carried out with these (checked) arguments; "" nothing."""
+        if not self.confirm:
+            return ""
+        return self.ask(values) if self.ask is not None else self.confirm.format_map(values)
 
     @property
     def schema(self) -> dict[str, Any]:
