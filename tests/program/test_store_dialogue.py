@@ -14,7 +14,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).parent.parent / "personas" / "store_dialogue.toml"
 #: The greeting has ended; the answer about the order sounds; its question has been put whole; all has been said.
-AT_S = ("4", "10.3", "17.5", "23")
+AT_S = ("4", "10.3", "17.5", "24.5")
 
 
 def test_the_dialogue_of_the_shop(environment: dict[str, str], spoken: Callable[[str], Path], tmp_path: Path) -> None:
@@ -37,10 +37,10 @@ def test_the_dialogue_of_the_shop(environment: dict[str, str], spoken: Callable[
     )
     assert done.returncode == 0, done.stderr
     turns = json.loads(done.stdout)["turns"]
-    assert len(turns) == len(script["turn"]), [turn["user_text"] for turn in turns]
+    assert len(turns) == len(script["turn"]), [turn["transcript"] for turn in turns]
     for said, turn in zip(script["turn"], turns, strict=True):
         missing = [words for words in said["answer_has"] if words not in turn["reply_generated"]]
-        assert not missing, f"{turn['user_text']!r} -> {turn['reply_generated']!r}"
+        assert not missing, f"{turn['transcript']!r} -> {turn['reply_generated']!r}"
     assert turns[0]["interrupted"]
     assert turns[1]["reply_heard"] == turns[1]["reply_generated"]  # the question was heard whole before the yes
 
