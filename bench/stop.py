@@ -6,10 +6,10 @@ The whole program on the virtual card asks for stories and says "Stop." over eac
 rooms, in the voices of Piper (four pitches) and of espeak-ng, where it is installed (three). The echo of the answer
 at the microphone is --echo-db below what is played, and the word --over-db above its echo (both by the RMS of
 speech). Measured: from the first sound of the word to the last audible 10 ms of the answer, until the next story is
-asked for: whoever falls silent and goes on has not stopped. Exit status 1: a word was said in vain.
+asked for: whoever falls silent and goes on has not stopped. Over the first story of a room it is said later, when the
+canceller has heard the loudspeaker for 6 s. Exit status 1: fewer than 95 % fell silent within 400 ms.
 """
 
-import json
 import random
 import shutil
 import subprocess
@@ -32,14 +32,16 @@ from device.audio.virtual import VirtualCard
 from device.cli.boundary import guarded
 from device.converse.rehearsal import Rehearsal, Result
 from device.converse.script import Line, Timing
-from device.dialogue.events import Controlled, Interrupted, PlayoutEnd, PlayoutStart
+from device.dialogue.events import Controlled, Final, Interrupted, PlayoutEnd, PlayoutStart, SpeechStart
 from dsp.resample import resample
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 A_SESSION = 5  # stories; then the room is another one
 EVERY_S = 7.0  # from one wish for a story to the next
 WORD_S = (4.6, 5.6)  # the word, so long after the wish began
+LEARN_S = 4.0  # the first so much later
 IN_VAIN_MS = 1_000.0
+GOAL_MS, GOAL_SHARE = 400.0, 0.95
 ABOUT = ("dog", "ship", "king", "garden", "river")
 PITCHES_HZ = (16_000, 14_600, 17_920, 19_200)
 ESPEAK = ("en-us", "en-gb+f3", "en-us+m3")
@@ -72,7 +74,7 @@ def main() -> int:
                     print(rows[-1], flush=True)
     total = summary(rows)
     show(total, as_json=args.json, rows=rows)
-    return 1 if total["in_vain"] else 0
+    return 0 if total["goal_reached"] else 1
 
 
 def words(bench: Bench) -> list[tuple[str, Int16s]]:
@@ -104,10 +106,10 @@ def session(bench: Bench, voices: list[tuple[str, Int16s]], response: Any, chanc
     """As many stories as `voices`, and the word over each."""
     lines, at_s = [], []
     for n, (name, pcm) in enumerate(voices):
-        begins_s = 0.5 + n * EVERY_S
+        begins_s = 0.5 + n * EVERY_S + (LEARN_S if n else 0)
         wish = said(bench, f"Tell me a long story about a {ABOUT[n % len(ABOUT)]}.", PITCHES_HZ[2])
         lines += [Line(f"wish {n}", wish), Line(name, pcm)]
-        at_s += [begins_s, begins_s + chance.uniform(*WORD_S)]
+        at_s += [begins_s, begins_s + chance.uniform(*WORD_S) + (0 if n else LEARN_S)]
     card = VirtualCard(impulse_response=response)
     rehearsal = Rehearsal(bench.settings, bench.persona, bench.models, lines, Timing(at_s=tuple(at_s)), card)
     rehearsal.run()
@@ -125,25 +127,32 @@ def measured(result: Result, speaker: Int16s, number: int, line: Line) -> Row:
     last = last_audible_sample(speaker[:until])
     late_ms = None if last is None else max(0.0, (last - onset) * 1000 / SAMPLE_RATE_HZ)
     stopped = told and late_ms is not None and late_ms <= IN_VAIN_MS
+    events = [e for e in result.events if onset <= e.sample < until]
     return {
         "voice": line.name,
         "lasts_ms": round(((speech_end_sample(line.pcm) or line.pcm.size) - onset + result.placed[number]) / 16),
         "told": told,
         "stopped": stopped,
-        "understood": any(isinstance(e, Controlled) and onset <= e.sample < until for e in result.events),
+        "noticed": any(isinstance(e, SpeechStart) for e in events),
+        "obeyed": any(isinstance(e, Controlled) for e in events),
+        "heard": next((e.text for e in reversed(events) if isinstance(e, Final)), None),
         "onset_to_silence_ms": round(late_ms, 1) if stopped and late_ms is not None else None,
     }
 
 
 def summary(rows: list[Row]) -> dict[str, object]:
-    """Those said in vain count as later than all others."""
+    """The percentiles are of those that stopped."""
     told = [row for row in rows if row["told"]]
     late = sorted(row["onset_to_silence_ms"] for row in told if row["stopped"])
+    within = sum(ms <= GOAL_MS for ms in late)
     percentiles = [round(float(p)) for p in np.percentile(late, [50, 95, 100])] if late else []
     return {
         "said": len(told),
         "in_vain": sum(not row["stopped"] for row in told),
-        "understood": sum(row["understood"] for row in told),
+        "not_noticed": sum(not row["noticed"] for row in told),
+        "obeyed": sum(row["obeyed"] for row in told),
+        "within_400_ms": within,
+        "goal_reached": within >= GOAL_SHARE * len(told),
         "onset_to_silence_ms_p50_p95_max": percentiles,
     }
 
