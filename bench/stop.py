@@ -1,13 +1,13 @@
 """How soon an answer falls silent when somebody says "Stop." over it, from waveform to waveform.
 
-    nearfield bench stop [--times 10] [--over-db -6] [--echo-db -6] [--seed 0] [--set KEY=VALUE] [--json]
+    nearfield bench stop [--times 10] [--over-db -6] [--echo-db -6] [--seed 0] [--learn-s 4] [--set KEY=VALUE] [--json]
 
 The whole program on the virtual card asks for stories and says "Stop." over each, at random instants, in simulated
 rooms, in the voices of Piper (four pitches) and of espeak-ng, where it is installed (three). The echo of the answer
 at the microphone is --echo-db below what is played, and the word --over-db above its echo (both by the RMS of
 speech). Measured: from the first sound of the word to the last audible 10 ms of the answer, until the next story is
-asked for: whoever falls silent and goes on has not stopped. Over the first story of a room it is said later, when the
-canceller has heard the loudspeaker for 6 s. Exit status 1: fewer than 95 % fell silent within 400 ms.
+asked for: whoever falls silent and goes on has not stopped. Over the first story of a room it is said --learn-s later:
+by then the canceller has heard the loudspeaker for 6 s. Exit status 1: fewer than 95 % fell silent within 400 ms.
 """
 
 import random
@@ -24,7 +24,7 @@ import numpy as np
 
 from bench.echo_scenes import ROOMS, room
 from bench.figures import show
-from bench.options import Parser, count
+from bench.options import Parser, count, seconds
 from bench.turn_runs import Bench, open_bench
 from device.audio.files import load_audio
 from device.audio.measure import last_audible_sample, speech_end_sample, speech_rms, speech_start_sample
@@ -34,12 +34,11 @@ from device.converse.rehearsal import Rehearsal, Result
 from device.converse.script import Line, Timing
 from device.dialogue.events import Controlled, Final, Interrupted, PlayoutEnd, PlayoutStart, SpeechStart
 from dsp.resample import resample
-from models.protocols import SAMPLE_RATE_HZ, Int16s
+from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s
 
 A_SESSION = 5  # stories; then the room is another one
 EVERY_S = 7.0  # from one wish for a story to the next
 WORD_S = (4.6, 5.6)  # the word, so long after the wish began
-LEARN_S = 4.0  # the first so much later
 IN_VAIN_MS = 1_000.0
 GOAL_MS, GOAL_SHARE = 400.0, 0.95
 ABOUT = ("dog", "ship", "king", "garden", "river")
@@ -56,6 +55,7 @@ def main() -> int:
     parser.add_argument("--over-db", type=float, default=-6.0, metavar="DB", help="the word over its echo (-6)")
     parser.add_argument("--echo-db", type=float, default=-6.0, metavar="DB", help="the echo over what is played (-6)")
     parser.add_argument("--seed", type=int, default=0, help="of instants, rooms and the order of the voices (0)")
+    parser.add_argument("--learn-s", type=seconds, default=4.0, metavar="S", help="the first so much later (4)")
     parser.common()
     args = parser.parse_args()
     chance = random.Random(args.seed)
@@ -68,7 +68,7 @@ def main() -> int:
             of = [voices[(args.seed + n) % len(voices)] for n in range(len(rows), args.times)][:A_SESSION]
             number = (2 * args.seed + len(rows) // A_SESSION) % len(ROOMS)
             gain = np.float32(10 ** (args.echo_db / 20))
-            for row in session(bench, of, room(number) * gain, chance):
+            for row in session(bench, of, room(number) * gain, chance, args.learn_s):
                 rows.append({"room": number, **row})
                 if not args.json:
                     print(rows[-1], flush=True)
@@ -102,14 +102,16 @@ def at_level(pcm: Int16s, rms: float) -> Int16s:
     return (pcm * (rms / speech_rms(pcm))).clip(-32768, 32767).astype(np.int16)
 
 
-def session(bench: Bench, voices: list[tuple[str, Int16s]], response: Any, chance: random.Random) -> list[Row]:
+def session(
+    bench: Bench, voices: list[tuple[str, Int16s]], response: Floats, chance: random.Random, learn_s: float
+) -> list[Row]:
     """As many stories as `voices`, and the word over each."""
     lines, at_s = [], []
     for n, (name, pcm) in enumerate(voices):
-        begins_s = 0.5 + n * EVERY_S + (LEARN_S if n else 0)
+        begins_s = 0.5 + n * EVERY_S + (learn_s if n else 0)
         wish = said(bench, f"Tell me a long story about a {ABOUT[n % len(ABOUT)]}.", PITCHES_HZ[2])
         lines += [Line(f"wish {n}", wish), Line(name, pcm)]
-        at_s += [begins_s, begins_s + chance.uniform(*WORD_S) + (0 if n else LEARN_S)]
+        at_s += [begins_s, begins_s + chance.uniform(*WORD_S) + (0 if n else learn_s)]
     card = VirtualCard(impulse_response=response)
     rehearsal = Rehearsal(bench.settings, bench.persona, bench.models, lines, Timing(at_s=tuple(at_s)), card)
     rehearsal.run()
