@@ -40,6 +40,8 @@ class Session:
     def __init__(self, card: AlsaCard, environment: dict[str, str], folder: Path) -> None:
         self.card = card
         self.environment = environment
+        self._folder = folder
+        self._next: Session | None = None
         self.log, self.database = folder / "events.jsonl", folder / "sessions.db"
         self._out, self._err = folder / "out.txt", folder / "err.txt"
         self.program: subprocess.Popen[bytes] | None = None
@@ -58,6 +60,22 @@ class Session:
             self.program = subprocess.Popen(
                 command, env=self.environment, stdin=stdin, stdout=out, stderr=err, cwd=ROOT, start_new_session=True
             )
+
+    def again(self) -> "Session":
+        """Another run with the same record, on the same card; its events are in a file of their own."""
+        folder = self._folder / "again"
+        folder.mkdir()
+        self._next = Session(self.card, self.environment, folder)
+        self._next.database = self.database
+        return self._next
+
+    def kill(self) -> None:
+        """The plug is pulled: nothing in the program has a word in it."""
+        if self.program is not None and self.program.poll() is None:
+            self.program.kill()
+            self.program.wait()
+        if self._next is not None:
+            self._next.kill()
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
         return self._events.events(kind)

@@ -59,6 +59,4 @@ def session(alsa_stage: AlsaStage, environment: dict[str, str], tmp_path: Path) 
     card.set_echo(small_room(-15))
     made = Session(card, {**environment, **alsa_stage.environment}, tmp_path)
     yield made
-    if made.program is not None and made.program.poll() is None:
-        made.program.kill()
-        made.program.wait()
+    made.kill()
