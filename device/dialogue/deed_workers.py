@@ -58,7 +58,9 @@ class DeedWorkers:
         self._quick = Worker("skills")
         self._aside = Worker("skills-aside", threads=_ASIDE)
         if isinstance(interpreter, SecondLook):
-            self._intent.give(partial(self._is_near, interpreter, ""))  # what it needs for that is made at the first call
+            self._intent.give(
+                partial(self._is_near, interpreter, "")
+            )  # what it needs for that is made at the first call
 
     def understand(self, command: Understand) -> None:
         """Look whether these words mean something."""
