@@ -47,7 +47,8 @@ def main() -> int:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[-args.runs :]
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(None, [f"session.database={scratch}/sessions.db"])
-        persona, models = load_persona(settings.persona), load_models(settings)
+        persona = load_persona(settings.persona)
+        models = load_models(settings, persona)
         assert isinstance(models.vad, SileroVad)
         vad = models.vad.fresh()
         asked = models.voice.speak(STORY)

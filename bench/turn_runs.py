@@ -32,7 +32,7 @@ from device.converse.report import TurnReport
 from device.converse.script import Line, Timing
 from device.dialogue.events import Acknowledged, Commit, Degraded, Event, SpeechStart, to_ms
 from device.dialogue.loop import Assistant, Models
-from device.persona import Persona, load_persona
+from device.persona import Persona, load_persona, settings_for
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 ECHO_DELAY_MS = 8.0
@@ -204,13 +204,17 @@ class _Button:
 
 @contextmanager
 def open_bench(sets: Sequence[str]) -> Iterator[Bench]:
-    """Load the models; the sessions are recorded in a folder that goes away. Raises ConfigError, ModelError."""
+    """Load the models; the sessions are recorded in a folder that goes away. Raises ConfigError, ModelError.
+
+    The language model answers everything, unless `sets` says that there are skills.
+    """
     with tempfile.TemporaryDirectory(prefix="nearfield-bench-") as scratch:
-        sets = [*sets, f"session.database={Path(scratch) / 'sessions.db'}"]
+        sets = ["skills.enabled=false", *sets, f"session.database={Path(scratch) / 'sessions.db'}"]
         settings = load_settings(None, sets)
         persona = load_persona(settings.persona)
+        settings = settings_for(persona, settings)
         began = time.monotonic()
-        models = load_models(settings)
+        models = load_models(settings, persona)
         yield Bench(sets, settings, persona, models, time.monotonic() - began)
 
 

@@ -1,12 +1,15 @@
 """Time to first audio over a list of utterances, from waveform to waveform, on the virtual card in real time.
 
-    nearfield bench turns [MANIFEST|DIR] [--sequential] [--load N] [--plot TTFA.png] [--json] [--only N] [--set K=V]
+    nearfield bench turns [MANIFEST|DIR] [--sequential] [--skills DIR] [--load N] [--plot TTFA.png] [--json] [--only N]
+                          [--set K=V]
 
 The manifest has columns file, seconds, speech_end, text; files lie beside it (default: ../shared/data/turns.tsv). Of a
 folder all recordings are taken, their end of speech found by the rule of docs/performance.md. Each utterance is a
 session of its own. TTFA runs from the end of speech to the first audible 10 ms of the answer at the loudspeaker.
 --sequential says the same utterances to a pipeline that waits for 700 ms of silence and then does one thing after the
-other, with the same models. --load N keeps N processes spinning beside it.
+other, with the same models. The language model answers, unless there are --skills: then commands are understood by
+their sentences, those that are built in and those in DIR (bench/house knows the recordings). --load N keeps N
+processes spinning beside it.
 """
 
 import sys
@@ -29,6 +32,7 @@ def main() -> int:
     parser.utterances()
     parser.add_argument("--sequential", action="store_true", help="the same through a sequential pipeline, to compare")
     parser.add_argument("--load", type=count_or_none, default=0, metavar="N", help="N busy processes beside it")
+    parser.add_argument("--skills", type=Path, metavar="DIR", help="skills answer, if they can: those in DIR as well")
     parser.add_argument("--plot", type=Path, metavar="F.png", help="draw how TTFA is distributed (needs matplotlib)")
     parser.add_argument("--echo-db", type=float, help="the microphone hears the loudspeaker at this gain, 8 ms late")
     parser.common()
@@ -36,9 +40,10 @@ def main() -> int:
     if args.plot is not None:
         need_matplotlib(args.plot)
     utterances = load_utterances(args.source, args.only)
+    skills = [] if args.skills is None else ["skills.enabled=true", f"skills.folder={args.skills.resolve()}"]
     runs: list[Run] = []
     sequential: list[SequentialTurn] = []
-    with open_bench(args.set) as bench, busy_processes(args.load):
+    with open_bench([*skills, *args.set]) as bench, busy_processes(args.load):
         for run in bench.each(utterances, echo_db=args.echo_db):
             runs.append(run)
             if not args.json:

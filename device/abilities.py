@@ -1,6 +1,6 @@
-"""What it can do in one session: skills, the timers behind them, and the journal behind both.
+"""What it can do in one session: skills, the timers behind them, the journal behind both, and the house around it.
 
-    with Abilities(skills, settings, recorder, controls) as able:
+    with Abilities(persona, settings, recorder, controls, keep=True) as able:
         assistant = Assistant(..., interpreter=able.interpreter, doer=able.runner, on_snooze=able.on_snooze)
         able.begin(assistant)       # from here on timers ring
         able.on_event(event)        # every event of the conversation
@@ -10,7 +10,8 @@ It ties together what knows nothing of each other: `device.skills`, `device.sess
 
 import logging
 from collections.abc import Collection
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self, TypeVar
 
 from device.config import Settings
 from device.config.dirs import config_dir
@@ -18,15 +19,20 @@ from device.diagnostics.board import BoardReader
 from device.dialogue import events as ev
 from device.dialogue.deeds import Meaning, Undelivered
 from device.dialogue.loop import Assistant
+from device.home.bridges import Bridges
+from device.persona import Persona
+from device.personas.skillset import load_persona_skills
 from device.session.journal import Journal
 from device.session.recorder import SessionRecorder
 from device.session.resumption import PendingQuestion
 from device.skills.journal import MemoryState
-from device.skills.lent import Lent, Loaded, Recollection, asks
+from device.skills.lent import Lent, Recollection, asks
+from device.skills.live_skillset import LiveSkillset
 from device.skills.meanings import Refused
 from device.skills.runner import SkillRunner
 from device.skills.services import ConversationMemory, Customs, DeviceControls, DeviceStatus, SkillCatalog
-from device.skills.skillset import Skillset, load_skillset
+from device.skills.skill import Skill
+from device.skills.skillset import Skillset
 from device.skills.timer_records import Ring
 from device.skills.timer_watch import TimerWatch
 from device.skills.timers import TimerBook, TimerDesk
@@ -34,31 +40,20 @@ from device.skills.tool_calls import tool_check, tool_specs
 from models.protocols import ToolSpec
 
 _log = logging.getLogger(__name__)
-
-
-def load_abilities(settings: Settings, allowed: Collection[str] | None = None) -> Skillset:
-    """The skills of the configuration: ours, those of installed packages and the owner's own.
-
-    `allowed`: names of skills or groups that a persona is content with (None: all). What is wrong in a file is logged,
-    a line each, and left out.
-    """
-    folder = settings.skills.folder or config_dir() / "skills.d"
-    skills = load_skillset(
-        folder, language=settings.stt.language, allowed=allowed if settings.skills.enabled else frozenset()
-    )
-    for complaint in skills.complaints:
-        _log.warning("%s", complaint)
-    return skills
+_T = TypeVar("_T")
 
 
 class Abilities:
     """Of one session. `close` before the recorder is closed: timers are written through it."""
 
     def __init__(
-        self, skills: Skillset, settings: Settings, recorder: SessionRecorder, controls: DeviceControls, *, keep: bool
+        self, persona: Persona, settings: Settings, recorder: SessionRecorder, controls: DeviceControls, *, keep: bool
     ) -> None:
-        """`keep`: timers and alarms are those of the device, and outlive the session; else they end with it."""
-        self.skills = skills
+        """`keep`: timers and alarms are those of the device, and outlive the session, and the house may see it; else
+        they end with it, and nobody does.
+
+        What is wrong in a file of skills or sentences is logged, a line each, and left out.
+        """
         self.journal = Journal(recorder)
         book = TimerBook(
             self.journal.state("timers") if keep else MemoryState(),
@@ -67,24 +62,50 @@ class Abilities:
             clock_hours=settings.clock.hours,
         )
         self._watch = TimerWatch(book, self._on_ring, self._on_silence)
+        lent: dict[type[Any], Any] = {
+            TimerDesk: self._watch,
+            DeviceControls: controls,
+            DeviceStatus: BoardReader(settings.session.database.parent),
+            Customs: Customs(clock_hours=settings.clock.hours),
+            Persona: persona,
+        }
+        self._lent = Lent(lent)
+        skills = LiveSkillset(lambda tools: self._load(persona, settings, tools))
+        for complaint in skills.complaints:
+            _log.warning("%s", complaint)
+        self.skills = skills
+        self._bridges = Bridges(settings, on_skills=self._renew) if keep else None
+        self._controls = controls
         self._memory = Recollection(lambda text: asks(skills.fast_path, text))
-        lent = Lent(
-            {
-                TimerDesk: self._watch,
-                DeviceControls: controls,
-                ConversationMemory: self._memory,
-                SkillCatalog: Loaded(skills.registry),
-                DeviceStatus: BoardReader(settings.session.database.parent),
-                Customs: Customs(clock_hours=settings.clock.hours),
-            }
-        )
+        self._lent = Lent({**lent, ConversationMemory: self._memory, SkillCatalog: skills})
         self.runner = SkillRunner(
-            skills.meanings, self.journal, lent, session=str(recorder.session_id), language=settings.stt.language
+            skills.meanings, self.journal, self, session=str(recorder.session_id), language=settings.stt.language
         )
         self.interpreter = skills.fast_path
         self.check = tool_check(skills.meanings)
         self._assistant: Assistant | None = None
         self._missed: dict[str, int] = {}  # what is being told of alarms that nobody heard: text -> its number
+
+    def _load(self, persona: Persona, settings: Settings, tools: Collection[Skill]) -> Skillset:
+        if not settings.skills.enabled:
+            persona = replace(persona, skills=(), own_skills=None)
+        return load_persona_skills(
+            persona,
+            settings.skills.folder or config_dir() / "skills.d",
+            language=settings.stt.language,
+            state=self.journal.state,
+            services=self,
+            tools=tools if settings.skills.enabled else (),
+        )
+
+    def _renew(self) -> None:
+        """Tools of servers have come or gone. From a thread of the bridges."""
+        if self._bridges is not None:
+            self.skills.renew(self._bridges.skills, self._bridges.known)
+
+    def get(self, kind: type[_T]) -> _T:
+        """`Services` of the skills. Raises SkillError."""
+        return self._lent.get(kind)
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -107,13 +128,17 @@ class Abilities:
         return meaning
 
     def begin(self, assistant: Assistant) -> None:
-        """Timers ring from here on."""
+        """Timers ring from here on, and the house is told what goes on. Raises ConfigError: it cannot be."""
         self._assistant = assistant
         self._watch.__enter__()
+        if self._bridges is not None:
+            self._bridges.start(self._controls, on_announce=assistant.announce)
 
     def on_event(self, event: ev.Event) -> None:
         """Every event of the conversation, in order."""
         self._memory.on_event(event)
+        if self._bridges is not None:
+            self._bridges.on_event(event)
         match event:
             case ev.RingEnd(reason="stopped" | "button"):
                 self._watch.stop_ringing()
@@ -125,8 +150,10 @@ class Abilities:
         self._watch.snooze()
 
     def close(self) -> None:
-        """Nothing rings any more."""
+        """Nothing rings any more, and the house is told."""
         self._watch.close()
+        if self._bridges is not None:
+            self._bridges.close()
 
     def __enter__(self) -> Self:
         return self

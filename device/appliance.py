@@ -9,7 +9,7 @@ but their life time.
 from collections.abc import Callable
 from typing import Self
 
-from device.abilities import Abilities, load_abilities
+from device.abilities import Abilities
 from device.assembly import acting_policy, answer_policy, offers_tools, ring_policy
 from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
@@ -166,9 +166,7 @@ class Appliance:
         self._card = card
         self._earcon_level_db = settings.earcons.level_db
         self._mic_health = MicHealth() if kept is not None else None  # a virtual card may well be perfectly silent
-        self._able = able = Abilities(
-            load_abilities(settings), settings, self._recorder, controls or Controls(card), keep=resume
-        )
+        self._able = able = Abilities(persona, settings, self._recorder, controls or Controls(card), keep=resume)
         tools = able.tools if offers_tools(settings) else ()
         self.assistant = Assistant(
             Conversation(

@@ -1,6 +1,6 @@
 """From the configuration to loaded models.
 
-    models = load_models(load_settings())
+    models = load_models(load_settings(), load_persona("assistant"))
     models.recogniser.transcribe(audio)
 
 Every loader raises ModelError with the command that mends it: a missing or altered file is found before its runtime
@@ -22,6 +22,7 @@ from device.dialogue.doing import DoingPolicy
 from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
 from device.dialogue.ringing import RingPolicy
+from device.persona import Persona
 from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
 from models.protocols import ToolSpec
@@ -219,13 +220,23 @@ def _at_speed(config: Path, speed: float) -> str:
         ) from error
 
 
-def load_models(settings: Settings) -> Models:
-    """All of them, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
+def load_chat_for(persona: Persona, settings: Settings) -> "ChatModel":
+    """Who answers what no skill answers, as `persona` has it: a language model is loaded only if it is needed.
+
+    Raises ModelError, ConfigError.
+    """
+    from device.persona_chat import chat_for  # noqa: PLC0415
+
+    return chat_for(persona, lambda: load_chat(settings), able=offers_tools(settings))
+
+
+def load_models(settings: Settings, persona: Persona) -> Models:
+    """All that `persona` needs, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
         # the slowest first, so that it does not wait for a free core
         voice = pool.submit(load_voice, settings)
         recogniser = pool.submit(load_recogniser, settings)
-        chat = pool.submit(load_chat, settings)
+        chat = pool.submit(load_chat_for, persona, settings)
         vad = pool.submit(load_vad, settings)
         turn = pool.submit(load_turn, settings)
         wake = pool.submit(load_wake, settings)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import typer
 
-from device.assembly import load_chat
+from device.assembly import load_chat_for
 from device.cli.boundary import say as complain
 from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, print_text, settings_from
-from device.persona import load_persona
+from device.persona import load_persona, settings_for
 from models.errors import ModelError
 from models.protocols import ChatModel, Message
 
@@ -32,7 +32,8 @@ def chat(config: ConfigOption = None, overrides: SetOption = None, as_json: Json
     """
     settings = settings_from(config, overrides)
     persona = load_persona(settings.persona)
-    model = load_chat(settings)
+    settings = settings_for(persona, settings)
+    model = load_chat_for(persona, settings)
     history = [Message("system", persona.prompt)]
     model.warm(history)
     if persona.greeting and not as_json:

@@ -164,13 +164,14 @@ def rehearsal_on(
     from device.assembly import load_models  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.converse.rehearsal import Rehearsal  # noqa: PLC0415
-    from device.persona import load_persona  # noqa: PLC0415
+    from device.persona import load_persona, settings_for  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
         stack.callback(card.stop)
         log = stack.enter_context(EventLog(events)) if events is not None else None
         persona = load_persona(settings.persona)
-        models = load_models(settings)
+        settings = settings_for(persona, settings)
+        models = load_models(settings, persona)
         write = log.write if log is not None else lambda _event: None
         yield Rehearsal(settings, persona, models, lines, timing, card, on_event=write)
 

@@ -37,6 +37,9 @@ COMMANDS = {
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
     "bench": Lazy("device.cli.bench_command", "bench_app", "Measure this machine, by the scripts of bench/.", _UPKEEP),
     "skills": Lazy("device.cli.skills_command", "skills_app", "What it can do, and the sentences for it.", _UPKEEP),
+    "personas": Lazy(
+        "device.cli.personas_command", "personas_app", "Who it can be, and what is wrong with one.", _UPKEEP
+    ),
     "models": Lazy("device.cli.models_commands", "models_app", "Fetch, verify and find the models.", _UPKEEP),
     "config": Lazy("device.cli.config_commands", "config_app", "Show, check and find the configuration.", _UPKEEP),
 }

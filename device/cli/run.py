@@ -74,10 +74,11 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
     from device.cli.hands import Hands  # noqa: PLC0415
     from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
-    from device.persona import load_persona  # noqa: PLC0415
+    from device.persona import load_persona, settings_for  # noqa: PLC0415
 
     audio = settings.audio
     who = load_persona(settings.persona)
+    settings = settings_for(who, settings)
 
     def listed_anew() -> "PortAudioCard":
         rescan()
@@ -94,7 +95,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
             captions.show(event)
             hands.show(event)
 
-        models = load_models(settings)  # while a card is waited for, too: that time is not lost
+        models = load_models(settings, who)  # while a card is waited for, too: that time is not lost
         endings.check()
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)

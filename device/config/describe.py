@@ -45,6 +45,8 @@ def allowed(field: FieldInfo) -> str:
         field = FieldInfo.from_annotation(Annotated[annotation, *bounds])
     if get_origin(annotation) is Literal:
         return " or ".join(f'"{value}"' for value in get_args(annotation)) + none
+    if get_origin(annotation) is dict:
+        return "tables"
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"}
     return words.get(annotation, str(annotation)) + _range(field) + none
 
@@ -67,6 +69,13 @@ def toml_value(value: object) -> str:
         return '"none"'
     if isinstance(value, bool | int | float):
         return json.dumps(value)
+    if isinstance(value, BaseModel):
+        written = [name for name in type(value).model_fields if name in value.model_fields_set]
+        value = {name: item for name in written if (item := getattr(value, name)) is not None}
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{toml_value(str(key))} = {toml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON may leave DEL raw, TOML may not
 
 

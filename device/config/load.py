@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 from pydantic_settings import PydanticBaseSettingsSource
@@ -157,13 +157,29 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
             problems.append(f"{origin}: {rule}")
             continue
         key = name if name in keys_of(Settings) else ".".join(name.split(".")[:2])
-        why = f" ({detail['msg']})" if detail["type"] in ("no_path", "no_address") else ""
+        if key != name and get_origin(keys_of(Settings)[key].annotation) is dict:
+            problems.append(f"{origins.get(key, DEFAULT)}: {name}: {_table_problem(detail)}")
+            continue
+        why = f" ({detail['msg']})" if detail["type"] in ("no_path", "no_address", "not_usable") else ""
         line = (
             f"{origins.get(key, DEFAULT)}: {key} = {_shown(detail['input'])} is not allowed{why}; "
             f"allowed: {allowed(keys_of(Settings)[key])}"
         )
         problems.append(_PASSWORD.sub("//...@", line))
     return list(dict.fromkeys(problems))  # a key that may be of two types is refused twice
+
+
+def _table_problem(detail: Any) -> str:
+    """What is wrong within a table whose keys are not all known beforehand, such as [mcp.servers.NAME]."""
+    if detail["type"] == "extra_forbidden":
+        return "unknown key"
+    if detail["type"] == "not_usable":
+        return str(detail["msg"])
+    return f"{_shown(detail['input'])} is not allowed ({_lower(detail['msg'])})"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 #: Before the host in an address; a flag that sets it is shown as well.

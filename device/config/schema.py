@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from device.config.acting import ActingSettings
 from device.config.dirs import data_dir, state_dir
+from device.config.home import McpSettings, MqttSettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
@@ -366,6 +367,8 @@ class Settings(BaseSettings):
     skills: SkillSettings = SkillSettings()
     clock: ClockSettings = ClockSettings()
     timers: TimerSettings = TimerSettings()
+    mcp: McpSettings = McpSettings()
+    mqtt: MqttSettings = MqttSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -49,7 +49,8 @@ def file_layer(path: Path) -> Layer:
         return layer
 
     # an empty [section] is not a mistake
-    return [a for a in walk(table.values, ()) if not (a.value == {} and a.path[0] in Settings.model_fields)]
+    sections = [(name,) for name in Settings.model_fields]
+    return [a for a in walk(table.values, ()) if not (a.value == {} and a.path in sections)]
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:

@@ -78,7 +78,7 @@ class Meanings:
             skill=skill.name,
             arguments=checked.arguments,
             read_only=skill.read_only,
-            question=skill.confirm.format_map(checked.values),
+            question=skill.question(checked.values),
             says=self.words(checked, None),
             aside=skill.aside,
             promise=skill.promise if skill.aside else "",

@@ -68,6 +68,17 @@ class Registry:
         """Does it come with the software?"""
         return self.origin(name) == BUILT_IN
 
+    def plus(self, others: Iterable[Skill]) -> "Registry":
+        """With the tools of servers, as far as their names are free."""
+        free = [skill for skill in others if skill.name not in self]
+        return Registry(
+            [*self, *free], {**self._origins, **{skill.name: Origin(f"server '{skill.group}'") for skill in free}}
+        )
+
+    def without(self, others: Collection[Skill]) -> "Registry":
+        """But for these."""
+        return Registry([skill for skill in self if skill not in others], self._origins)
+
     def only(self, allowed: Collection[str]) -> "Registry":
         """The skills whose name or group is among `allowed`: what a persona may do. () allows none."""
         kept = [skill for skill in self if skill.name in allowed or skill.group in allowed]

@@ -19,7 +19,7 @@ from typing import Any
 from device.dialogue.deeds import Call, Outcome
 from device.skills.journal import Journal
 from device.skills.meanings import Checked, Meanings, Refused
-from device.skills.skill import Context, Result, Services, SkillError
+from device.skills.skill import Context, Result, Services, SkillError, SkillUnsureError
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +124,8 @@ class SkillRunner:
             return _not_done(skill.read_only, f"not ended after {skill.timeout_s:g} s", "That took too long.")
         if isinstance(returned, SkillError):
             return Outcome("failed", returned.message, error=returned.hint or returned.message)
+        if isinstance(returned, SkillUnsureError):
+            return _not_done(skill.read_only, returned.message)
         if isinstance(returned, BaseException):
             return _not_done(skill.read_only, f"raised {_reason(returned)}")
         return self._outcome(checked, returned)
@@ -139,7 +141,7 @@ class SkillRunner:
             else:
                 returned = skill.run(**checked.values)
             run.answer.put(Result(returned) if isinstance(returned, str) else returned)
-        except SkillError as error:
+        except (SkillError, SkillUnsureError) as error:
             run.answer.put(error)
         except BaseException as error:  # noqa: BLE001 - SystemExit too: it ends a thread without a word
             _log.warning("skill %s raised", skill.name, exc_info=True)
@@ -159,7 +161,11 @@ class SkillRunner:
         if not (isinstance(returned, Result) and isinstance(returned.say, str) and isinstance(returned.data, Mapping)):
             return _not_done(read_only, f"gave back {type(returned).__name__}, neither a text nor a Result")
         data, error = _as_json(returned.data)
-        say = " ".join(returned.say.split()) or self._meanings.words(checked, returned.data if not error else {})
+        own = " ".join(returned.say.split())
+        say: str | None = own
+        if returned.last_resort or not own:
+            words = self._meanings.words(checked, returned.data if not error else {})
+            say = (own or None) if words is None else words
         if say is None:
             if error:
                 return _not_done(read_only, error)

@@ -27,6 +27,10 @@ class SkillError(NearfieldError):
     """It cannot be done; the message is said to the user."""
 
 
+class SkillUnsureError(NearfieldError):
+    """It may have been done or not, and must not be tried again: the answer of another machine did not come."""
+
+
 class SkillDefinitionError(NearfieldError):
     """A function that cannot be a skill; the message says why."""
 
@@ -45,6 +49,15 @@ class Result:
 
     say: str = ""  #: what is said, as people say it; "": the sentence's template has the words
     data: Mapping[str, Any] = field(default_factory=dict)  #: JSON; for the template and for a language model
+    last_resort: bool = False  #: `say` is said only where no sentence's template has words: it is another machine's
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a skill's `prepare` gives back: the question that names what it is about, and what a yes to it means."""
+
+    question: str
+    arguments: Mapping[str, Any]  #: carried out with these, whatever has been talked of meanwhile
 
 
 class State(Protocol):
@@ -97,6 +110,18 @@ class Skill:
     timeout_s: float = 5.0
     aside: bool = False  #: takes long: its result is told at the next natural pause
     promise: str = "I will tell you when I know."  #: said meanwhile by one that is carried out aside
+    #: Of one that is confirmed: looks up what it is about before it is asked. Called like `run`, at any pause
+    #: and more than once: changes nothing but, in `state`, what was talked of. Raises SkillError when it cannot be
+    #: done: that is said instead, and nothing is asked.
+    prepare: Callable[..., Prepared] | None = None
+    #: the question for these arguments, where a text with {argument} in it is not enough; `confirm` must be set as well
+    ask: Callable[[Mapping[str, Any]], str] | None = None
+
+    def question(self, values: Mapping[str, Any]) -> str:
+        """What is asked before it is carried out with these (checked) arguments; "" nothing."""
+        if not self.confirm:
+            return ""
+        return self.ask(values) if self.ask is not None else self.confirm.format_map(values)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -118,6 +143,7 @@ def skill(
     timeout_s: float = 5.0,
     aside: bool = False,
     promise: str = "I will tell you when I know.",
+    prepare: Callable[..., Prepared] | None = None,
 ) -> Callable[[Callable[..., str | Result]], Skill]: ...
 
 

@@ -15,6 +15,7 @@ from device.skills.fast_path import FastPath
 from device.skills.meanings import Meanings
 from device.skills.registry import Registry, load_registry
 from device.skills.sentences import Sentences, load_sentences, sentence_files
+from device.skills.skill import Skill
 from device.skills.templates import Templates
 
 
@@ -36,13 +37,15 @@ def load_skillset(
     builtin: bool = True,
     allowed: Collection[str] | None = None,
     filters: Mapping[str, Callable[..., Any]] | None = None,
+    tools: Collection[Skill] = (),
 ) -> Skillset:
     """Skills and sentences: ours (`builtin`) and those of installed packages, those in `folder` (skills.d; None: none).
 
     `allowed`: names of skills or groups that a persona is content with (None: all). `filters` of the responses; None:
-    those of `device.skills.spoken`. Never raises for what is in a file.
+    those of `device.skills.spoken`. `tools`: of servers. Never raises for what is in a file.
     """
     registry, complaints = load_registry(folder, builtin=builtin, installed=builtin)
+    registry = registry.plus(tools)
     files = sentence_files(folder, language, builtin=builtin)
     sentences = load_sentences(files, registry, Templates(filters), language)
     complaints += sentences.complaints

@@ -12,7 +12,7 @@ packages_wanted() {
   echo build-essential cmake libportaudio2 libspeexdsp-dev
   # a Python that is not the system's brings its own headers and venv
   case ${BASE_PYTHON:-} in "" | /usr/bin/* | /bin/*) echo python3 python3-venv python3-dev ;; esac
-  if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus; fi
+  if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus mosquitto; fi
   # there is no ready-made lgpio for newer Pythons: it is compiled, through swig
   if [[ $GPIO == rpi-lgpio && -n ${BASE_PYTHON:-} ]] && python_is_at_least 3 13 "$BASE_PYTHON"; then echo swig; fi
 }
@@ -47,6 +47,10 @@ system_make() {
   "${run[@]}" dpkg --configure -a # ends what an earlier, interrupted run of apt left open
   "${run[@]}" apt-get -q -o DPkg::Lock::Timeout=120 update
   "${run[@]}" apt-get -q -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}"
+  # the tests start a broker of their own: Debian's must not be left running for it
+  if [[ " ${missing[*]} " == *" mosquitto "* ]] && command -v systemctl >/dev/null; then
+    "${run[@]}" systemctl disable --now mosquitto || true
+  fi
 }
 
 # ---------------------------------------------------------------- step 2: .venv
@@ -154,8 +158,9 @@ import sys, tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path(sys.argv[1]).read_text("utf-8"))["project"]
-extra = project["optional-dependencies"].get(sys.argv[2], [])
-print("\n".join(project["dependencies"] + extra))
+extras = project["optional-dependencies"]
+# an appliance that was set up can do all that its documentation says: the tools of MCP servers too
+print("\n".join(project["dependencies"] + extras["mcp"] + extras.get(sys.argv[2], [])))
 PYTHON
   "$PY" -m pip install -r "$STATE/requirements.txt"
   "$PY" -m pip check || true # for the log

@@ -42,6 +42,7 @@ def obey(line: str, card: VirtualCard) -> None:
 
 def main(fd: str, events: str, *keys: str) -> None:
     settings = load_settings(None, keys)
+    persona = load_persona(settings.persona)
     card = VirtualCard()
     hands = Hands(settings, card)
     control = socket.socket(fileno=int(fd))
@@ -49,8 +50,8 @@ def main(fd: str, events: str, *keys: str) -> None:
         EventLog(Path(events)) as log,
         Appliance(
             settings,
-            load_persona(settings.persona),
-            load_models(settings),
+            persona,
+            load_models(settings, persona),
             card,
             on_event=lambda event: (log.write(event), hands.show(event)),
             with_earcons=True,

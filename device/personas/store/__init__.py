@@ -1,0 +1,1 @@
+"""The persona of a shop: looks up orders, starts returns, cancels."""

@@ -1,0 +1,1 @@
+"""The skills and sentences that only the shop's persona has."""
