@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from device.dialogue.deeds import SecondLook
 from device.skills.fast_path import FastPath
+from device.skills.live_skillset import LiveSkillset
 from device.skills.nearness import MOST_CHARS, Nearness
 from device.skills.testing import SkillBench
 
@@ -44,6 +45,13 @@ def test_the_sentences_are_near_to_themselves(path: FastPath) -> None:
     assert path.near("Lock the front door!")
     assert path.near("LOCK THE FRONT DOR")
     assert not path.near("Lock the front door " + "x" * MOST_CHARS), "too long for a command"
+
+
+def test_skills_that_come_and_go() -> None:
+    live = LiveSkillset(lambda _tools: SkillBench(HOUSE, builtin=False).skills)
+    assert isinstance(live.fast_path, SecondLook)
+    assert live.fast_path.near("Lock the front dor.")
+    assert not live.fast_path.near("Good morning.")
 
 
 def test_the_same_every_time() -> None:
