@@ -104,6 +104,7 @@ class FastPath:
         None: that means nothing either, or it is too unlike to be a slip. Unless nothing can be changed by it, a
         question comes first. Never raises.
         """
+        again = unlooped(again)
         try:
             if not alike(heard, again) or len(again) > MOST_CHARS:
                 return None
@@ -185,6 +186,13 @@ def alike(heard: str, again: str) -> bool:
     """Could two texts be the same audio, one of them with some words wrong?"""
     one, other = (re.sub(r"[\W_]+", " ", text).strip().lower() for text in (heard, again))
     return bool(one) and difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= LEAST_ALIKE
+
+
+def unlooped(again: str) -> str:
+    """Less of a second beginning: told what to expect, Whisper likes to start anew ("Brew a coffee, brew")."""
+    whole, comma, tail = again.rpartition(",")
+    begins = [re.sub(r"[\W_]+", " ", text).strip().lower() for text in (whole, tail)]
+    return whole if comma and begins[1] and f"{begins[0]} ".startswith(f"{begins[1]} ") else again
 
 
 def _asked(meaning: Meaning, words: str) -> Meaning:

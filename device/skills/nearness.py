@@ -13,7 +13,8 @@ question. Deterministic. Figures: docs/skills.md.
 import difflib
 import random
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from hassil.expression import Alternative, Expression, Group, ListReference, RuleReference, Sentence, TextChunk
@@ -21,8 +22,12 @@ from hassil.intents import IntentData, RangeSlotList, TextSlotList
 
 from device.skills.sentences import Sentences
 
-#: Each sentence is spelled out so often, with other alternatives each time.
-WAYS = 12
+_T = TypeVar("_T")
+
+#: Each sentence is spelled out so often for each choice in it, with other alternatives each time,
+WAYS = 3
+#: ... and so often at most.
+MOST_WAYS = 64
 #: So many of the spelled-out sentences are looked at closely.
 CANDIDATES = 8
 #: Share of letters in common, in their order (Ratcliff and Obershelp's measure), with such a sentence,
@@ -54,10 +59,9 @@ class Nearness:
     def __init__(self, sentences: Sentences) -> None:
         examples: dict[str, set[int]] = {}  # spelled out -> the blocks that it is of
         self._words: list[set[str]] = []  # by block
-        speller = _Speller()
         for block in (block for intent in sentences.intents.intents.values() for block in intent.data):
             number = len(self._words)
-            texts = {_plain(text) for text in speller.ways(block)} - {""}
+            texts = {_plain(text) for text in _spelled(block)} - {""}
             self._words.append({word for text in texts for word in _telling(text)})
             for text in texts:
                 examples.setdefault(text, set()).add(number)
@@ -123,33 +127,55 @@ def _misheard(word: str, others: set[str]) -> float:
     return best if best >= SAME_WORD else 0.0
 
 
+def _spelled(block: IntentData) -> list[str]:
+    found: list[str] = []
+    for sentence in block.sentences:
+        speller = _Speller()
+        for way in range(MOST_WAYS):
+            if way > WAYS * speller.choices:
+                break
+            found.append(speller.text(sentence.expression, block.expansion_rules, block))
+    return found
+
+
 class _Speller:
-    """Spells sentences out, another way each time; the same ways in every run."""
+    """Spells a sentence out: of several alternatives each comes before one comes twice, in a random order.
+
+    The same ways in every run, whatever else there is.
+    """
 
     def __init__(self) -> None:
         self._random = random.Random(0)
+        self._left: dict[int, list[Any]] = {}  # by alternative or list: what has not come yet
 
-    def ways(self, block: IntentData) -> list[str]:
-        """Some ways of each sentence."""
-        rules = block.expansion_rules
-        return [self._text(sentence.expression, rules, block) for sentence in block.sentences for _ in range(WAYS)]
+    @property
+    def choices(self) -> int:
+        """How many have been come across."""
+        return len(self._left)
 
-    def _text(self, expression: Expression, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
+    def text(self, expression: Expression, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
         if isinstance(expression, TextChunk):
             return str(expression.text)
         if isinstance(expression, Alternative):
-            return self._text(self._random.choice(expression.items), rules, block)
+            return self.text(self._one_of(expression, expression.items), rules, block)
         if isinstance(expression, Group):
-            return "".join(self._text(item, rules, block) for item in expression.items)
+            return "".join(self.text(item, rules, block) for item in expression.items)
         if isinstance(expression, RuleReference) and expression.rule_name in rules:
-            return self._text(rules[expression.rule_name].expression, rules, block)
+            return self.text(rules[expression.rule_name].expression, rules, block)
         if isinstance(expression, ListReference) and block is not None:
             return self._value(expression, block)
         return ""
+
+    def _one_of(self, owner: Expression | TextSlotList, items: Sequence[_T]) -> _T:
+        left = self._left.setdefault(id(owner), [])
+        if not left:
+            left += self._random.sample(items, len(items))
+        item: _T = left.pop()
+        return item
 
     def _value(self, reference: ListReference, block: IntentData) -> str:
         """What a wildcard stands for is left out."""
         found = block.slot_lists.get(reference.list_name)
         if isinstance(found, TextSlotList) and found.values:
-            return self._text(self._random.choice(found.values).text_in, {}, None)
+            return self.text(self._one_of(found, found.values).text_in, {}, None)
         return "20" if isinstance(found, RangeSlotList) or reference.is_inline_range else ""
