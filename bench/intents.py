@@ -5,8 +5,9 @@
 The recordings of commands (ha_commands_en, assistant_misc, barista_commands) are decoded and interpreted with the
 sentences of bench/house. "right": skill and arguments as they were meant; "asked": the same behind a question, because
 a word was put right; "missed": not understood; "wrong": understood, and something else was meant. Recordings that
-hold no command ("-") must not be understood. With `--again` what means nothing is decoded once more, by a
-recogniser that expects the sentences (`FastPath.guess`). Behind that a hundred made-up intents are timed: load, a
+hold no command ("-") must not be understood. With `--again` what means nothing but is near to a sentence
+(`FastPath.near`) is decoded once more, as in a conversation, by a recogniser that expects the sentences
+(`FastPath.guess`). Behind that a hundred made-up intents are timed: load, a
 sentence that fits, one that does not.
 """
 
@@ -60,9 +61,10 @@ def main() -> int:
         meaning = house.understand(text)
         took_ms = (time.perf_counter() - begun) * 1000
         again = ""
-        if meaning is None and args.again:
-            again = model.transcribe_expecting(audio, house.skills.fast_path.hints).text
-            meaning = house.skills.fast_path.guess(text, again)
+        path = house.skills.fast_path
+        if meaning is None and args.again and path.near(text):
+            again = model.transcribe_expecting(audio, path.hints).text
+            meaning = path.guess(text, again)
         found = verdict(house, meaning, name, arguments)
         rows.append({"file": file, "text": text, "again": again, "ms": took_ms, "verdict": found})
     model.close()

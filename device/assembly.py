@@ -158,7 +158,12 @@ def acting_policy(settings: Settings, *, interpreter: bool = False, tools: tuple
     """What is asked, done and told. `interpreter`: is there one? `tools`: for a language model that can ask."""
     acting = settings.acting
     return ActingPolicy(
-        doing=DoingPolicy(interpreter=interpreter, tools=tools, longest_wait_ms=acting.longest_wait_s * 1000),
+        doing=DoingPolicy(
+            interpreter=interpreter,
+            second_look=settings.skills.second_look,
+            tools=tools,
+            longest_wait_ms=acting.longest_wait_s * 1000,
+        ),
         confirmation=ConfirmationPolicy(expires_ms=acting.question_expires_s * 1000),
         natural_pause_ms=acting.natural_pause_ms,
     )

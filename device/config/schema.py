@@ -303,6 +303,9 @@ class SkillSettings(Section):
     folder: OptionalPath = Field(
         default=None, description="the owner's skills and sentences; unset: skills.d beside the configuration"
     )
+    second_look: bool = Field(
+        default=True, description="words that are nearly a command are recognised once more, and asked about"
+    )
 
 
 class ClockSettings(Section):

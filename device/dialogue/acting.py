@@ -23,7 +23,7 @@ from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
 from device.dialogue.doing import Calls, Check, Doing, DoingPolicy, no_tools
 from device.dialogue.history import History
 from device.dialogue.telling import Telling
-from models.protocols import SAMPLE_RATE_HZ, ToolRequest
+from models.protocols import SAMPLE_RATE_HZ, Floats, ToolRequest
 
 _REMEMBERED = 16  # hypotheses: the one in hand, one that waits to go on, and some grace
 
@@ -63,9 +63,27 @@ class Acting:
 
     # --- a hypothesis -----------------------------------------------------------------------------------------
 
-    def begin(self, answer: Answer, text: str, onset_sample: int, probability: float, now: int) -> list[Output]:
-        """Prepare what comes of `text`, which somebody began to say at `onset_sample`."""
-        doing = Doing(answer, text, self._history.messages_with(text), self._policy.doing, self._calls, self._check)
+    @property
+    def looks_twice(self) -> bool:
+        """Is the audio of use to `begin`?"""
+        return self._policy.doing.interpreter and self._policy.doing.second_look
+
+    def begin(
+        self,
+        answer: Answer,
+        text: str,
+        onset_sample: int,
+        probability: float,
+        now: int,
+        *,
+        audio: Floats | None = None,
+    ) -> list[Output]:
+        """Prepare what comes of `text`, which somebody began to say at `onset_sample`.
+
+        `audio`: what it was heard in, if that may be listened to once more.
+        """
+        messages = self._history.messages_with(text)
+        doing = Doing(answer, text, messages, self._policy.doing, self._calls, self._check, audio=audio)
         self._doings[answer.job] = doing
         # what was done for an earlier hypothesis before any commit came to nothing with it
         self._open = {call: each for call, each in self._open.items() if each.committed}

@@ -8,7 +8,7 @@ comes to its end, nothing more is asked or played.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from device.dialogue.deeds import Call
 from device.dialogue.events import Event
@@ -46,10 +46,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Understand:
-    """Look whether these words mean something that is done without a language model; answer with `understood`."""
+    """Look whether these words mean something that is done without a language model; answer with `understood`.
+
+    `audio`, (n,) float32 16 kHz: what they were heard in, if that may be listened to once more.
+    """
 
     job: int
     text: str
+    audio: Floats | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """The rim of what is done: looks up what words mean, and carries out calls, each in threads of its own.
 
-    deeds = DeedWorkers(interpreter, doer, understood=..., acted=..., alive=jobs.alive)
+    deeds = DeedWorkers(interpreter, doer, understood=..., acted=..., alive=jobs.alive, hear_again=models.hear_again)
     deeds.understand(Understand(job, text)); deeds.act(Act(job, call, read_only=False))
 
 Quick calls are carried out one behind the other, so that what was said first is done first; those that take long have
 a few threads, so that nobody waits for them. What fails in here is an outcome like any other.
+
+Words that mean nothing but are near to something that does are recognised once more (`deeds.SecondLook`), in the
+recogniser's thread: while that is busy, or cannot, they mean nothing.
 """
 
 import logging
@@ -12,14 +15,23 @@ from collections.abc import Callable
 from functools import partial
 
 from device.dialogue.commands import Act, Understand
-from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome
+from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome, SecondLook
 from device.dialogue.workers import Worker
+from models.protocols import Floats
 
 _log = logging.getLogger(__name__)
 
 _ASIDE = 4  # calls that are carried out aside at a time
 _FULL = Outcome("failed", "Sorry, too much is going on. Please try again.", error="too many calls wait")
 _NOBODY = Outcome("failed", error="nobody is there to carry it out")
+
+#: Recognise the audio of a job with this text in mind, and pass on what was heard; False: not now.
+HearAgain = Callable[[int, Floats, str, Callable[[str], None]], bool]
+
+
+def never_again(_job: int, _audio: Floats, _expected: str, _then: Callable[[str], None]) -> bool:
+    """A `HearAgain` where nobody hears anything twice."""
+    return False
 
 
 class DeedWorkers:
@@ -33,6 +45,7 @@ class DeedWorkers:
         understood: Callable[[int, Meaning | None], None],
         acted: Callable[[int, Call, Outcome], None],
         alive: Callable[[int], bool],
+        hear_again: HearAgain = never_again,
     ) -> None:
         """`alive`: is this job still wanted?"""
         self._interpreter = interpreter
@@ -40,9 +53,14 @@ class DeedWorkers:
         self._understood = understood
         self._acted = acted
         self._alive = alive
+        self._hear_again = hear_again
         self._intent = Worker("intent")
         self._quick = Worker("skills")
         self._aside = Worker("skills-aside", threads=_ASIDE)
+        if isinstance(interpreter, SecondLook):
+            self._intent.give(
+                partial(self._is_near, interpreter, "")
+            )  # what it needs for that is made at the first call
 
     def understand(self, command: Understand) -> None:
         """Look whether these words mean something."""
@@ -68,6 +86,39 @@ class DeedWorkers:
                 meaning = self._interpreter.interpret(command.text)
         except Exception as error:  # noqa: BLE001 - the language model is asked in its place
             _log.error("what was said could not be looked up: %s", error)
+            _log.debug("where it failed", exc_info=error)
+        if meaning is None and self._looks_again(command):
+            return
+        self._understood(command.job, meaning)
+
+    def _looks_again(self, command: Understand) -> bool:
+        """Is it being recognised once more? Then `_guess` goes on with it."""
+        look = self._interpreter
+        if command.audio is None or not isinstance(look, SecondLook):
+            return False
+        if not self._is_near(look, command.text):
+            return False
+        return self._hear_again(command.job, command.audio, look.hints, partial(self._heard_again, look, command))
+
+    def _is_near(self, look: SecondLook, text: str) -> bool:
+        try:
+            return look.near(text)
+        except Exception as error:  # noqa: BLE001 - the language model is asked in its place
+            _log.error("a second look failed: %s", error)
+            _log.debug("where it failed", exc_info=error)
+            return False
+
+    def _heard_again(self, look: SecondLook, command: Understand, again: str) -> None:
+        """In the recogniser's thread, which has other things to do."""
+        if not again or not self._intent.offer(partial(self._guess, look, command, again)):
+            self._understood(command.job, None)
+
+    def _guess(self, look: SecondLook, command: Understand, again: str) -> None:
+        meaning = None
+        try:
+            meaning = look.guess(command.text, again)
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.error("what was heard again could not be looked up: %s", error)
             _log.debug("where it failed", exc_info=error)
         self._understood(command.job, meaning)
 

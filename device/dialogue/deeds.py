@@ -9,7 +9,7 @@ The vocabulary that the conversation and the skills share; the conversation know
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 #: What json.dumps takes.
 Arguments = Mapping[str, Any]
@@ -66,6 +66,27 @@ class Interpreter(Protocol):
 
     def interpret(self, text: str) -> Meaning | None:
         """None: not known. A few milliseconds; never raises."""
+        ...
+
+
+@runtime_checkable
+class SecondLook(Protocol):
+    """An `Interpreter` that can make something of words that it does not know, if they were only misheard."""
+
+    @property
+    def hints(self) -> str:
+        """What the recogniser is told to expect (`models.protocols.Expecting`)."""
+        ...
+
+    def near(self, text: str) -> bool:
+        """Is it likely to be worth while? Some milliseconds; never raises."""
+        ...
+
+    def guess(self, heard: str, again: str) -> Meaning | None:
+        """What was `heard` is not known; `again` is the same audio by a recogniser that was told what to expect.
+
+        It changes nothing, or it asks first. None: not known either. A few milliseconds; never raises.
+        """
         ...
 
 

@@ -19,7 +19,7 @@ from device.dialogue.answer import Answer
 from device.dialogue.commands import Act, Output, Reply, Understand
 from device.dialogue.deeds import Call, Meaning, Outcome
 from device.dialogue.events import Called, CallEnded, Understood
-from models.protocols import SAMPLE_RATE_HZ, Message, ToolRequest, ToolSpec
+from models.protocols import SAMPLE_RATE_HZ, Floats, Message, ToolRequest, ToolSpec
 
 #: Is this request of a language model sound? What it means, or why not.
 Check = Callable[[ToolRequest], Meaning | str]
@@ -37,6 +37,7 @@ class DoingPolicy:
     """What is done, and what is said where nobody else has words for it."""
 
     interpreter: bool = False  #: is there one that answers `Understand`?
+    second_look: bool = True  #: may it listen once more to what it does not know (`deeds.SecondLook`)?
     tools: tuple[ToolSpec, ...] = ()  #: what the language model may ask for; it must be a `ToolCaller` then
     longest_wait_ms: float = 10_000.0  #: for an outcome, after which the rest is told later
     done_text: str = "Done."
@@ -79,14 +80,17 @@ class Doing:
         policy: DoingPolicy,
         calls: Calls,
         check: Check = no_tools,
+        *,
+        audio: Floats | None = None,
     ) -> None:
-        """`messages`: the chat with `text` at its end."""
+        """`messages`: the chat with `text` at its end. `audio`: what `text` was heard in, for a second look."""
         self.answer = answer
         self.text = text
         self.meaning: Meaning | None = None  #: what is done for it; None: not known (yet), or nothing
         self.call: Call | None = None  #: the one that was given
         self.outcome: Outcome | None = None  #: what came of it
         self.settles: Literal["", "yes", "no", "again", "left"] = ""  #: what it is to the question that waits
+        self._audio = audio
         self._messages = messages
         self._policy = policy
         self._calls = calls
@@ -108,7 +112,8 @@ class Doing:
     def begin(self, now: int) -> list[Output]:
         """Nothing is known beforehand."""
         if self._policy.interpreter:
-            return [Understand(self.answer.job, self.text)]
+            audio, self._audio = self._audio, None  # the rim has it now: it is not kept here
+            return [Understand(self.answer.job, self.text, audio)]
         return self._reply(now)
 
     def mean(self, meaning: Meaning, now: int) -> list[Output]:

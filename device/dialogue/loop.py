@@ -124,7 +124,12 @@ class Assistant:
             stopping=self._stopping.is_set,
         )
         self._deeds = DeedWorkers(
-            self._interpreter, self._doer, understood=self._understood, acted=self._acted, alive=self._jobs.alive
+            self._interpreter,
+            self._doer,
+            understood=self._understood,
+            acted=self._acted,
+            alive=self._jobs.alive,
+            hear_again=self._model_workers.hear_again,
         )
         ear = threading.Thread(target=self._listen, name="nearfield-ear", daemon=True)
         try:

@@ -21,6 +21,8 @@ from device.dialogue.workers import Worker
 from models.protocols import (
     Cancelled,
     ChatModel,
+    Expecting,
+    Floats,
     Recogniser,
     ToolCaller,
     ToolRequest,
@@ -32,6 +34,9 @@ from models.protocols import (
 )
 
 _log = logging.getLogger(__name__)
+
+#: A second look is given up after this, waiting and all: the answer waits for it.
+_LONGEST_LOOK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,33 @@ class ModelWorkers:
                 self._llm.give(partial(self._warm, command))
             case Prepare(texts):
                 self._tts.give(partial(self._prepare, texts))
+
+    def hear_again(self, job: int, audio: Floats, expected: str, then: Callable[[str], None]) -> bool:
+        """Recognise `audio` once more, with `expected` in mind; `then`, in the recogniser's thread, gets the text.
+
+        That is "" when it failed, took too long, or had to make room for other work. False: it is not done at all, for
+        the recogniser cannot or has other work to do. Any thread.
+        """
+        recogniser = self._models.recogniser
+        if not isinstance(recogniser, Expecting) or self._stt.busy:
+            return False
+        until_s = time.monotonic() + _LONGEST_LOOK_S
+
+        def cancelled() -> bool:
+            return not self._alive(job) or self._stt.busy or self._stopping() or time.monotonic() > until_s
+
+        def look() -> None:
+            text = ""
+            try:
+                if not cancelled():
+                    transcript = recogniser.transcribe_expecting(audio, expected, cancelled=cancelled)
+                    text = transcript.text if transcript.complete else ""
+            except Exception as error:  # noqa: BLE001 - it was an attempt: the first hearing stands
+                _log.warning("a second look at what was said failed: %s", error)
+                _log.debug("where it failed", exc_info=error)
+            then(text)
+
+        return self._stt.offer(look)
 
     def finish(self, timeout_s: float) -> None:
         """No more work comes, and nobody waits for what is in the queues; so long for what is in work."""

@@ -11,12 +11,14 @@ One hypothesis a turn, which is one cancel scope; nothing of it is final before 
 from device.dialogue.acting import Acting
 from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.commands import Output, Warm
+from device.dialogue.control_words import control_in
 from device.dialogue.controls import Controls
 from device.dialogue.degrade import Degrade
 from device.dialogue.events import Supposed
 from device.dialogue.history import History
 from device.dialogue.listening import Heard
 from device.dialogue.user_turn import Hypothesis, UserTurn
+from models.protocols import Floats
 
 #: The language model is given the words that will stay as soon as there are so many new ones.
 _WARM_WORDS = 3
@@ -71,4 +73,10 @@ class Speculation:
         answer, text = self._mine.draft(turn.number, now), heard.text
         turn.hypothesis = Hypothesis(answer.job, text, answer)
         out.append(Supposed(now, turn.number, text))
-        return out + self._acting.begin(answer, text, turn.onset_sample, heard.transcript.probability, now)
+        probability, audio = heard.transcript.probability, self._audio(turn, heard)
+        return out + self._acting.begin(answer, text, turn.onset_sample, probability, now, audio=audio)
+
+    def _audio(self, turn: UserTurn, heard: Heard) -> Floats | None:
+        """For a second look. A control word is none that was misheard; a machine that is behind hears nothing twice."""
+        wanted = self._acting.looks_twice and self._degrade.context_scale == 1 and control_in(heard.text) is None
+        return turn.audio_of(heard) if wanted else None

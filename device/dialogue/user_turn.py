@@ -21,10 +21,13 @@ from device.dialogue.commands import Cancel, Decode, Jobs, Judge, Output
 from device.dialogue.listening import Heard, Listening, ListeningPolicy
 from device.dialogue.turn_end import TurnEnd, TurnEndPolicy
 from device.dialogue.wording import Wording
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Transcript
+from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s, Transcript
 
 #: Who speaks so soon behind a wake word may have begun in the same breath, while the word was still being heard.
 _BREATH_SAMPLES = SAMPLE_RATE_HZ
+
+#: Longer than this is no command; and what is older may be decoded by parts.
+_COMMAND_SAMPLES = 12 * SAMPLE_RATE_HZ
 
 EndReason = Literal["complete", "silence", "release", "cap"]
 
@@ -169,6 +172,12 @@ class UserTurn:
     def heard(self) -> Heard | None:
         """The newest that was understood."""
         return self._listening.heard
+
+    def audio_of(self, heard: Heard) -> Floats | None:
+        """What all of `heard` was said in, (n,) float32 16 kHz; None: it is too long for a command."""
+        if heard.covered_sample - self._from > _COMMAND_SAMPLES:
+            return None
+        return self._memory.cut(self._from, heard.covered_sample)
 
     def covers(self, offset_sample: int) -> bool:
         """Is all that was said up to there understood, be it doubtful?"""

@@ -59,7 +59,9 @@ class LiveSkillset:
             tools = tuple(({skill.name: skill for skill in known} | here).values())
             if tools != self._tools:
                 self._tools = tools
-                self._now = self._load(tools)
+                now = self._load(tools)
+                now.fast_path.near("")  # what it needs for that is made at the first call: not while somebody waits
+                self._now = now
                 for complaint in self._now.complaints:
                     self._say(complaint)
                 for tool in tools:
@@ -95,7 +97,7 @@ class _LiveMeanings(Meanings):
 
 
 class _LiveFastPath:
-    """The `Interpreter` of the moment."""
+    """The `Interpreter` of the moment, and its `SecondLook`."""
 
     def __init__(self, skills: LiveSkillset) -> None:
         self._skills = skills
@@ -108,6 +110,10 @@ class _LiveFastPath:
     def hints(self) -> str:
         """As `FastPath`."""
         return self._skills.now.fast_path.hints
+
+    def near(self, text: str) -> bool:
+        """As `FastPath`."""
+        return self._skills.now.fast_path.near(text)
 
     def guess(self, heard: str, again: str) -> Meaning | None:
         """As `FastPath`."""

@@ -5,12 +5,13 @@ from device.assembly import acting_policy, kept_texts, ring_policy
 from device.config import Settings
 from device.config.acting import ActingSettings
 from device.dialogue.acting import ActingPolicy
+from device.dialogue.doing import DoingPolicy
 from device.dialogue.ringing import RingPolicy
 from models.protocols import ToolSpec
 
 
 def test_one_default_in_two_places() -> None:
-    assert policy_of(Settings()).acting == ActingPolicy()
+    assert policy_of(Settings()).acting == ActingPolicy(doing=DoingPolicy(interpreter=True))
     assert policy_of(Settings()).ringing == RingPolicy()
 
 

@@ -71,6 +71,8 @@ class VirtualRim:
     hears: Callable[[str], str | Exception] = lambda text: text
     meanings: dict[str, Meaning] = field(default_factory=dict)  # what the interpreter knows
     understand_ms: int = 5
+    guesses: dict[str, Meaning | None] = field(default_factory=dict)  # what a second look makes of what it is near to
+    look_ms: int = 450
     does: Callable[[Call], Outcome | None] = lambda call: Outcome("done", f"{call.skill} is done.")  # None: never
     act_ms: int = 20
     check: Check = no_tools
@@ -227,8 +229,11 @@ class VirtualRim:
 
     def _think(self, command: Understand | Act | Reply) -> None:
         match command:
-            case Understand(job, words):
-                self._later(self.understand_ms * MS, lambda: self._understood(job, words))
+            case Understand(job, words, audio):
+                looks = audio is not None and words not in self.meanings and words in self.guesses
+                took_ms = self.understand_ms + (self.look_ms if looks else 0)
+                meaning = self.guesses[words] if looks else self.meanings.get(words)
+                self._later(took_ms * MS, lambda: self._understood(job, meaning))
             case Act(job, call):
                 self.acts.append((self.clock, call))
                 outcome = self.does(call)
@@ -262,8 +267,8 @@ class VirtualRim:
                 words += parts[: max(1, int(share * len(parts)))]
         return " ".join(words)
 
-    def _understood(self, job: int, words: str) -> list[Output]:
-        return self.talk.understood(job, self.meanings.get(words), self.clock) if self._live.alive(job) else []
+    def _understood(self, job: int, meaning: Meaning | None) -> list[Output]:
+        return self.talk.understood(job, meaning, self.clock) if self._live.alive(job) else []
 
     def _requested(self, job: int, request: ToolRequest) -> list[Output]:
         return self.talk.requested(job, request, self.clock) if self._live.alive(job) else []

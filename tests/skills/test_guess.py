@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from device.skills.fast_path import FastPath, alike
+from device.skills.fast_path import FastPath, alike, unlooped
 from device.skills.hints import MOST_CHARS, hints
 from device.skills.testing import SkillBench
 
@@ -22,6 +22,7 @@ def path() -> FastPath:
         ("Activate Woo's Lighting.", "Activate Mood Lighting.", "Did you mean: Activate Mood Lighting?"),
         ("Walk the front door.", "Lock the front door.", "Lock the front door?"),
         ("What's the temperature of the incubi?", "What's the temperature of the EcoBee?", ""),
+        ("Brua Dark Rose Coffee", "Brew a dark roast coffee, brew", "Did you mean: Brew a dark roast coffee?"),
         ("Resumed.", "Resume.", "Did you mean: Resume?"),
         ("Good morning, how are you?", "Lock the front door.", None),  # what it expected, not what was said
         ("", "Lock the front door.", None),
@@ -33,6 +34,23 @@ def path() -> FastPath:
 def test_a_guess_is_asked(path: FastPath, heard: str, again: str, question: str | None) -> None:
     meaning = path.guess(heard, again)
     assert (meaning.question if meaning else None) == question
+
+
+@pytest.mark.parametrize(
+    ("again", "once"),
+    [
+        ("Brew a dark roast coffee, brew", "Brew a dark roast coffee"),
+        ("Give me a latte, with milk, give me.", "Give me a latte, with milk"),
+        ("Give me a latte, with milk.", "Give me a latte, with milk."),
+        ("A latte, an espresso", "A latte, an espresso"),
+        ("Stop, stop.", "Stop"),
+        ("Lights,", "Lights,"),
+        (", give", ", give"),
+        ("", ""),
+    ],
+)
+def test_a_second_beginning_is_left_out(again: str, once: str) -> None:
+    assert unlooped(again) == once
 
 
 def test_alike() -> None:
