@@ -1,6 +1,7 @@
 """What it can do in one session: skills, the timers behind them, the journal behind both, and the house around it.
 
-    with Abilities(persona, settings, recorder, controls, keep=True) as able:
+    skills = PersonaSkills(persona, settings)
+    with Abilities(skills, persona, settings, recorder, controls, keep=True) as able:
         assistant = Assistant(..., interpreter=able.interpreter, doer=able.runner, on_snooze=able.on_snooze)
         able.begin(assistant)       # from here on timers ring
         able.on_event(event)        # every event of the conversation
@@ -9,7 +10,7 @@ It ties together what knows nothing of each other: `device.skills`, `device.sess
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
@@ -17,6 +18,7 @@ from device.config import Settings
 from device.config.dirs import config_dir
 from device.diagnostics.board import BoardReader
 from device.dialogue import events as ev
+from device.dialogue.agreement import same_words
 from device.dialogue.deeds import Meaning, Undelivered
 from device.dialogue.loop import Assistant
 from device.home.bridges import Bridges
@@ -25,13 +27,13 @@ from device.personas.skillset import load_persona_skills
 from device.session.journal import Journal
 from device.session.recorder import SessionRecorder
 from device.session.resumption import PendingQuestion
-from device.skills.journal import MemoryState
+from device.skills.journal import MemoryJournal, MemoryState
 from device.skills.lent import Lent, Recollection, asks
 from device.skills.live_skillset import LiveSkillset
 from device.skills.meanings import Refused
-from device.skills.runner import SkillRunner
+from device.skills.runner import NoServices, SkillRunner
 from device.skills.services import ConversationMemory, Customs, DeviceControls, DeviceStatus, SkillCatalog
-from device.skills.skill import Skill
+from device.skills.skill import Services, Skill, State
 from device.skills.skillset import Skillset
 from device.skills.timer_records import Ring
 from device.skills.timer_watch import TimerWatch
@@ -43,16 +45,59 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
+class PersonaSkills:
+    """The skills of a persona. What they keep, and what they are lent, comes with the session: they can be loaded
+    before it, while the models are (half a second).
+
+    What is wrong in a file of skills or sentences is logged, a line each, and left out.
+    """
+
+    def __init__(self, persona: Persona, settings: Settings) -> None:
+        self._persona = persona if settings.skills.enabled else replace(persona, skills=(), own_skills=None)
+        self._settings = settings
+        self._state: Callable[[str], State] = MemoryJournal().state
+        self._services: Services = NoServices()
+        self.live = LiveSkillset(self._load)
+        for complaint in self.live.complaints:
+            _log.warning("%s", complaint)
+
+    def lend(self, state: Callable[[str], State], services: Services) -> None:
+        """From here on they have these."""
+        self._state, self._services = state, services
+
+    def get(self, kind: type[_T]) -> _T:
+        """`Services`. Raises SkillError."""
+        return self._services.get(kind)
+
+    def _state_of(self, group: str) -> State:
+        return self._state(group)
+
+    def _load(self, tools: Collection[Skill]) -> Skillset:
+        return load_persona_skills(
+            self._persona,
+            self._settings.skills.folder or config_dir() / "skills.d",
+            language=self._settings.stt.language,
+            state=self._state_of,
+            services=self,
+            tools=tools if self._settings.skills.enabled else (),
+        )
+
+
 class Abilities:
     """Of one session. `close` before the recorder is closed: timers are written through it."""
 
     def __init__(
-        self, persona: Persona, settings: Settings, recorder: SessionRecorder, controls: DeviceControls, *, keep: bool
+        self,
+        skills: PersonaSkills,
+        persona: Persona,
+        settings: Settings,
+        recorder: SessionRecorder,
+        controls: DeviceControls,
+        *,
+        keep: bool,
     ) -> None:
         """`keep`: timers and alarms are those of the device, and outlive the session, and the house may see it; else
         they end with it, and nobody does.
-
-        What is wrong in a file of skills or sentences is logged, a line each, and left out.
         """
         self.journal = Journal(recorder)
         book = TimerBook(
@@ -69,43 +114,24 @@ class Abilities:
             Customs: Customs(clock_hours=settings.clock.hours),
             Persona: persona,
         }
-        self._lent = Lent(lent)
-        skills = LiveSkillset(lambda tools: self._load(persona, settings, tools))
-        for complaint in skills.complaints:
-            _log.warning("%s", complaint)
-        self.skills = skills
+        self.skills = live = skills.live
+        self._memory = Recollection(lambda text: asks(live.fast_path, text))
+        services = Lent({**lent, ConversationMemory: self._memory, SkillCatalog: live})
+        skills.lend(self.journal.state, services)
         self._bridges = Bridges(settings, on_skills=self._renew) if keep else None
         self._controls = controls
-        self._memory = Recollection(lambda text: asks(skills.fast_path, text))
-        self._lent = Lent({**lent, ConversationMemory: self._memory, SkillCatalog: skills})
         self.runner = SkillRunner(
-            skills.meanings, self.journal, self, session=str(recorder.session_id), language=settings.stt.language
+            live.meanings, self.journal, services, session=str(recorder.session_id), language=settings.stt.language
         )
-        self.interpreter = skills.fast_path
-        self.check = tool_check(skills.meanings)
+        self.interpreter = live.fast_path
+        self.check = tool_check(live.meanings)
         self._assistant: Assistant | None = None
         self._missed: dict[str, int] = {}  # what is being told of alarms that nobody heard: text -> its number
-
-    def _load(self, persona: Persona, settings: Settings, tools: Collection[Skill]) -> Skillset:
-        if not settings.skills.enabled:
-            persona = replace(persona, skills=(), own_skills=None)
-        return load_persona_skills(
-            persona,
-            settings.skills.folder or config_dir() / "skills.d",
-            language=settings.stt.language,
-            state=self.journal.state,
-            services=self,
-            tools=tools if settings.skills.enabled else (),
-        )
 
     def _renew(self) -> None:
         """Tools of servers have come or gone. From a thread of the bridges."""
         if self._bridges is not None:
             self.skills.renew(self._bridges.skills, self._bridges.known)
-
-    def get(self, kind: type[_T]) -> _T:
-        """`Services` of the skills. Raises SkillError."""
-        return self._lent.get(kind)
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -142,8 +168,9 @@ class Abilities:
         match event:
             case ev.RingEnd(reason="stopped" | "button"):
                 self._watch.stop_ringing()
-            case ev.PlayoutEnd(turn=0, generated=text, heard=heard) if heard == text and text in self._missed:
-                self._watch.told(self._missed.pop(text))
+            case ev.PlayoutEnd(turn=0, generated=text, heard=heard) if heard == text:
+                for missed in [each for each in self._missed if same_words(each, text)]:
+                    self._watch.told(self._missed.pop(missed))
 
     def on_snooze(self, name: str) -> None:  # noqa: ARG002 - all that rings is put off
         """What rings is to ring again later."""

@@ -153,6 +153,7 @@ libraries_ready() {
 }
 
 libraries_make() {
+  local alone
   "$PY" - "$ROOT/pyproject.toml" "$(extras)" >"$STATE/requirements.txt" <<'PYTHON'
 import sys, tomllib
 from pathlib import Path
@@ -163,6 +164,11 @@ extras = project["optional-dependencies"]
 print("\n".join(project["dependencies"] + extras["mcp"] + extras.get(sys.argv[2], [])))
 PYTHON
   "$PY" -m pip install -r "$STATE/requirements.txt"
+  if [[ $(extras) == dev ]]; then
+    mapfile -t alone < <("$PY" -c 'import sys, tomllib
+print("\n".join(tomllib.load(open(sys.argv[1], "rb"))["project"]["optional-dependencies"]["dev-alone"]))' "$ROOT/pyproject.toml")
+    "$PY" -m pip install --no-deps "${alone[@]}"
+  fi
   "$PY" -m pip check || true # for the log
   stamp_set libraries "$(libraries_key "$(extras)")"
 }
