@@ -46,8 +46,7 @@ _T = TypeVar("_T")
 
 
 class PersonaSkills:
-    """The skills of a persona. What they keep, and what they are lent, comes with the session: they can be loaded
-    before it, while the models are (half a second).
+    """The skills of a persona. They are there before what they are lent is: some of that tells of them.
 
     What is wrong in a file of skills or sentences is logged, a line each, and left out.
     """

@@ -129,14 +129,12 @@ class Appliance:
         with_earcons: bool = False,
         resume: bool = False,
         controls: Controls | None = None,
-        skills: PersonaSkills | None = None,
     ) -> None:
         """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`.
 
         `with_earcons`: as the configuration has it; else none, so that all that sounds is an answer.
         `resume`: this is the device itself: go on with a conversation that broke off a short while ago
         (session.continue_within_s), and with its timers. `controls`: mute and volume (None: of this session alone).
-        `skills`: loaded already (None: not yet).
         """
         self._on_event = on_event
         self._pending_errors: list[str] = []
@@ -169,7 +167,7 @@ class Appliance:
         self._earcon_level_db = settings.earcons.level_db
         self._mic_health = MicHealth() if kept is not None else None  # a virtual card may well be perfectly silent
         self._able = able = Abilities(
-            skills or PersonaSkills(persona, settings),
+            PersonaSkills(persona, settings),
             persona,
             settings,
             self._recorder,

@@ -59,11 +59,8 @@ def run(
             say(f"ended by {end.signal_name} before it listened")
 
 
-def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:  # noqa: PLR0915 - it is one sequence
+def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
     """Until somebody ends it. Raises EndedEarlyError when that was before it began."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-    from device.abilities import PersonaSkills  # noqa: PLC0415
     from device.appliance import Appliance  # noqa: PLC0415
     from device.assembly import load_models  # noqa: PLC0415
     from device.audio import priority  # noqa: PLC0415
@@ -98,9 +95,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:  
             captions.show(event)
             hands.show(event)
 
-        with ThreadPoolExecutor(1, "load-skills") as beside:  # while a card is waited for, too: that time is not lost
-            skills = beside.submit(PersonaSkills, who, settings)
-            models = load_models(settings, who)
+        models = load_models(settings, who)  # while a card is waited for, too: that time is not lost
         endings.check()
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
@@ -122,7 +117,6 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:  
                     with_earcons=True,
                     resume=True,
                     controls=hands.controls,
-                    skills=skills.result(),
                 )
             )
         if log is not None and not appliance.resumed:

@@ -42,7 +42,7 @@ def loading(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], No
     monkeypatch.setattr(portaudio, "list_devices", lambda: [CARD])
     monkeypatch.setattr(negotiate, "_check", lambda *_: None)
     monkeypatch.setattr(priority, "why_not", lambda: "")
-    return lambda happens: monkeypatch.setattr(assembly, "load_models", lambda _settings: happens())
+    return lambda happens: monkeypatch.setattr(assembly, "load_models", lambda _settings, _persona: happens())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -18,7 +18,7 @@ class ModelsReachedError(NearfieldError):
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_models(_settings: object) -> None:
+    def load_models(_settings: object, _persona: object) -> None:
         raise ModelsReachedError("models")
 
     monkeypatch.setattr(assembly, "load_models", load_models)
