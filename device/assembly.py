@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from device.config.dirs import state_dir
 from device.config.schema import Settings
 from device.dialogue.acting import ActingPolicy
 from device.dialogue.answer import AnswerPolicy
@@ -23,6 +24,7 @@ from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
 from device.dialogue.ringing import RingPolicy
 from device.persona import Persona
+from device.voice_gain import VoiceGains, key_of
 from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
 from models.protocols import ToolSpec
@@ -199,12 +201,19 @@ def _local_voice(settings: Settings) -> "PiperVoice":
     from models.tts import PiperVoice  # noqa: PLC0415
 
     loudness_lufs, speed = settings.tts.loudness_lufs, settings.tts.speed
-    if speed == 1.0:
-        return PiperVoice(path, loudness_lufs=loudness_lufs, config_path=config)
+    gains = VoiceGains(state_dir() / "voice-gain.json")
+    key = key_of(path, loudness_lufs=loudness_lufs, speed=speed)
     with tempfile.TemporaryDirectory(prefix="nearfield-") as folder:
-        paced = Path(folder) / config.name
-        paced.write_text(_at_speed(config, speed), "utf-8")
-        return PiperVoice(path, loudness_lufs=loudness_lufs, config_path=paced)
+        if speed != 1.0:
+            config = _written(Path(folder) / config.name, _at_speed(config, speed))
+        voice = PiperVoice(path, loudness_lufs=loudness_lufs, config_path=config, gain_db=gains.get(key))
+    gains.keep(key, voice.gain_db)
+    return voice
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
 
 
 def _at_speed(config: Path, speed: float) -> str:

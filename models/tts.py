@@ -83,13 +83,14 @@ class PiperVoice:
         variation: float = 1.0,
         threads: int = 0,
         config_path: Path | None = None,
+        gain_db: float | None = None,
     ) -> None:
         """Load the voice `path` (.onnx) and its `config_path` (default: `path` with .json behind), and find its gain.
 
         `loudness_lufs`: where the voice as a whole lies. `variation`: of its melody and rhythm, as a share
         of what the voice was trained with; at 0 the same text sounds the same every time. `threads`: 0 is
-        min(2, cores). Raises ModelMissingError,
-        ModelDamagedError.
+        min(2, cores). `gain_db`: what was found before for the same voice and loudness; it is not measured again then.
+        Raises ModelMissingError, ModelDamagedError.
         """
         self._lock = threading.Lock()
         self._path = path
@@ -103,7 +104,7 @@ class PiperVoice:
         )
         self._english = self._voice_config.espeak_voice.startswith("en")
         self._gain = 1.0
-        self._gain = self._calibrated_gain(loudness_lufs)
+        self._gain = self._calibrated_gain(loudness_lufs) if gain_db is None else 10 ** (gain_db / 20)
 
     @property
     def gain_db(self) -> float:

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from device.skills import spoken
-from device.skills.skill import Context, SkillError, not_meant, skill
+from device.skills.skill import Context, Prepared, SkillError, not_meant, skill
 
 MOST_ITEMS = 200
 MOST_LISTS = 50
 _MOST_NAME_WORDS = 4
 SHOPPING = "shopping"
+#: Lists that everybody has, be they empty.
+_USUAL = (SHOPPING, "to-do")
 #: Other names of the same list.
 _SAME = {"": SHOPPING, "grocery": SHOPPING, "groceries": SHOPPING, "shop": SHOPPING, "to do": "to-do", "todo": "to-do"}
 #: Pairs that are one thing to buy: "and" does not part them.
@@ -56,7 +58,14 @@ Items = Annotated[list[Item], BeforeValidator(parted), Field(min_length=1, max_l
 ListName = Annotated[str, Field(max_length=40, description="such as shopping or packing"), BeforeValidator(list_name)]
 
 
-@skill
+def before_a_new_list(context: Context, items: Items, list: ListName = SHOPPING) -> Prepared:  # noqa: A002
+    """Asks before a list is begun that nobody has had: "my chocolate list" may have been "my shopping list"."""
+    known = list in _USUAL or context.state.get(list) is not None
+    question = "" if known else f"There is no {list} list yet. Shall I begin one, with {spoken.listed(items)}?"
+    return Prepared(question, {"items": [*items], "list": list})
+
+
+@skill(prepare=before_a_new_list)
 def add_to_list(context: Context, items: Items, list: ListName = SHOPPING) -> str:  # noqa: A002 - as people say it
     """Put items on the shopping list or on another list."""
     there = _items(context, list)
