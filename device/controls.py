@@ -30,6 +30,7 @@ class Controls:
         self._kept = kept
         self._lock = threading.Lock()
         self._muted, level_db = _read(kept) if kept is not None else (False, HIGHEST_DB)
+        self._switched_off = False  # by the contact of a switch: nothing else opens the microphone then
         self._volume = Volume(level_db)
         card.mute(self._muted)
         card.set_volume(self._volume.factor)
@@ -56,13 +57,23 @@ class Controls:
                 self._volume_changed()
 
     def mute(self, muted: bool) -> None:
-        """Mute the microphone, or open it."""
+        """Mute the microphone, or open it. While a switch keeps it muted it stays so, whoever asks."""
         with self._lock:
+            if self._refuses(muted):
+                return
+            self._set(muted)
+
+    def switch(self, muted: bool) -> None:
+        """The contact of the mute switch closes or opens: it has the last word."""
+        with self._lock:
+            self._switched_off = muted
             self._set(muted)
 
     def toggle_mute(self) -> None:
         """The other of the two."""
         with self._lock:
+            if self._refuses(not self._muted):
+                return
             self._set(not self._muted)
 
     def louder(self) -> None:
@@ -76,6 +87,12 @@ class Controls:
         with self._lock:
             if self._volume.down():
                 self._volume_changed()
+
+    def _refuses(self, muted: bool) -> bool:
+        if muted or not self._switched_off:
+            return False
+        _log.warning("the microphone stays muted: its switch is closed")
+        return True
 
     def _set(self, muted: bool) -> None:
         self._muted = muted

@@ -65,7 +65,7 @@ class Hands:
             press=assistant.press,
             release=assistant.release,
             toggle=assistant.toggle,
-            mute=self.controls.mute,
+            mute=self.controls.switch,
             toggle_mute=self.controls.toggle_mute,
             louder=self.controls.louder,
             softer=self.controls.softer,

@@ -152,3 +152,19 @@ def test_percent_reaches_the_card_and_is_kept(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="not between"):
             made.set_volume_percent(percent)
     assert made.volume_percent == 0
+
+
+def test_a_closed_switch_has_the_last_word() -> None:
+    made, card = controls()
+    made.switch(True)
+    made.mute(False)  # a voice, or the network
+    made.toggle_mute()  # a key
+    assert made.muted
+    assert card.mute_asked is True
+    made.mute(True)
+    made.switch(False)
+    assert not made.muted
+    assert card.mute_asked is False
+    made.mute(True)
+    made.mute(False)
+    assert not made.muted
