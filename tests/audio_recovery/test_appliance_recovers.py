@@ -9,10 +9,10 @@ import pytest
 from card_world import World
 
 from device.appliance import Appliance
+from device.assembly import kept_texts
 from device.audio.earcons import earcon
-from device.config import load_settings
+from device.config import Settings, load_settings
 from device.dialogue import events as ev
-from device.dialogue.answer import AnswerPolicy
 from device.dialogue.loop import Models
 from device.errors import CardStuckError
 from device.persona import Persona
@@ -49,7 +49,7 @@ class Quiet:
         self.told.append(tuple(messages))
 
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
-        if text not in AnswerPolicy().fixed_texts:  # those are made ahead, whether they are wanted or not
+        if text not in kept_texts(Settings()):  # those are made ahead, whether they are wanted or not
             self.said.append(text)
         return None
 
