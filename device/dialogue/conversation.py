@@ -10,7 +10,7 @@ commands (to carry out). The life of a turn:
               ^ more speech discards the hypothesis without a trace                         ^ words interrupt it
 
 Who decides what: `endpointer` when it is quiet, `listening` what is decoded when, `turn_end` whether a pause is the
-end, `boundary` what may be done before the commit, which happens in `_commit` alone.
+end, `boundary` what may be done before the commit, `floor` whose turn it is: the commit happens there.
 
 At an onset over it the answer falls silent at once and waits (`interruption`); it is given up when words were
 understood, and goes on when it was nothing.
@@ -24,7 +24,6 @@ import numpy as np
 from device.card import Span
 from device.dialogue import events as ev
 from device.dialogue.acting import Acting
-from device.dialogue.answer import Answer
 from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.audio_memory import AudioMemory
 from device.dialogue.boundary import CommitBoundary
@@ -34,17 +33,13 @@ from device.dialogue.controls import Controls
 from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
 from device.dialogue.degrade import Degrade
 from device.dialogue.doing import Check, no_tools
-from device.dialogue.endpointer import Cap, Decision, Endpointer, Onset, Pause, Resume
-from device.dialogue.events import to_ms
+from device.dialogue.endpointer import Endpointer
+from device.dialogue.floor import Floor
 from device.dialogue.history import History
-from device.dialogue.interruption import Reason
-from device.dialogue.listening import Heard
 from device.dialogue.policy import Policy
 from device.dialogue.ringing import Ringing
-from device.dialogue.speaker_pauses import SpeakerPauses
 from device.dialogue.speculation import Speculation
 from device.dialogue.unasked import Unasked
-from device.dialogue.user_turn import EndReason, UserTurn, UserTurnPolicy
 from device.dialogue.waking import Waking
 from device.dialogue.wording import wording_of
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript, WakeDetection
@@ -73,9 +68,6 @@ class Conversation:
         `pending`, a question that nobody has answered; `undelivered`, results that nobody has heard.
         """
         self._policy = policy
-        pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
-        self._turn_policy = UserTurnPolicy(policy.listening, policy.turn_end, policy.turn_model, pre_roll_samples)
-        self._pauses = SpeakerPauses(policy.pauses)
         self.degrade = Degrade(policy.degrade)  #: fed by the rim, which measures; obeyed here
         self._jobs = Jobs()
         self._history = History(prompt, earlier)
@@ -95,10 +87,20 @@ class Conversation:
         self._endpointer = Endpointer(policy.endpoint)
         wake = None if policy.open_microphone else policy.wake
         self._waking = Waking(wake, policy.endpoint, self._jobs, self._memory, control_in)
-        self._turn: UserTurn | None = None
-        self._last_offset = 0  # end of the voice in the newest committed turn
-        self._turns = 0  # committed so far
-        self._now = 0  # end of the newest microphone sample
+        self._floor = Floor(
+            policy,
+            jobs=self._jobs,
+            memory=self._memory,
+            endpointer=self._endpointer,
+            mine=self._mine,
+            boundary=self._boundary,
+            acting=self._acting,
+            ringing=self._ringing,
+            controls=self._controls,
+            speculation=self._speculation,
+            degrade=self.degrade,
+            waking=self._waking,
+        )
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
         self._card_lost = False
@@ -129,25 +131,28 @@ class Conversation:
         `muted`: the card zeroed the microphone; what the canceller still holds from before is not kept either.
         """
         self._memory.append(sample, np.zeros_like(pcm) if muted else pcm)
-        self._now = max(self._now, sample + pcm.size if now is None else now)
-        if self._turn is not None:
-            self._turn.hear(pcm, sample)
+        self._floor.now = max(self._floor.now, sample + pcm.size if now is None else now)
+        if self._floor.turn is not None:
+            self._floor.turn.hear(pcm, sample)
         out: list[Output] = self._mute(muted) if muted != self._muted else []
         if not self._muted:
-            out += self._decided(self._endpointer.hear(pcm, sample))
+            out += self._floor.decided(self._endpointer.hear(pcm, sample))
             out += self._waking.hear(pcm, sample, busy=self._disturbs)
-        out += self._mine.hear(self._now, played, dac_sample)
+        out += self._mine.hear(self._floor.now, played, dac_sample)
         if self._waking.gate is not None:
             out += self._waking.gate.tick(
-                self._now, turn=self._turn is not None, sounding=self._mine.playing, voice=self._endpointer.voiced
+                self._floor.now,
+                turn=self._floor.turn is not None,
+                sounding=self._mine.playing,
+                voice=self._endpointer.voiced,
             )
         out += self._unasked.ring_on(
-            self._now, played, self._turn, silent=self._card_lost, somebody=self._waking.somebody
+            self._floor.now, played, self._floor.turn, silent=self._card_lost, somebody=self._waking.somebody
         )
-        out += self._listen() + self._mine.go_on(self._now)
+        out += self._floor.listen() + self._mine.go_on(self._floor.now)
         called = self._waking.gate is not None and self._waking.gate.called
-        quiet = self._turn is None and not self._card_lost and not called
-        return self._after(out + self._unasked.hear(self._now, quiet=quiet))
+        quiet = self._floor.turn is None and not self._card_lost and not called
+        return self._after(out + self._unasked.hear(self._floor.now, quiet=quiet))
 
     def voice(
         self, probability: float, start_sample: int, end_sample: int, *, may_be_echo: bool = False, second: bool = False
@@ -160,18 +165,18 @@ class Conversation:
             return []
         if probability >= self._policy.endpoint.onset.probability:
             self._unasked.voice(end_sample)
-        playing = self._mine.playing or self._ringing.sounding(self._now)
+        playing = self._mine.playing or self._ringing.sounding(self._floor.now)
         deaf = may_be_echo or (playing and (second or not self._policy.barge_in))
-        if self._turn is None and not deaf and not self._listens_to(second):
+        if self._floor.turn is None and not deaf and not self._listens_to(second):
             self._endpointer.ignore(probability)
             overheard = self._disturbs and self._policy.wake is not None
             return self._waking.overhear(probability, start_sample, end_sample) if overheard else []
-        if self._turn is None and deaf:
+        if self._floor.turn is None and deaf:
             return []
-        if self._turn is not None and self._turn.ended == "release":
+        if self._floor.turn is not None and self._floor.turn.ended == "release":
             return []  # the button has said that it is over, whoever goes on speaking
         decisions = self._endpointer.feed(probability, start_sample, end_sample, over_playout=playing)
-        return self._after(self._decided(decisions))
+        return self._after(self._floor.decided(decisions))
 
     @property
     def _disturbs(self) -> bool:
@@ -189,75 +194,57 @@ class Conversation:
         if self._muted or self._card_lost:
             return []
         out: list[Output] = [ev.Wake(now, 0, detection.word, round(detection.probability, 4), detection.end_sample)]
-        out += [*self._mine.over(self._now, detection.end_sample), *self._mine.silenced.give_up()]
-        in_a_turn = self._turn is not None and (self._turn.held or self._waking.gate is None)
+        out += [*self._mine.over(self._floor.now, detection.end_sample), *self._mine.silenced.give_up()]
+        in_a_turn = self._floor.turn is not None and (self._floor.turn.held or self._waking.gate is None)
         if not in_a_turn:
-            out += self._drop()
+            out += self._floor.drop()
             self._endpointer.expect(detection.end_sample)
         self._waking.woken(detection, before_turn=not in_a_turn)
         return self._after(out)
-
-    def _decided(self, decisions: list[Decision]) -> list[Output]:
-        out: list[Output] = []
-        for decision in decisions:
-            match decision:
-                case Onset(onset):
-                    out += self._begin(onset, held=False)
-                case Pause(offset):
-                    if self._turn is not None:
-                        self._turn.pause(offset)
-                case Resume(start, end):
-                    if self._turn is not None:
-                        if self._turn.go_on((start, end)):
-                            self._pauses.went_on(to_ms(end - start))
-                        out += self._turn.discard("more_speech", self._now)
-                case Cap(offset):
-                    out += self._finish("cap", offset)
-        return out
 
     def press(self, sample: int) -> list[Output]:
         """The talk button goes down at `sample`: the turn is the user's, whatever was going on; what rings stops.
 
         While the microphone is muted it only stops the answer; while the card is away it is only told of.
         """
-        rung, _ = self._ringing.stop("button", self._now)
+        rung, _ = self._ringing.stop("button", self._floor.now)
         if self._card_lost:
             return self._after([*rung, ev.NotHeard(sample, 0, "card_lost")])
         if self._muted:
-            return self._after([*rung, *self._mine.over(self._now, sample), Chime("muted")])
+            return self._after([*rung, *self._mine.over(self._floor.now, sample), Chime("muted")])
         self._endpointer.hold(sample)
-        fresh = self._turn is None
-        return self._after([*rung, *self._begin(sample, held=True), *([Chime("listening")] if fresh else [])])
+        fresh = self._floor.turn is None
+        return self._after([*rung, *self._floor.begin(sample, held=True), *([Chime("listening")] if fresh else [])])
 
     def toggle(self, sample: int) -> list[Output]:
         """A talk button that is pushed twice a turn: the first push is a press, the second a release."""
-        turn = self._turn
+        turn = self._floor.turn
         return self.release(sample) if turn is not None and turn.held and not turn.ended else self.press(sample)
 
     def release(self, sample: int) -> list[Output]:
         """The talk button comes up at `sample`: the turn is the assistant's."""
-        turn = self._turn
+        turn = self._floor.turn
         if turn is None or not turn.held or turn.ended:
             return []
         # the button says that something was said, even where the detector heard only whispering
         offset = self._endpointer.offset_sample if self._endpointer.heard_voice else sample
         self._endpointer.reset()
         if offset - turn.onset_sample < _TAP_SAMPLES:
-            out = self._nothing("no_words")
+            out = self._floor.nothing("no_words")
             if self._waking.gate is not None:
                 self._waking.gate.woken(sample, "button")
             return self._after(out)
-        return self._after(self._finish("release", offset, until=sample))
+        return self._after(self._floor.finish("release", offset, until=sample))
 
     # --- the card ----------------------------------------------------------------------------------------------
 
     def card_lost(self, sample: int, message: str) -> list[Output]:
         """The card is gone; `sample` is the end of what it heard. Nothing is heard or said until `card_back`."""
         self._card_lost = True
-        number = self._mine.newest_turn if self._turn is None else self._turn.number
+        number = self._mine.newest_turn if self._floor.turn is None else self._floor.turn.number
         out: list[Output] = [ev.CardLost(sample, number, message)]
-        if self._turn is not None:  # half a sentence: to be said again
-            out += self._drop()
+        if self._floor.turn is not None:  # half a sentence: to be said again
+            out += self._floor.drop()
         self._endpointer.reset()
         out += self._waking.forget()
         return self._after([*out, *self._mine.lost(sample), *self._mine.silenced.settle_all()])
@@ -271,7 +258,7 @@ class Conversation:
         self, sample: int, kind: Literal["silent", "stuck", "clipping", "swapped"], message: str, *, over: bool
     ) -> list[Output]:
         """What the microphone delivers is not what a microphone hears; or is again."""
-        return [ev.MicTrouble(sample, self._turns if self._turn is None else self._turn.number, kind, over, message)]
+        return [ev.MicTrouble(sample, self._floor.number, kind, over, message)]
 
     # --- what comes back from the models ----------------------------------------------------------------------
 
@@ -279,7 +266,7 @@ class Conversation:
         """The recogniser's answer to `Decode`."""
         if (control := self._waking.overheard(job, transcript)) is not None:
             return self._after(self._controls.overheard(control, now))
-        turn = self._turn
+        turn = self._floor.turn
         heard = None if turn is None else turn.transcribed(job, self._waking.cleaned(transcript))
         if turn is None or heard is None:
             return []
@@ -291,50 +278,50 @@ class Conversation:
             out.append(ev.Partial(now, turn.number, known.text, stable, retracted, decode_ms, heard.covered_sample))
         out += self._controls.at_once(turn, heard.text, now)
         if turn.ended:
-            return self._after(out + self._conclude(turn, now))
+            return self._after(out + self._floor.conclude(turn, now))
         if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
             return self._after(out + self._speculation.warm(turn, known.stable))
         turn.worded(wording_of(heard.text, self._policy.language))
-        return self._after([*out, *self._speculation.suppose(turn, heard, self._now), *self._listen()])
+        return self._after([*out, *self._speculation.suppose(turn, heard, self._floor.now), *self._floor.listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer to `Judge`: the probability that the speaker has finished."""
-        if self._turn is None:
+        if self._floor.turn is None:
             return []
-        return self._after([*self._turn.judged(job, finished, now), *self._listen()])
+        return self._after([*self._floor.turn.judged(job, finished, now), *self._floor.listen()])
 
     def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
         """The interpreter's answer to `Understand`; None: it does not know these words."""
-        return [] if self._working(job) is None else self._after(self._acting.understood(job, meaning, now))
+        return [] if self._floor.working(job) is None else self._after(self._acting.understood(job, meaning, now))
 
     def requested(self, job: int, request: ToolRequest, now: int) -> list[Output]:
         """The language model's answer to `Reply` is that it asks for a tool."""
-        return [] if self._working(job) is None else self._after(self._acting.requested(job, request, now))
+        return [] if self._floor.working(job) is None else self._after(self._acting.requested(job, request, now))
 
     def acted(self, job: int, call: Call, outcome: Outcome, now: int) -> list[Output]:
         """What came of an `Act`. It stays done also where nobody waits for the answer any more."""
-        return self._after(self._acting.acted(call, outcome, now, wanted=self._working(job) is not None))
+        return self._after(self._acting.acted(call, outcome, now, wanted=self._floor.working(job) is not None))
 
     def token(self, job: int, piece: str, now: int) -> list[Output]:
         """A piece of the answer to `Reply`."""
-        answer = self._working(job)
+        answer = self._floor.working(job)
         return [] if answer is None else self._after(answer.token(piece, now))
 
     def written(self, job: int, now: int, *, complete: bool = True) -> list[Output]:
         """The answer to `Reply` has come to its end; not `complete`: cut off at its longest length."""
-        answer = self._working(job)
+        answer = self._floor.working(job)
         return [] if answer is None else self._after(answer.written(now, complete=complete))
 
     def spoken(self, job: int, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
         """The voice's answer to `Speak`, or (`more`) a part of it; None: no sound came of it, or that was all."""
         self._ringing.spoken(job, speech)
-        answer = self._working(job)
+        answer = self._floor.working(job)
         return [] if answer is None else self._after(answer.spoken(index, speech, now, more=more))
 
     def queued(self, job: int, span: Span, speech: Speech) -> list[Output]:
         """`Play` was carried out: the clause lies at `span`. To be told before anything else is."""
         self._ringing.queued(job, span)
-        answer = self._working(job)
+        answer = self._floor.working(job)
         if answer is not None:
             answer.queued(span, speech)
         return []
@@ -343,7 +330,7 @@ class Conversation:
         self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], message: str, now: int
     ) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
-        turn, answer = self._turn, self._working(job)
+        turn, answer = self._floor.turn, self._floor.working(job)
         if stage == "wake":  # no turn's: the button and, where it may, any voice still open one
             return [ev.Failure(now, 0, stage, message), Chime("error")]
         if self._waking.gave_up(job):
@@ -351,14 +338,14 @@ class Conversation:
         rings = self._ringing.works_for(job)
         if answer is None and not rings and (turn is None or not turn.works_for(job)):
             return []
-        number = answer.turn if answer is not None else 0 if rings else self._turns + 1
+        number = answer.turn if answer is not None else 0 if rings else self._floor.committed + 1
         out: list[Output] = [ev.Failure(now, number, stage, message)]
         if stage == "stt":
             assert turn is not None
             turn.failed(job)
             out += turn.discard("failed", now)  # while the user still talks the next pause tries again
             if turn.ended:
-                out += [*self._drop(), *self._mine.silenced.settle_all()]
+                out += [*self._floor.drop(), *self._mine.silenced.settle_all()]
                 out += self._mine.announce(self._policy.answer.unheard_text, now)
         elif stage == "llm" and answer is not None:
             out += answer.failed(now)
@@ -370,130 +357,20 @@ class Conversation:
 
     def close(self, now: int) -> list[Output]:
         """The session ends at `now`: what was heard so far is all that will be."""
-        out = self._drop() if self._turn is not None else []
+        out = self._floor.drop() if self._floor.turn is not None else []
         return self._after(out + self._mine.stop(now))
 
     def _mute(self, muted: bool) -> list[Output]:
         """The microphone was muted or opened. What the user was saying is dropped; a finished turn is answered."""
         self._muted = muted
-        out: list[Output] = [ev.Mute(self._now, self._turns, muted)]
+        out: list[Output] = [ev.Mute(self._floor.now, self._floor.committed, muted)]
         if muted:
-            if self._turn is not None and not self._turn.ended:
-                out += self._nothing("no_words")
+            if self._floor.turn is not None and not self._floor.turn.ended:
+                out += self._floor.nothing("no_words")
             out += self._waking.forget()
             self._memory.forget()
         self._endpointer.forget()
         return [*out, Chime("muted" if muted else "unmuted")]
-
-    # --- the turn ---------------------------------------------------------------------------------------------
-
-    def _begin(self, onset_sample: int, *, held: bool) -> list[Output]:
-        """The user speaks: the turn is theirs."""
-        out: list[Output] = []
-        if self._mine.unnoticed(onset_sample):  # the turn was taken too early: there was more to say
-            self._pauses.went_on(to_ms(onset_sample - self._last_offset))
-        out += self._mine.interrupted(self._now, onset_sample)
-        if self._turn is not None:  # its transcript is still awaited: what follows belongs to it
-            turn = self._turn
-            out += turn.discard("more_speech", self._now)
-            turn.held = held
-            turn.go_on()
-            return out
-        self._turn = UserTurn(
-            self._turns + 1,
-            onset_sample,
-            self._turn_policy,
-            self._jobs,
-            self._memory,
-            held=held,
-            least_wait_ms=self._pauses.least_wait_ms,
-            not_before=self._waking.not_before,
-        )
-        return [*out, ev.SpeechStart(self._now, self._turn.number, onset_sample)]
-
-    def _listen(self) -> list[Output]:
-        """What a new block of the microphone gives occasion to: a decode, a question to the turn model, the end."""
-        turn = self._turn
-        if turn is None:
-            return []
-        degrade = self.degrade
-        turn.degrade(degrade.partial_interval_factor, full_effort=degrade.context_scale == 1)
-        if turn.ended:
-            return turn.listen(self._now, turn.offset_sample, paused=True)
-        offset = self._endpointer.offset_sample
-        out = turn.listen(self._now, offset, paused=self._endpointer.paused)
-        reason = turn.over(self._now, offset)
-        return out if reason is None else out + self._finish(reason, offset)
-
-    def _finish(self, reason: EndReason, offset_sample: int, until: int | None = None) -> list[Output]:
-        """The user has finished. Commit at once when all of it is understood, else when the transcript comes."""
-        turn = self._turn
-        assert turn is not None
-        turn.ended, turn.offset_sample = reason, offset_sample
-        now = self._now if until is None else until
-        self._endpointer.reset()
-        out: list[Output] = [ev.SpeechEnd(now, turn.number, offset_sample)]
-        return out + (self._conclude(turn, now) or self._listen())
-
-    def _conclude(self, turn: UserTurn, now: int) -> list[Output]:
-        """The user has finished. If the transcript is there: a turn, or nothing."""
-        heard = turn.heard
-        if heard is None or not turn.understood:
-            return []
-        if (control := self._controls.commanded(turn, heard.text, now)) is not None:
-            obeyed = self._controls.obey(turn, control, now)
-            return [turn.told(now, "nothing"), *obeyed, *self._drop(), *self._mine.silenced.give_up()]
-        why = self._mine.silenced.excuse(heard.text, by_button=turn.held)
-        if why is not None:
-            return [turn.told(now, "nothing"), *self._nothing(why)]
-        out: list[Output] = []
-        if not turn.supposes(heard.text):
-            out += [*turn.discard("other_words", now), *self._speculation.prepare(turn, heard, self._now)]
-        return out + self._commit(turn, heard, now)
-
-    def _commit(self, turn: UserTurn, heard: Heard, now: int) -> list[Output]:
-        """The one place where a turn becomes the assistant's."""
-        hypothesis, transcript = turn.hypothesis, heard.transcript
-        assert hypothesis is not None
-        assert turn.ended is not None
-        self._turn = None
-        self._turns = turn.number
-        self._mine.take(hypothesis.answer)
-        self._boundary.commit(hypothesis.job, hypothesis.text)
-        self._pauses.ended()
-        self._last_offset = turn.offset_sample
-        number, text, sure = turn.number, hypothesis.text, transcript.probability
-        return [
-            turn.told(now, "commit"),
-            ev.Final(now, number, text, sure, transcript.decode_ms),
-            ev.Commit(now, number, text, turn.ended),
-            *([ev.Controlled(now, number, "repeat")] if control_in(text) == "repeat" else []),
-            *self._ringing.pause(now),
-            *self._acting.commit(hypothesis.job, turn.onset_sample, sure, now, turn.offset_sample),
-        ]
-
-    def _drop(self) -> list[Output]:
-        """It was nothing: no turn comes of it."""
-        turn, self._turn = self._turn, None
-        out = [] if turn is None else [*turn.discard("nothing", self._now), *turn.call_off()]
-        self._endpointer.reset()
-        return out
-
-    def _nothing(self, why: Reason) -> list[Output]:
-        """It was nothing: an answer that fell silent for it goes on, but not if it was silenced by the button."""
-        by_button = self._turn is not None and self._turn.held
-        out = self._drop()
-        if by_button:  # who pushes it means it, though nothing be said
-            return out + self._mine.silenced.give_up()
-        self._mine.silenced.nothing(why)
-        return out + self._mine.go_on(self._now)
-
-    def _working(self, job: int) -> Answer | None:
-        """The answer that `job` works for, if it is still wanted."""
-        if (answer := self._mine.working(job)) is not None:
-            return answer
-        hypothesis = self._turn.hypothesis if self._turn is not None else None
-        return hypothesis.answer if hypothesis is not None and hypothesis.job == job else None
 
     # --- of its own accord ------------------------------------------------------------------------------------
 
@@ -519,12 +396,12 @@ class Conversation:
         state = self._derive_state()
         if state != self._state:
             self._state = state
-            result.append(ev.StateChange(self._now, self._turns if self._turn is None else self._turn.number, state))
+            result.append(ev.StateChange(self._floor.now, self._floor.number, state))
         return result
 
     def _derive_state(self) -> ev.State:
-        if self._turn is not None:
-            return "thinking" if self._turn.ended else "listening"
+        if self._floor.turn is not None:
+            return "thinking" if self._floor.turn.ended else "listening"
         answer = self._mine.under_way
         if answer is None:
             attentive = self._waking.gate is not None and self._waking.gate.attentive

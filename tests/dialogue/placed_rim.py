@@ -12,7 +12,7 @@ class PlacedRim(VirtualRim):
     """A thing said belongs to the stretch that holds its middle: say long things in pieces."""
 
     def _words(self, audio: Floats) -> str:
-        turn = self.talk._turn
+        turn = self.talk._floor.turn
         decoding = None if turn is None else turn._listening._decoding  # what has just been asked for
         if decoding is None or len(audio) != decoding.stretch.end_sample - max(0, decoding.stretch.start_sample):
             return super()._words(audio)

@@ -241,7 +241,7 @@ def test_a_yes_that_is_doubtful_after_all_does_nothing() -> None:
     world.say(end + 500, end + 900, "Yes.")
     world.run(end + 1250)
     assert world.of(ev.Supposed)[-1].text == "Yes."
-    listening = world.talk._turn._listening  # type: ignore[union-attr]
+    listening = world.talk._floor.turn._listening  # type: ignore[union-attr]
     doubtful = replace(listening.heard.transcript, probability=0.34)  # type: ignore[union-attr]
     listening.heard = replace(listening.heard, transcript=doubtful)  # type: ignore[type-var]
     world.probability = 0.2  # also when it is heard again
