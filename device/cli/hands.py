@@ -1,7 +1,7 @@
 """All that hands do to `nearfield run`, and all that shines back: the front panel and the keys of the terminal.
 
 hands = Hands(settings, card)
-appliance = Appliance(settings, persona, models, card, on_event=hands.show)
+appliance = Appliance(settings, persona, models, card, on_event=hands.show, controls=hands.controls)
 with hands.on(appliance.assistant): appliance.run()
 """
 

@@ -38,7 +38,7 @@ class PreparingMeanings(Meanings):
     def __init__(
         self, registry: Registry, responses: Mapping[str, Response], context_of: Callable[[Skill], Context]
     ) -> None:
-        super().__init__(Registry([*registry, say_why_not]), responses)
+        super().__init__(registry.plus([say_why_not]), responses)
         self._context_of = context_of
 
     def of(self, name: str, raw: Mapping[str, Any]) -> Meaning | Refused:

@@ -1,5 +1,7 @@
 """Before a list is begun that nobody has had it is asked: its name may have been misheard."""
 
+from pathlib import Path
+
 import pytest
 
 from device.persona import load_persona
@@ -39,3 +41,19 @@ def test_one_that_is_there_is_not(skills: Skillset, journal: MemoryJournal) -> N
     assert meaning is not None
     assert meaning.question == ""
     assert meaning.arguments == {"items": ["towel"], "list": "packing"}
+
+
+def test_what_the_owner_adds_comes_before_what_is_built_in(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from device.skills.skill import skill\n\n"
+        '@skill\ndef my_list(item: str) -> str:\n    """Mine."""\n    return item\n'
+    )
+    (tmp_path / "mine.yaml").write_text(
+        "language: en\nlists: {item: {wildcard: true}}\n"
+        'intents: {my_list: {data: [{sentences: ["add {item} to [my] shopping list"]}]}}\n'
+    )
+    skills = load_persona_skills(load_persona("assistant"), tmp_path)
+    assert skills.complaints == ()
+    meaning = skills.fast_path.interpret("Add apples to my shopping list.")
+    assert meaning is not None
+    assert meaning.skill == "my_list"

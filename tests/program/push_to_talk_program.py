@@ -55,6 +55,7 @@ def main(fd: str, events: str, *keys: str) -> None:
             card,
             on_event=lambda event: (log.write(event), hands.show(event)),
             with_earcons=True,
+            controls=hands.controls,
         ) as appliance,
         hands.on(appliance.assistant),
     ):

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.models
 QUESTION = "What is the capital of France?"
 EVENTS = {
     "speech_start", "speech_end", "partial", "final", "commit", "llm_first_token", "clause", "tts_first_audio",
-    "playout_start", "playout_end", "interrupted", "resumed", "tool_call", "tool_result", "state", "error",
-    "end_point", "supposed", "discarded", "acknowledged", "degraded",
+    "playout_start", "playout_end", "interrupted", "resumed", "state", "error",
+    "end_point", "supposed", "understood", "discarded", "acknowledged", "degraded",
 }  # fmt: skip
 
 
@@ -129,8 +129,8 @@ def test_every_turn_has_a_trace(conversation: dict[str, Any], nearfield: Command
     for trace, turn in zip(traced["turns"], conversation["result"]["turns"], strict=True):
         stages = {span["stage"] for span in trace["spans"]}
         assert stages == {
-            "capture", "vad", "end_point", "final", "llm_first_token", "first_clause", "tts_first_audio", "playout",
-            "ttfa",
+            "capture", "vad", "end_point", "final", "understood", "llm_first_token", "first_clause", "tts_first_audio",
+            "playout", "ttfa",
         }  # fmt: skip
         # the voice detector's end of speech is not the waveform's, but near it
         assert trace["zero_ms"] == pytest.approx(turn["speech_end_ms"], abs=250)
@@ -155,7 +155,7 @@ def test_it_can_be_interrupted_and_remembers_what_was_heard(
     done = nearfield(
         "converse", spoken("Tell me a long story about a dog."), spoken("Stop it now please. What is your name?"),
         "--at", "0.5", "6.5", "--echo-db", "-10", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
-        "--set", f"session.database={tmp_path / 's.db'}", "--json",
+        "--set", f"session.database={tmp_path / 's.db'}", "--set", "answer.acknowledge=false", "--json",
     )  # fmt: skip
     story, *rest = done.json()["turns"]
     assert story["interrupted"]
