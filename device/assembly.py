@@ -8,8 +8,12 @@ sees it. Runtimes are imported inside the loaders: a command that needs one mode
 """
 
 import json
+import logging
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from models.vad import SileroVad
     from models.wake import WakeWords
 
+_MOST_HELD = 10_000  # lines of the log, while models load
 WAKE_MODEL = "microwakeword"  #: in the catalogue: all the wake words that we bring
 
 
@@ -239,9 +244,23 @@ def load_chat_for(persona: Persona, settings: Settings) -> "ChatModel":
     return chat_for(persona, lambda: load_chat(settings), able=offers_tools(settings))
 
 
+@contextmanager
+def _log_held() -> Iterator[None]:
+    """llama-cpp-python points standard error to nowhere while it loads; what others log meanwhile is told behind it."""
+    root = logging.getLogger()
+    handlers, held = root.handlers[:], BufferingHandler(_MOST_HELD)
+    root.handlers = [held]
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        for record in held.buffer:
+            root.handle(record)
+
+
 def load_models(settings: Settings, persona: Persona) -> Models:
     """All that `persona` needs, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
-    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
+    with _log_held(), ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
         # the slowest first, so that it does not wait for a free core
         voice = pool.submit(load_voice, settings)
         recogniser = pool.submit(load_recogniser, settings)
