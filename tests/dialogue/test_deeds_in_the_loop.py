@@ -128,6 +128,30 @@ def test_what_is_not_known_or_cannot_be_looked_up_is_for_the_language_model(said
     assert heard(events) == [f"It says {said}"]
 
 
+class Twice(Ends):
+    """Knows what it heard only when it hears it again."""
+
+    hints = "Add milk."
+
+    def near(self, text: str) -> bool:
+        return text == "At milk."
+
+    def guess(self, heard: str, again: str) -> Meaning | None:
+        return Meaning("add_item", question="Did you mean: add milk?") if (heard, again) == ("At milk.", "M.") else None
+
+    def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+        assert expected == self.hints
+        return Transcript("M." if audio.any() else "", 0.9, len(audio) / 16, 1.0)
+
+
+@pytest.mark.parametrize(("said", "answer"), [("At milk.", "Did you mean: add milk?"), ("Hello.", "It says Hello.")])
+def test_what_is_near_is_heard_again(said: str, answer: str) -> None:
+    ends = Twice(said=said)
+    events, _ = converse(ends)
+    assert answer in heard(events)
+    assert ends.calls == []
+
+
 def test_a_doer_that_raises_may_have_done_it(caplog: pytest.LogCaptureFixture) -> None:
     ends = Ends(Meaning("add_item"))
     ends.outcome = RuntimeError("out of paper")
