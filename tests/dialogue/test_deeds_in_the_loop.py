@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -346,3 +347,17 @@ def test_a_full_queue_of_a_worker() -> None:
     assert 4 in done
     assert 3 not in done
     assert 1 not in done
+
+
+def test_the_end_drops_nothing_that_was_accepted() -> None:
+    gate = threading.Event()
+    done: list[int] = []
+    worker = Worker("test", queue_size=4)
+    worker.give(lambda: gate.wait(20) and None)  # type: ignore[func-returns-value]
+    while worker.busy:
+        pass
+    for number in range(4):
+        assert worker.offer(partial(done.append, number))
+    threading.Timer(0.05, gate.set).start()
+    worker.finish(20)
+    assert done == [0, 1, 2, 3]
