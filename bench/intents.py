@@ -1,13 +1,14 @@
 """Does the fast path understand what is said to it, through the real recogniser, and how long does it take?
 
-    python bench/intents.py [--model whisper-tiny.en] [--data ../shared/data] [--again] [--json]
+    python bench/intents.py [--model whisper-tiny.en] [--data ../shared/data] [--again] [--cut] [--json]
 
 The recordings of commands (ha_commands_en, assistant_misc, barista_commands) are decoded and interpreted with the
 sentences of bench/house. "right": skill and arguments as they were meant; "asked": the same behind a question, because
 a word was put right; "missed": not understood; "wrong": understood, and something else was meant. Recordings that
 hold no command ("-") must not be understood. With `--again` what means nothing but is near to a sentence
 (`FastPath.near`) is decoded once more, as in a conversation, by a recogniser that expects the sentences
-(`FastPath.guess`). Behind that a hundred made-up intents are timed: load, a
+(`FastPath.guess`). With `--cut` each is cut as a conversation hears it first: from half a second before the voice to
+60 ms behind it. Behind that a hundred made-up intents are timed: load, a
 sentence that fits, one that does not.
 """
 
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from bench.options import DATA
+from device.assembly import load_vad
 from device.audio.files import load_audio
 from device.config import load_settings
 from device.dialogue.deeds import Meaning
@@ -36,6 +38,7 @@ from device.skills.skill import Skill, skill
 from device.skills.skillset import assemble
 from device.skills.templates import Templates
 from device.skills.testing import SkillBench
+from models.protocols import SAMPLE_RATE_HZ, Floats, VadModel
 from models.store import open_store
 
 HOUSE = Path(__file__).with_name("house")
@@ -47,15 +50,19 @@ def main() -> int:
     parser.add_argument("--model", default="whisper-tiny.en")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--again", action="store_true", help="a second look at what means nothing")
+    parser.add_argument("--cut", action="store_true", help="what is before and behind the voice is left out")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     house = SkillBench(HOUSE, builtin=False)
     from models.stt import WhisperCpp  # noqa: PLC0415 - the runtime is loaded once the arguments are right
 
+    vad = load_vad(load_settings(None, []))
     model = WhisperCpp(open_store(load_settings(None, []).models.dir).path(args.model))
     rows = []
     for file, name, arguments in expected(args.data):
         audio = load_audio(args.data / file).astype(np.float32) / 32768
+        if args.cut:
+            audio = voiced(vad, audio)
         text = model.transcribe(audio).text
         begun = time.perf_counter()
         meaning = house.understand(text)
@@ -85,6 +92,15 @@ def main() -> int:
     )
     print(", ".join(f"{name} {value:.1f}" for name, value in speed.items()))
     return 0
+
+
+def voiced(vad: VadModel, audio: Floats) -> Floats:
+    """`audio`, (n,) float32 16 kHz, from half a second before the first voiced frame to 60 ms behind the last one."""
+    vad.reset()
+    size = vad.frame_samples
+    frames = [at for at in range(0, len(audio) - size + 1, size) if vad.probability(audio[at : at + size]) >= 0.5]
+    half, tail = SAMPLE_RATE_HZ // 2, 60 * SAMPLE_RATE_HZ // 1000
+    return audio[max(0, frames[0] - half) : frames[-1] + size + tail] if frames else audio
 
 
 def expected(data: Path) -> list[tuple[str, str, dict[str, Any]]]:

@@ -65,6 +65,9 @@ class Worker:
         """No more work comes; wait so long for what there is."""
         until_s = time.monotonic() + timeout_s
         for _ in self._threads:
-            self.give(None)
+            try:  # behind what is there: none of that is to make room for it
+                self._queue.put(None, timeout=max(0.0, until_s - time.monotonic()))
+            except queue.Full:
+                self.give(None)
         for thread in self._threads:
             thread.join(max(0.0, until_s - time.monotonic()))

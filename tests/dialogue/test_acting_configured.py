@@ -4,6 +4,7 @@ from device.appliance import policy_of
 from device.assembly import acting_policy, kept_texts, ring_policy
 from device.config import Settings
 from device.config.acting import ActingSettings
+from device.config.schema import SkillSettings
 from device.dialogue.acting import ActingPolicy
 from device.dialogue.doing import DoingPolicy
 from device.dialogue.ringing import RingPolicy
@@ -31,6 +32,11 @@ def test_what_is_configured_holds() -> None:
     assert policy.doing.interpreter
     assert [tool.name for tool in policy.doing.tools] == ["buy"]
     assert ring_policy(settings) == RingPolicy(pause_ms=3000, quiet_db=-20, longest_ms=120_000)
+
+
+def test_the_second_look_can_be_switched_off() -> None:
+    assert policy_of(Settings()).acting.doing.second_look
+    assert not policy_of(Settings(skills=SkillSettings(second_look=False))).acting.doing.second_look
 
 
 def test_what_is_said_word_for_word_is_kept_as_audio() -> None:

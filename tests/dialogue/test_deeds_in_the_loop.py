@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -126,6 +127,30 @@ def test_aside() -> None:
 def test_what_is_not_known_or_cannot_be_looked_up_is_for_the_language_model(said: str) -> None:
     events, _ = converse(Ends(None, said=said))
     assert heard(events) == [f"It says {said}"]
+
+
+class Twice(Ends):
+    """Knows what it heard only when it hears it again."""
+
+    hints = "Add milk."
+
+    def near(self, text: str) -> bool:
+        return text == "At milk."
+
+    def guess(self, heard: str, again: str) -> Meaning | None:
+        return Meaning("add_item", question="Did you mean: add milk?") if (heard, again) == ("At milk.", "M.") else None
+
+    def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:  # noqa: ARG002
+        assert expected == self.hints
+        return Transcript("M." if audio.any() else "", 0.9, len(audio) / 16, 1.0)
+
+
+@pytest.mark.parametrize(("said", "answer"), [("At milk.", "Did you mean: add milk?"), ("Hello.", "It says Hello.")])
+def test_what_is_near_is_heard_again(said: str, answer: str) -> None:
+    ends = Twice(said=said)
+    events, _ = converse(ends)
+    assert answer in heard(events)
+    assert ends.calls == []
 
 
 def test_a_doer_that_raises_may_have_done_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -322,3 +347,17 @@ def test_a_full_queue_of_a_worker() -> None:
     assert 4 in done
     assert 3 not in done
     assert 1 not in done
+
+
+def test_the_end_drops_nothing_that_was_accepted() -> None:
+    gate = threading.Event()
+    done: list[int] = []
+    worker = Worker("test", queue_size=4)
+    worker.give(lambda: gate.wait(20) and None)  # type: ignore[func-returns-value]
+    while worker.busy:
+        pass
+    for number in range(4):
+        assert worker.offer(partial(done.append, number))
+    threading.Timer(0.05, gate.set).start()
+    worker.finish(20)
+    assert done == [0, 1, 2, 3]
