@@ -28,19 +28,21 @@ _YES = (
 _NO = (
     "no, nope, nah, no no, no don't, don't, do not, don't do it, do not do it, don't do that, no don't do it, no way, "
     "better not, rather not, i'd rather not, leave it, no leave it, no cancel, absolutely not, of course not, not now, "
-    "certainly not, no thanks, no thank you, no stop, no never mind, no forget it, wait no, abort"
+    "certainly not, no thanks, no thank you, no stop, no never mind, no forget it, wait no, abort, know"
 )
 #: Assent that may be none: a listener's noises too.
 _UNCLEAR = (
     "ok, okay, right, alright, all right, hm, hmm, mm, mhm, mm hm, mm hmm, uh huh, uh, um, er, maybe, perhaps, "
     "i guess, i guess so, i think so, i don't know, i am not sure, i'm not sure, not sure, what, "
-    "huh, sorry, fine, good, why"
+    "huh, sorry, fine, good, why, now"
 )
 _WORDS: tuple[tuple[Word, frozenset[tuple[str, ...]]], ...] = (
     ("yes", frozenset(phrases_of(_YES))),
     ("no", frozenset(phrases_of(_NO))),
     ("unclear", frozenset(phrases_of(_UNCLEAR))),
 )
+#: So few words that the recogniser itself doubts are a misheard yes or no rather than a change of subject.
+_FEW_WORDS = 2
 _LEADS = phrases_of("oh, well, um, uh, ok, okay, please")
 _TAILS = phrases_of("please, thanks, thank you, now, then")
 
@@ -61,7 +63,7 @@ class ConfirmationPolicy:
 
     expires_ms: float = 30_000.0  #: nobody says anything for so long: it is dropped
     repeats: int = 1  #: so often it is put again
-    least_probability: float = 0.35  #: of a transcript that is a clear yes
+    least_probability: float = 0.35  #: of a transcript that is a clear yes, or of a word or two that are none
 
 
 @dataclass(slots=True)
@@ -118,6 +120,8 @@ class Confirmation:
         """What these words are to the question that waits. `onset_sample`: when their voice began."""
         pending = self.pending
         word = answer_in(text)
+        if word is None and probability < self._policy.least_probability and len(words_of(text)) <= _FEW_WORDS:
+            word = "unclear"
         if pending is None or word is None:
             return "other"
         if word == "no":  # never too early: nothing is done

@@ -84,7 +84,8 @@ class McpLink:
         while True:
             begun = loop.time()
             reason = await self._one_connection()
-            self._on_trouble(reason)
+            self._on_trouble(reason)  # first: who sees that the tools have gone can ask why
+            self._on_tools(())
             if loop.time() - begun > STEADY_S:
                 wait_s = FIRST_WAIT_S
             await asyncio.sleep(wait_s)
@@ -136,7 +137,6 @@ class McpLink:
                             self._on_tools(tools)
                 finally:
                     self._client = None
-                    self._on_tools(())
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):

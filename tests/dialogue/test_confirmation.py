@@ -10,7 +10,7 @@ from virtual_rim import MS, VirtualRim
 
 from device.dialogue import events as ev
 from device.dialogue.acting import ActingPolicy
-from device.dialogue.confirmation import ConfirmationPolicy, answer_in
+from device.dialogue.confirmation import Confirmation, ConfirmationPolicy, answer_in
 from device.dialogue.conversation import Policy
 from device.dialogue.deeds import Meaning, Outcome
 from device.dialogue.doing import DoingPolicy
@@ -41,6 +41,8 @@ TEXTS = DoingPolicy()
         ("Okay.", "unclear"),
         ("Mm-hm.", "unclear"),
         ("I think so.", "unclear"),
+        ("Now.", "unclear"),
+        ("Know.", "no"),
         ("Yes, but tomorrow.", None),
         ("Yes or no?", None),
         ("Yes no", None),
@@ -53,6 +55,17 @@ TEXTS = DoingPolicy()
 )
 def test_a_clear_yes_and_what_is_none(text: str, word: str | None) -> None:
     assert answer_in(text) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "probability", "reading"),
+    [("Though.", 0.3, "again"), ("Though.", 0.6, "other"), ("Tell me the time.", 0.3, "other"), ("Yes.", 0.3, "again")],
+)
+def test_a_word_or_two_that_the_recogniser_doubts_change_no_subject(
+    text: str, probability: float, reading: str
+) -> None:
+    confirmation = Confirmation(ConfirmationPolicy(), MEANING)
+    assert confirmation.reading(text, 0, probability) == reading
 
 
 @given(st.text(max_size=40))

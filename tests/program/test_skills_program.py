@@ -40,7 +40,7 @@ def test_a_list_is_kept_and_a_question_waits_for_a_clear_yes(session: Session, s
     talk.say("Yes.", "asked")  # before the end of the question: it is put once more
     again.wait_for("playout_end", 3)
     assert talk.called("clear_list") == []
-    assert talk.say("No.", "settled")["answer"] == "no"
+    assert talk.say("No, don't.", "settled")["answer"] == "no"
     again.wait_for("playout_end", 4)
     assert talk.called("clear_list") == []
 
