@@ -7,7 +7,8 @@ but their life time.
 """
 
 from collections.abc import Callable
-from typing import Self
+from dataclasses import asdict
+from typing import Any, Self
 
 from device.abilities import Abilities, PersonaSkills
 from device.assembly import acting_policy, answer_policy, offers_tools, ring_policy
@@ -16,8 +17,11 @@ from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
 from device.audio.mic_health import Cured, MicHealth
 from device.audio.playback_gain import with_playback_gain
-from device.card import Block, Card
+from device.card import Block, Card, CardStats
 from device.config import Settings
+from device.control.desk import ControlDesk
+from device.control.levels import Levels
+from device.control.status import LiveStatus
 from device.controls import Controls
 from device.diagnostics.calibration_store import CalibrationStore
 from device.diagnostics.health import Health, HealthReader, HealthWatch
@@ -114,6 +118,11 @@ def _earcons(settings: Settings) -> dict[str, Int16s]:
     return sounds if settings.earcons.enabled else {"alarm": sounds["alarm"]}
 
 
+def card_figures(stats: CardStats) -> dict[str, Any]:
+    """Of a card, as the status has them."""
+    return {"card_stats": asdict(stats)}
+
+
 class Appliance:
     """One session on one card. Use as a context manager: leaving it closes the record, whatever happened."""
 
@@ -166,13 +175,9 @@ class Appliance:
         self._card = card
         self._earcon_level_db = settings.earcons.level_db
         self._mic_health = MicHealth() if kept is not None else None  # a virtual card may well be perfectly silent
+        controls = controls or Controls(card)
         self._able = able = Abilities(
-            PersonaSkills(persona, settings),
-            persona,
-            settings,
-            self._recorder,
-            controls or Controls(card),
-            keep=resume,
+            PersonaSkills(persona, settings), persona, settings, self._recorder, controls, keep=resume
         )
         tools = able.tools if offers_tools(settings) else ()
         self.assistant = Assistant(
@@ -196,6 +201,10 @@ class Appliance:
             doer=able.runner,
             on_snooze=able.on_snooze,
         )
+        #: For whoever looks on, or asks for something, from outside.
+        self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
+        self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, **card_figures(card.stats())})
+        self._levels = Levels()
         #: Does this session go on with a conversation that broke off?
         self.resumed = broken is not None
         if kept is not None:
@@ -206,6 +215,7 @@ class Appliance:
         self._able.on_event(event)
         if self._turn_audio is not None:
             self._turn_audio.on_event(event)
+        self.desk.on_event(event)
         self._on_event(event)
         while self._pending_errors:  # told by the thread that writes, published by this one
             self._on_event(Failure(event.sample, event.turn, "session", self._pending_errors.pop(0)))
@@ -215,6 +225,8 @@ class Appliance:
     def _hear_mic(self, block: Block) -> None:
         if self._turn_audio is not None:
             self._turn_audio.hear(block.mic, block.sample)
+        if self.desk.feed.watched and (levels := self._levels.feed(block)) is not None:
+            self.desk.feed.publish(levels)
         if self._mic_health is None or block.muted:  # muted: zeros, as was asked
             return
         for news in self._mic_health.feed(block.mic, block.sample):

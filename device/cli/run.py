@@ -74,6 +74,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
     from device.cli.hands import Hands  # noqa: PLC0415
     from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
+    from device.outside import Outside  # noqa: PLC0415
     from device.persona import load_persona, settings_for  # noqa: PLC0415
 
     audio = settings.audio
@@ -123,6 +124,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
             log.start_anew()
         stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
+        stack.enter_context(Outside(settings, appliance.desk))
         appliance.run()
 
 

@@ -236,6 +236,10 @@ class Conversation:
             return self._after(out)
         return self._after(self._floor.finish("release", offset, until=sample))
 
+    def hush(self, sample: int) -> list[Output]:
+        """Somebody at a panel wants silence at `sample`: the same as "stop", said by nobody."""
+        return self._after(self._controls.overheard("stop", max(sample, self._floor.now)))
+
     # --- the card ----------------------------------------------------------------------------------------------
 
     def card_lost(self, sample: int, message: str) -> list[Output]:

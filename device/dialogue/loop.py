@@ -168,6 +168,10 @@ class Assistant:
         """A talk button that is pushed once to begin and once to ask. Any thread."""
         self._post(partial(self._conversation.toggle, self.now(at_s)))
 
+    def hush(self) -> None:
+        """Silence: what is being said or rings ends, as by the word "stop". Any thread."""
+        self._post(lambda: self._conversation.hush(self.now()))
+
     def chime(self, name: str) -> None:
         """Play an earcon, unless an answer sounds: behind that it would tell of what is past. Any thread."""
         self._post(lambda: [Chime(name)])

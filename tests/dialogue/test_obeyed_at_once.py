@@ -192,3 +192,22 @@ def test_what_has_been_given_stays_done() -> None:
     assert len(world.acts) == 1
     assert [e.status for e in world.of(ev.CallEnded)] == ["done"]
     assert world.truly_heard() == ""
+
+
+def test_a_panel_can_ask_for_silence() -> None:
+    world = answering()
+    world.at(5000, lambda: world.talk.hush(world.clock))
+    world.run(14_000)
+    (cut,) = world.of(ev.Interrupted)
+    assert cut.sample >= 5000 * MS
+    assert cut.heard == world.truly_heard() != cut.generated
+    assert not world.of(ev.Resumed)
+    assert world.talk.state == "idle"
+
+
+def test_silence_that_is_asked_for_in_silence_disturbs_nobody() -> None:
+    world = answering()
+    world.at(500, lambda: world.talk.hush(world.clock))
+    world.run(14_000)
+    (end,) = world.of(ev.PlayoutEnd)
+    assert end.heard == end.generated == world.truly_heard()

@@ -1,0 +1,115 @@
+"""The one desk at which a running assistant is asked and looked at, whatever way the wish came in.
+
+    desk = ControlDesk(assistant, controls, status, feed, reload=begin_anew)
+    desk.obey(wish_in({"do": "mute"}))          # {"muted": True}
+    desk.on_event(event); desk.status()
+
+Ways in (a socket, a page, MQTT) parse with `wishes`, ask here, and own nothing.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from device.control import wishes as w
+from device.control.feed import Feed
+from device.control.status import LiveStatus
+from device.dialogue.events import Event
+from device.errors import NearfieldError
+
+
+class AssistantCalls(Protocol):
+    """What of `device.dialogue.loop.Assistant` is called. Any thread."""
+
+    def announce(self, text: str) -> None: ...
+    def hush(self) -> None: ...
+    def press(self) -> None: ...
+    def release(self) -> None: ...
+
+
+class ControlCalls(Protocol):
+    """What of `device.controls.Controls` is called. Any thread."""
+
+    @property
+    def muted(self) -> bool: ...
+    @property
+    def volume_percent(self) -> int: ...
+    def mute(self, muted: bool) -> None: ...
+    def louder(self) -> None: ...
+    def softer(self) -> None: ...
+    def set_volume_percent(self, percent: int) -> None: ...
+
+
+#: More of the status, by key; called whenever it is asked for, from the thread that asks.
+Extra = Callable[[], Mapping[str, Any]]
+
+
+class ControlDesk:
+    """Any thread. `reload`: begins anew; raises NearfieldError when the configuration is not valid."""
+
+    def __init__(
+        self,
+        assistant: AssistantCalls,
+        controls: ControlCalls,
+        *,
+        status: LiveStatus | None = None,
+        feed: Feed | None = None,
+        reload: Callable[[], None] | None = None,
+    ) -> None:
+        self._assistant = assistant
+        self._controls = controls
+        self._status = status or LiveStatus()
+        self._reload = reload
+        self._lock = threading.Lock()
+        self._extras: list[Extra] = []
+        self.feed = feed or Feed()
+
+    def add_status(self, extra: Extra) -> None:
+        """Its keys are part of the status from now on (timers, the card, the machine ...)."""
+        self._extras.append(extra)
+
+    def on_event(self, event: Event) -> None:
+        """Every event, in order, from the thread of the conversation."""
+        with self._lock:
+            self._status.on_event(event)
+        if self.feed.watched:
+            self.feed.publish(event.to_json())
+
+    def status(self, *, words: bool = True) -> dict[str, Any]:
+        """A JSON object; see docs/control.md. `words`: with what was said and heard."""
+        with self._lock:
+            out = self._status.to_json(words=words)
+        out |= {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}
+        for extra in self._extras:
+            out |= extra()
+        return out
+
+    def traces(self) -> list[Any]:
+        """`TurnTrace`s of the newest turns, newest last."""
+        with self._lock:
+            return list(self._status.traces)
+
+    def obey(self, wish: w.Wish) -> dict[str, Any]:
+        """What came of it, a JSON object. Raises NearfieldError: it cannot be."""
+        match wish:
+            case w.SetMute(do=do):
+                self._controls.mute(do == "mute")
+            case w.Say(text=text):
+                self._assistant.announce(text)
+            case w.Hush():
+                self._assistant.hush()
+            case w.SetVolume(percent=percent):
+                self._controls.set_volume_percent(percent)
+            case w.StepVolume(do=do):
+                self._controls.louder() if do == "louder" else self._controls.softer()
+            case w.Talk(do=do):
+                self._assistant.press() if do == "press" else self._assistant.release()
+            case w.Reload():
+                if self._reload is None:
+                    raise NearfieldError("this one cannot begin anew", hint="end it and start it again")
+                self._reload()
+            case w.AskStatus():
+                return self.status()
+        if self.feed.watched and isinstance(wish, w.SetVolume | w.StepVolume):
+            self.feed.publish({"type": "volume", "percent": self._controls.volume_percent})
+        return {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}

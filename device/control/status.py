@@ -1,0 +1,110 @@
+"""How it stands, from the events of the conversation. Sans-IO.
+
+    status = LiveStatus()
+    status.on_event(event)
+    status.to_json()["state"]        # "listening"
+
+One dict, for a page, a terminal and `nearfield ctl status` alike. It holds words that were said (`hearing`, `saying`,
+`last`): whoever may not see them gets `to_json(words=False)`.
+"""
+
+from collections import deque
+from typing import Any
+
+from device.dialogue import events as ev
+from device.telemetry.percentiles import stage_percentiles
+from device.telemetry.tracer import Tracer
+from device.telemetry.turn_trace import TurnTrace
+
+#: Of so many turns are the percentiles.
+TURNS = 100
+
+
+class LiveStatus:
+    """For one thread."""
+
+    def __init__(self, session: int = 0) -> None:
+        self._session = session
+        self._tracer = Tracer()
+        self.traces: deque[TurnTrace] = deque(maxlen=TURNS)  #: of finished turns, newest last
+        self.state = "idle"
+        self.turn = 0
+        self.turns = 0  #: committed
+        self.failures = 0
+        self.muted = False
+        self.ringing: str | None = None
+        self.degraded = 0
+        self.trouble: dict[str, str] = {}  #: what is wrong now: "card", "microphone", "degraded"
+        self._hearing = {"stable": "", "unstable": ""}
+        self._saying = {"text": "", "heard": ""}
+        self._last = {"heard": "", "said": "", "error": ""}
+
+    def on_event(self, event: ev.Event) -> None:
+        """Every event, in order."""
+        self.turn = max(self.turn, event.turn)
+        match event:
+            case ev.StateChange(state=state):
+                self.state = state
+            case ev.Mute(muted=muted):
+                self.muted = muted
+            case ev.SpeechStart():
+                self._hearing = {"stable": "", "unstable": ""}
+            case ev.Partial(text=text, stable=stable):
+                self._hearing = {"stable": stable, "unstable": text.removeprefix(stable)}
+            case ev.Commit(text=text):
+                self.turns += 1
+                self._hearing = {"stable": text, "unstable": ""}
+                self._saying = {"text": "", "heard": ""}
+                self._last["heard"] = text
+            case ev.Clause(text=text):
+                self._saying["text"] = f"{self._saying['text']} {text}".strip()
+            case ev.PlayoutEnd(heard=heard) | ev.Interrupted(heard=heard):
+                self._saying["heard"] = heard
+                self._last["said"] = heard
+            case ev.RingStart(text=text):
+                self.ringing = text
+            case ev.RingEnd():
+                self.ringing = None
+            case _:
+                self._on_trouble(event)
+        for closed in self._tracer.on_event(event):
+            self.traces.append(TurnTrace.of(self._session, closed.number, closed.marks))
+
+    def _on_trouble(self, event: ev.Event) -> None:
+        match event:
+            case ev.CardLost(message=message):
+                self.trouble["card"] = message
+            case ev.CardBack():
+                self.trouble.pop("card", None)
+            case ev.MicTrouble(over=True):
+                self.trouble.pop("microphone", None)
+            case ev.MicTrouble(message=message):
+                self.trouble["microphone"] = message
+            case ev.Degraded(level=level, without=without, reason=reason):
+                self.degraded = level
+                self.trouble.pop("degraded", None)
+                if level:
+                    self.trouble["degraded"] = f"without {', '.join(without)}: {reason}"
+            case ev.Failure(stage=stage, message=message):
+                self.failures += 1
+                self._last["error"] = f"{stage}: {message}"
+            case _:
+                pass
+
+    def to_json(self, *, words: bool = True) -> dict[str, Any]:
+        """A JSON object. `words`: with what was said and heard."""
+        out: dict[str, Any] = {
+            "session": self._session,
+            "state": self.state,
+            "muted": self.muted,
+            "ringing": self.ringing if words or self.ringing is None else "",
+            "turn": self.turn,
+            "turns": self.turns,
+            "failures": self.failures,
+            "degraded": self.degraded,
+            "trouble": dict(self.trouble),
+            "stages": [each.to_json() for each in stage_percentiles(list(self.traces))],
+        }
+        if words:
+            out |= {"hearing": dict(self._hearing), "saying": dict(self._saying), "last": dict(self._last)}
+        return out

@@ -1,0 +1,49 @@
+"""All ways in which whoever is outside reaches a running assistant, as one thing that is started and ended with it.
+
+    with Outside(settings, appliance.desk): appliance.run()
+
+What is not configured costs nothing: its libraries are not even imported. A way that cannot be opened (the port is
+taken) is logged and told in the status; the assistant runs without it.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Self
+
+from device.config import Settings
+from device.control.desk import ControlDesk
+from device.errors import NearfieldError
+
+_log = logging.getLogger(__name__)
+
+#: Opens a way in; whatever it returns is closed at the end. Raises NearfieldError.
+Way = Callable[[Settings, ControlDesk], contextlib.AbstractContextManager[object]]
+
+
+def _ways(settings: Settings) -> dict[str, Way]:  # noqa: ARG001 - each way adds its line
+    """Those that are configured, by the name that a person knows them by."""
+    return {}
+
+
+class Outside:
+    """Use as a context manager."""
+
+    def __init__(self, settings: Settings, desk: ControlDesk) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._open = contextlib.ExitStack()
+        self.trouble: dict[str, str] = {}  #: ways that could not be opened, and why
+        desk.add_status(lambda: {"outside": dict(self.trouble)})
+
+    def __enter__(self) -> Self:
+        for name, way in _ways(self._settings).items():
+            try:
+                self._open.enter_context(way(self._settings, self._desk))
+            except NearfieldError as error:
+                self.trouble[name] = error.message
+                _log.warning("%s is not there: %s%s", name, error.message, f" ({error.hint})" if error.hint else "")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
