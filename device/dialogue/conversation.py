@@ -41,7 +41,7 @@ from device.dialogue.ringing import Ringing
 from device.dialogue.speculation import Speculation
 from device.dialogue.unasked import Unasked
 from device.dialogue.waking import Waking
-from device.dialogue.wording import wording_of
+from device.dialogue.wording import Wording, wording_of
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript, WakeDetection
 
 __all__ = ["Conversation", "Policy"]
@@ -285,7 +285,9 @@ class Conversation:
             return self._after(out + self._floor.conclude(turn, now))
         if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
             return self._after(out + self._speculation.warm(turn, known.stable))
-        turn.worded(wording_of(heard.text, self._policy.language))
+        wording = wording_of(heard.text, self._policy.language)
+        answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
+        turn.worded(Wording.STATEMENT if answers else wording)
         return self._after([*out, *self._speculation.suppose(turn, heard, self._floor.now), *self._floor.listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
