@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
 
 from device.config import load_settings
 from models.errors import ModelMissingError
 from models.store import ModelStore, open_store
+
+# a busy machine is no failure: what hangs is ended by pytest-timeout
+settings.register_profile("nearfield", deadline=None)
+settings.load_profile("nearfield")
 
 
 @pytest.fixture(scope="session")
