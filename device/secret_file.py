@@ -43,9 +43,7 @@ def owners_text(path: Path, called: str) -> str:
     if not stat.S_ISREG(mode):
         raise ConfigError(f"{called} is not a file", hint="name a file that holds the secret")
     if mode & 0o077:
-        raise ConfigError(
-            f"{called} can be read by others than its owner (mode {mode & 0o777:o})", hint=f"chmod 600 {path}"
-        )
+        raise ConfigError(f"{called}: others may read this secret (mode {mode & 0o777:o})", hint=f"chmod 600 {path}")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

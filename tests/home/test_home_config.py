@@ -101,7 +101,7 @@ def test_a_secret_is_its_owners_alone(tmp_path: Path) -> None:
     file.chmod(0o400)
     assert read_secret(file) == "tulip"
     file.chmod(0o604)
-    with pytest.raises(ConfigError, match="read by others") as caught:
+    with pytest.raises(ConfigError, match="others may read") as caught:
         read_secret(file)
     assert "tulip" not in str(caught.value)
     assert caught.value.hint == f"chmod 600 {file}"

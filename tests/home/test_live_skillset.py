@@ -35,9 +35,9 @@ def away() -> str:
     raise SkillError("I cannot reach house now.")
 
 
-def skills_in(folder: Path) -> LiveSkillset:
+def skills_in(folder: Path, *, builtin: bool = True) -> LiveSkillset:
     (folder / "house.yaml").write_text(SENTENCES)
-    return LiveSkillset(lambda tools: load_skillset(folder, tools=tools))
+    return LiveSkillset(lambda tools: load_skillset(folder, tools=tools, builtin=builtin))
 
 
 def skills_of(folder: Path, *names: str) -> LiveSkillset:
