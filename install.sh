@@ -82,7 +82,7 @@ run_tests() { # runs all, ends with pytest's summary and the status of the first
   fi
   if [[ $MODELS == none ]]; then selection=(-m "not models"); fi
   set +e
-  "$VENV/bin/python" -m pytest "${selection[@]}" </dev/null
+  "$VENV/bin/python" -m pytest --two-at-a-time "${selection[@]}" </dev/null
   status=$?
   set -e
   if ((FIRST_FAILURE == 0)); then FIRST_FAILURE=$status; fi
