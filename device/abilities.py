@@ -31,7 +31,7 @@ from device.skills.journal import MemoryJournal, MemoryState
 from device.skills.lent import Lent, Recollection, asks
 from device.skills.live_skillset import LiveSkillset
 from device.skills.meanings import Refused
-from device.skills.runner import NoServices, SkillRunner
+from device.skills.runner import SkillRunner
 from device.skills.services import ConversationMemory, Customs, DeviceControls, DeviceStatus, SkillCatalog
 from device.skills.skill import Services, Skill, State
 from device.skills.skillset import Skillset
@@ -55,7 +55,7 @@ class PersonaSkills:
         self._persona = persona if settings.skills.enabled else replace(persona, skills=(), own_skills=None)
         self._settings = settings
         self._state: Callable[[str], State] = MemoryJournal().state
-        self._services: Services = NoServices()
+        self._services: Services = Lent()
         self.live = LiveSkillset(self._load)
         for complaint in self.live.complaints:
             _log.warning("%s", complaint)
