@@ -148,7 +148,7 @@ class Abilities:
             return None
         meaning = self.skills.meanings.of(question.skill, question.arguments)
         if isinstance(meaning, Refused):
-            _log.warning("a question is not put again: %s", meaning.error)
+            _log.warning("a question is not put again: skill %s does not take it any more", question.skill)
             return None
         return meaning
 

@@ -230,7 +230,7 @@ class Appliance:
     def _hear_mic(self, block: Block) -> None:
         if self._turn_audio is not None:
             self._turn_audio.hear(block.mic, block.sample)
-        if self.desk.feed.watched and (levels := self._levels.feed(block)) is not None:
+        if self.desk.feed.wanted("levels") and (levels := self._levels.feed(block)) is not None:
             self.desk.feed.publish(levels)
         if self._mic_health is None or block.muted:  # muted: zeros, as was asked
             return

@@ -77,7 +77,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
     from device.audio.devices import rescan  # noqa: PLC0415
     from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
     from device.audio.reopen import SameCard  # noqa: PLC0415
-    from device.cli.captions import Captions  # noqa: PLC0415
+    from device.cli.captions import Captions, into_a_journal  # noqa: PLC0415
     from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.cli.hands import Hands  # noqa: PLC0415
@@ -114,7 +114,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
         card = KeptCard(first, SameCard(audio.input, audio.output, first, partial(open_sound_card, settings)), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
-        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
+        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.", words=not into_a_journal())
         with endings.held():
             appliance = stack.enter_context(
                 Appliance(

@@ -90,7 +90,9 @@ class ControlDesk:
             out = self._status.to_json(words=words)
         out |= {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}
         for extra in [*self._extras, *(self._spoken if words else ())]:
-            out |= extra()
+            for key, value in extra().items():  # several may tell of the same: each webhook of "webhooks"
+                both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+                out[key] = {**out[key], **value} if both else value
         return out
 
     def traces(self) -> list[Any]:
