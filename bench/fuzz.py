@@ -9,7 +9,6 @@ Every input is held against an oracle that knows the documentation and not the c
 A crash: an exception that is none of ours, a traceback in the log, a thread that ends, a way that no longer answers.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -20,13 +19,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.fuzz_inputs import WISHES, Inputs, is_speakable, is_wish
+from bench.fuzz_counts import Behind, Tally
+from bench.fuzz_inputs import MOST_BYTES, WISHES, Inputs, is_speakable, is_wish
+from bench.fuzz_web import fuzz_web
 from bench.options import Parser, count
 from device.cli.boundary import guarded
 from device.config.control import ControlSettings
@@ -37,7 +37,6 @@ from device.config.schema import Settings
 from device.control.desk import ControlDesk
 from device.control.socket_client import Link
 from device.control.socket_server import SocketServer
-from device.dialogue import events as ev
 from device.errors import ConfigError
 from device.home.discovery import Topics
 from device.home.house_device import Announce, HouseDevice, SetMute, SetVolume
@@ -45,42 +44,6 @@ from device.home.house_device import Announce, HouseDevice, SetMute, SetVolume
 _A_CONNECTION = 100  # lines
 #: Shares of --times.
 SHARES = {"socket": 0.4, "stranger": 0.01, "mqtt": 0.2, "config": 0.19, "web": 0.2}
-
-
-@dataclass
-class Count:
-    """Of one way in."""
-
-    tried: int = 0
-    obeyed: int = 0
-    unasked: int = 0  #: done, or not refused, and the oracle says that it may not be
-    refused_good: int = 0  #: not done, and the oracle says that it may
-    crashes: list[str] = field(default_factory=list)
-
-    def line(self, name: str, seconds: float) -> str:
-        return (
-            f"{name:9} {self.tried:8,} inputs  {self.obeyed:7,} obeyed  {self.unasked} not asked for  "
-            f"{self.refused_good} wrongly refused  {len(self.crashes)} crashes  {seconds:6.1f} s"
-        )
-
-
-class Behind:
-    """Assistant and controls in one: counts what is done."""
-
-    muted = False
-    volume_percent = 50
-
-    def __init__(self) -> None:
-        self.actions = 0
-        self.releases = 0
-
-    def _act(self, *_: object) -> None:
-        self.actions += 1
-
-    announce = hush = press = mute = louder = softer = set_volume_percent = _act
-
-    def release(self) -> None:
-        self.releases += 1  # also when a connection ends
 
 
 class Watched(logging.Handler):
@@ -105,59 +68,61 @@ class Watched(logging.Handler):
             root.handlers, threading.excepthook = before, hook
 
 
-def fuzz_socket(inputs: Inputs, times: int, tally: Count) -> None:
-    behind = Behind()
+def fuzz_socket(inputs: Inputs, times: int, tally: Tally) -> None:
+    behind, may = Behind(), 0
     with tempfile.TemporaryDirectory(prefix="nf-") as folder:
         control = ControlSettings(socket=Path(folder) / "c.sock")
         with SocketServer(control, ControlDesk(behind, behind)) as server:
             while tally.tried < times:
                 lines = [inputs.wish() for _ in range(min(_A_CONNECTION, times - tally.tried))]
                 tally.tried += len(lines)
-                _one_connection(server.path, lines, inputs, behind, tally)
+                may += _one_connection(server.path, [line for line in lines if line.strip()], inputs, tally)
             with Link(server.path) as link:
                 if not link.ask({"do": "status"})["ok"]:
                     tally.crashes.append("the server does not answer any more")
+    tally.unasked += max(0, behind.actions - may)
 
 
-def _one_connection(path: Path, lines: list[bytes], inputs: Inputs, behind: Behind, tally: Count) -> None:
-    """Those lines in pieces of any size; most wait for every reply, some hang up in the middle."""
-    lines = [line for line in lines if line.strip()]
-    good = [is_wish(line) for line in lines]
-    acting = sum(
-        g and json.loads(line)["do"] not in ("status", "watch", "release") for g, line in zip(good, lines, strict=True)
-    )
-    before = behind.actions
+def _one_connection(path: Path, lines: list[bytes], inputs: Inputs, tally: Tally) -> int:
+    """Those lines in pieces of any size; most wait for every reply, some hang up in the middle. What may be done."""
+    hangs_up = inputs.random.random() < 0.1
     raw = b"\n".join(lines) + b"\n"
+    if hangs_up:
+        raw = raw[: inputs.random.randrange(len(raw))]
+    lines = [line for line in raw.split(b"\n") if line.strip()]
+    # too long a line is the last one that is read
+    last = next((at for at, line in enumerate(lines) if len(line) > MOST_BYTES), len(lines) - 1)
+    lines = lines[: last + 1]
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(20)
     peer.connect(str(path))
-    hangs_up = inputs.random.random() < 0.1
     with peer, peer.makefile("rb") as replies:
         reader = _Replies(replies, len(lines))
         reader.start()
-        if hangs_up:
-            raw = raw[: inputs.random.randrange(len(raw))]
-        while raw:
-            size = inputs.random.randrange(1, 2000)
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while raw:
+                size = inputs.random.randrange(1, 2000)
                 peer.sendall(raw[:size])
-            raw = raw[size:]
+                raw = raw[size:]
         if hangs_up:
             peer.shutdown(socket.SHUT_RDWR)
-            reader.join(20)
-            return
         reader.join(20)
-    if len(reader.replies) != len(lines):
-        tally.crashes.append(f"{len(lines)} lines, {len(reader.replies)} replies")
+    if not hangs_up:
+        _judge(lines, reader.replies, tally)
+    return sum(is_wish(line) and json.loads(line)["do"] not in ("status", "watch", "release") for line in lines)
+
+
+def _judge(lines: list[bytes], replies: list[dict[str, Any]], tally: Tally) -> None:
+    if len(replies) != len(lines):
+        tally.crashes.append(f"{len(lines)} lines, {len(replies)} replies")
         return
-    for reply, may, line in zip(reader.replies, good, lines, strict=True):
-        ok = reply.get("ok") is True
+    for reply, line in zip(replies, lines, strict=True):
+        ok, may = reply.get("ok") is True, is_wish(line)
         tally.obeyed += ok
         tally.unasked += ok and not may
         tally.refused_good += may and not ok
         if ok != may:
             print(f"  socket: {line[:120]!r}: {reply}", file=sys.stderr)
-    tally.unasked += max(0, behind.actions - before - acting)
 
 
 class _Replies(threading.Thread):
@@ -175,7 +140,7 @@ class _Replies(threading.Thread):
                     self.replies.append(reply)
 
 
-def fuzz_stranger(inputs: Inputs, times: int, tally: Count) -> None:
+def fuzz_stranger(inputs: Inputs, times: int, tally: Tally) -> None:
     """Perfectly good wishes of a user who is neither the owner nor root, at a file that everybody may open."""
     if os.geteuid() != 0:
         print("  stranger: left out: only root can be somebody else", file=sys.stderr)
@@ -216,7 +181,7 @@ def _be_a_stranger(path: Path, inputs: Inputs, times: int) -> None:
     os._exit(min(bad, 1))
 
 
-def fuzz_mqtt(inputs: Inputs, times: int, tally: Count) -> None:
+def fuzz_mqtt(inputs: Inputs, times: int, tally: Tally) -> None:
     topics = Topics("nearfield", "dev")
     device = HouseDevice(MqttSettings(host="x"), topics, version="1", muted=False, volume_percent=5)
     names = {topics.command(name): name for name in ("mute", "volume", "announce")}
@@ -274,7 +239,7 @@ def _mqtt_means(name: str, payload: bytes) -> object:
     return round(float(text)) if plain and float(text) <= 100 else None
 
 
-def fuzz_config(inputs: Inputs, times: int, tally: Count) -> None:
+def fuzz_config(inputs: Inputs, times: int, tally: Tally) -> None:
     lines = _dotted(as_toml(Settings()))
     lines += [
         'webhooks.nas = {url = "https://nas.example/hook"}',
@@ -325,121 +290,7 @@ def _is_private(settings: Settings) -> bool:
     return web.token_file is not None and web.tls_cert is not None
 
 
-def fuzz_web(inputs: Inputs, times: int, tally: Count) -> None:
-    """Of a stranger without the token: whatever he sends, nothing is done, and nothing of the state is told."""
-    try:
-        from device.config.web import WebSettings  # noqa: PLC0415
-        from device.kiosk.app import make_app  # noqa: PLC0415
-    except ImportError:
-        print("  web: left out: this copy has no web page", file=sys.stderr)
-        return
-    behind = Behind()
-    desk = ControlDesk(behind, behind)
-    desk.on_event(ev.Commit(0, 1, "zebra", "complete"))  # a word that nobody may get to see
-    with tempfile.TemporaryDirectory(prefix="nf-") as folder:
-        token = Path(folder) / "token"
-        token.write_text("0123456789abcdef0123456789abcdef\n")
-        token.chmod(0o600)
-        app = make_app(desk, WebSettings(enabled=True, token_file=token))
-        asyncio.run(_knock(app, inputs, times, tally))
-    tally.unasked += behind.actions + behind.releases
-
-
-async def _knock(app: Any, inputs: Inputs, times: int, tally: Count) -> None:
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    for number in range(times):
-        scope, body = _web_input(inputs, number)
-        told: list[Any] = []
-        try:
-            async with asyncio.timeout(20):
-                await app(scope, _receiver(scope, body, inputs), _collector(told))
-        except Exception as error:  # noqa: BLE001 - that is what is looked for
-            tally.crashes.append(f"web {scope['type']} {scope['path'][:60]!r} {body[:80]!r}: {error!r}")
-        tally.tried += 1
-        status = next((m["status"] for m in told if "status" in m), 0)
-        if status >= 500 and status != 503:
-            tally.crashes.append(f"web {scope['path'][:60]!r} {body[:80]!r}: status {status}")
-        tally.obeyed += 200 <= status < 300
-        if "zebra" in repr(told) or any(m["type"] == "websocket.accept" for m in told):
-            tally.unasked += 1
-            print(f"  web: {scope['path']!r}: {told}", file=sys.stderr)
-
-
-PATHS = (
-    "/", "/login", "/healthz", "/metrics", "/static/app.js", "/static/..%2f..%2fapp.py", "/static//etc/passwd",
-    "/static/../api/status", "/api/login", "/api/logout", "/api/status", "/api/traces", "/api/wish", "/api/ws",
-    "//api/status", "/api/status/", "/API/STATUS", "/api/./wish", "/api/wish?x",
-)  # fmt: skip
-
-
-def _web_input(inputs: Inputs, number: int) -> tuple[dict[str, Any], bytes]:
-    pick = inputs.random.choice
-    path = pick(PATHS) if inputs.random.random() < 0.9 else "/" + inputs.text(30)
-    kind = "websocket" if inputs.random.random() < 0.2 else "http"
-    hosts = [b"localhost:8765", b"localhost:8765", b"127.0.0.1", b"evil.example", b"", inputs.noise(20)]
-    headers = [(b"host", pick(hosts))]
-    for name, values in {
-        b"content-type": [b"application/json", b"text/plain", inputs.noise(10)],
-        b"x-nearfield": [b"1"],
-        b"origin": [b"http://localhost:8765", b"https://evil.example", b"null", inputs.noise(10)],
-        b"authorization": [b"Bearer x", b"Bearer 0123456789abcdef", b"Basic eDp5", inputs.noise(30)],
-        b"cookie": [b"nearfield=x", b"nearfield=" + inputs.noise(30), b"nearfield=1.2; nearfield=4", inputs.noise(40)],
-        b"sec-fetch-site": [b"none", b"same-origin", b"cross-site"],
-        b"content-length": [b"0", b"-1", b"99999999999"],
-    }.items():
-        if inputs.random.random() < 0.5:
-            headers.append((name, pick(values)))
-    inputs.random.shuffle(headers)
-    scope: dict[str, Any] = {
-        "type": kind,
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "scheme": "ws" if kind == "websocket" else "http",
-        "path": path.partition("?")[0],
-        "raw_path": path.encode("utf-8", "surrogatepass"),
-        "query_string": inputs.noise(20),
-        "root_path": "",
-        "headers": headers,
-        # the limits of requests are for each client: nobody is refused for those before him
-        "client": (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1000),
-        "server": ("127.0.0.1", 8765),
-        "state": {},
-        "extensions": {"websocket.http.response": {}},
-    }
-    if kind == "http":
-        scope["method"] = pick(["GET", "POST", "POST", "PUT", "HEAD", "OPTIONS", "TRACE", "x"])
-    else:
-        scope["subprotocols"] = []
-    login = json.dumps({"token": inputs.odd()}, default=str).encode()
-    return scope, pick([inputs.wish(), json.dumps(pick(WISHES)).encode(), login, b"x" * 20_000, b""])
-
-
-def _receiver(scope: dict[str, Any], body: bytes, inputs: Inputs) -> Callable[[], Any]:
-    if scope["type"] == "websocket":
-        left = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": body.decode("utf-8", "replace")}]
-        end = {"type": "websocket.disconnect", "code": 1006}
-    else:
-        at = inputs.random.randrange(len(body) + 1)
-        left = [
-            {"type": "http.request", "body": body[:at], "more_body": True},
-            {"type": "http.request", "body": body[at:], "more_body": False},
-        ]
-        end = {"type": "http.disconnect"}
-
-    async def receive() -> dict[str, Any]:
-        return left.pop(0) if left else end
-
-    return receive
-
-
-def _collector(told: list[Any]) -> Callable[[Any], Any]:
-    async def send(message: Any) -> None:
-        told.append(message)
-
-    return send
-
-
-WAYS: dict[str, Callable[[Inputs, int, Count], None]] = {
+WAYS: dict[str, Callable[[Inputs, int, Tally], None]] = {
     "socket": fuzz_socket,
     "stranger": fuzz_stranger,
     "mqtt": fuzz_mqtt,
@@ -448,12 +299,12 @@ WAYS: dict[str, Callable[[Inputs, int, Count], None]] = {
 }
 
 
-def fuzz(times: int, seed: int, ways: list[str]) -> dict[str, Count]:
+def fuzz(times: int, seed: int, ways: list[str]) -> dict[str, Tally]:
     """So many inputs in all, shared among these ways."""
     whole = sum(SHARES[name] for name in ways)
-    counts: dict[str, Count] = {}
+    counts: dict[str, Tally] = {}
     for name in ways:
-        tally, watched, begun_s = Count(), Watched(), time.monotonic()
+        tally, watched, begun_s = Tally(), Watched(), time.monotonic()
         with watched.on():
             WAYS[name](Inputs(seed), max(1, round(times * SHARES[name] / whole)), tally)
         tally.crashes += watched.found

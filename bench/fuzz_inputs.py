@@ -22,7 +22,7 @@ ODD: tuple[Any, ...] = (
     "x" * 1001, [], {}, [[[]]], {"do": "mute"}, "40", 40.0, [1], "none", "a\nb", "\x1b[2J", "' OR 1=1 --", "../../x",
 )  # fmt: skip
 _MOST_CHARS = 1_000  # of an announcement, as docs/control.md has it
-_MOST_BYTES = 8_000  # of a wish
+MOST_BYTES = 8_000  # of a wish
 
 
 class Inputs:
@@ -111,7 +111,7 @@ def is_wish(line: bytes) -> bool:
         data = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return False
-    if not isinstance(data, dict) or len(line) > _MOST_BYTES or not isinstance(data.get("do"), str):
+    if not isinstance(data, dict) or len(line) > MOST_BYTES or not isinstance(data.get("do"), str):
         return False
     do, rest = data["do"], {key: value for key, value in data.items() if key != "do"}
     if do == "say":

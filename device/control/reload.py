@@ -25,6 +25,8 @@ from models.errors import ModelError
 
 _log = logging.getLogger(__name__)
 
+TERMINAL = Path("/dev/tty")  #: opens for a process with a controlling terminal (tty(4))
+
 
 class Reload:
     """Any thread; one at a time."""
@@ -112,7 +114,7 @@ def is_service() -> bool:
     if not os.environ.get("NOTIFY_SOCKET"):
         return False
     try:
-        with Path("/dev/tty").open("rb"):
+        with TERMINAL.open("rb"):
             return False
     except OSError:
         return True
