@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.fuzz_counts import Behind, Tally
 from bench.fuzz_inputs import MOST_BYTES, WISHES, Inputs, is_speakable, is_wish
-from bench.fuzz_web import fuzz_web
+from bench.fuzz_web import fuzz_web, there_is_a_page
 from bench.options import Parser, count
 from device.cli.boundary import guarded
 from device.config.control import ControlSettings
@@ -142,9 +142,6 @@ class _Replies(threading.Thread):
 
 def fuzz_stranger(inputs: Inputs, times: int, tally: Tally) -> None:
     """Perfectly good wishes of a user who is neither the owner nor root, at a file that everybody may open."""
-    if os.geteuid() != 0:
-        print("  stranger: left out: only root can be somebody else", file=sys.stderr)
-        return
     behind = Behind()
     with tempfile.TemporaryDirectory(prefix="nf-") as folder:
         Path(folder).chmod(0o755)
@@ -299,8 +296,18 @@ WAYS: dict[str, Callable[[Inputs, int, Tally], None]] = {
 }
 
 
+def why_not(name: str) -> str:
+    """Why a way cannot be tried here; "": it can."""
+    if name == "stranger" and os.geteuid() != 0:
+        return "only root can be somebody else"
+    return "this copy has no web page" if name == "web" and not there_is_a_page() else ""
+
+
 def fuzz(times: int, seed: int, ways: list[str]) -> dict[str, Tally]:
     """So many inputs in all, shared among these ways."""
+    for name in [name for name in ways if why_not(name)]:
+        print(f"{name:9} left out: {why_not(name)}", flush=True)
+    ways = [name for name in ways if not why_not(name)]
     whole = sum(SHARES[name] for name in ways)
     counts: dict[str, Tally] = {}
     for name in ways:

@@ -6,6 +6,7 @@ Half of it is sent by a stranger without the token, half by the owner.
 """
 
 import asyncio
+import importlib.util
 import json
 import logging
 import sys
@@ -22,14 +23,16 @@ from device.dialogue import events as ev
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
+def there_is_a_page() -> bool:
+    """Has this copy a web page?"""
+    return importlib.util.find_spec("device.kiosk.app") is not None
+
+
 def fuzz_web(inputs: Inputs, times: int, tally: Tally) -> None:
     """A stranger: nothing is done, and nothing of the state is told. The owner: what is a wish, and nothing else."""
-    try:
-        from device.config.web import WebSettings  # noqa: PLC0415
-        from device.kiosk.app import make_app  # noqa: PLC0415
-    except ImportError:
-        print("  web: left out: this copy has no web page", file=sys.stderr)
-        return
+    from device.config.web import WebSettings  # noqa: PLC0415
+    from device.kiosk.app import make_app  # noqa: PLC0415
+
     behind = Behind()
     desk = ControlDesk(behind, behind)
     desk.on_event(ev.Commit(0, 1, "zebra", "complete"))  # a word that nobody may get to see

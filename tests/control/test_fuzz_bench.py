@@ -38,9 +38,11 @@ def test_a_server_that_guesses_is_found_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_house_that_obeys_what_is_retained_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     real = house_device.HouseDevice.asked
-    monkeypatch.setattr(
-        house_device.HouseDevice, "asked", lambda self, t, p, retained: real(self, t, p, retained=False)
-    )  # noqa: ARG005
+
+    def obeys(device: house_device.HouseDevice, topic: str, payload: bytes, *, retained: bool) -> object:  # noqa: ARG001
+        return real(device, topic, payload, retained=False)
+
+    monkeypatch.setattr(house_device.HouseDevice, "asked", obeys)
     tally = Tally()
     WAYS["mqtt"](Inputs(1), 300, tally)
     assert tally.unasked > 0
