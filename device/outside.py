@@ -7,6 +7,7 @@ taken) is logged and told in the status; the assistant runs without it.
 """
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable
 from typing import Self
@@ -21,9 +22,26 @@ _log = logging.getLogger(__name__)
 Way = Callable[[Settings, ControlDesk], contextlib.AbstractContextManager[object]]
 
 
-def _ways(settings: Settings) -> dict[str, Way]:  # noqa: ARG001 - each way adds its line
+def _ways(settings: Settings) -> dict[str, Way]:
     """Those that are configured, by the name that a person knows them by."""
-    return {}
+    ways: dict[str, Way] = {}
+    if settings.control.enabled:
+        ways["control socket"] = _control_socket
+    for name in settings.webhooks:
+        ways[f"webhook {name}"] = functools.partial(_webhook, name)
+    return ways
+
+
+def _control_socket(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.control.socket_server import SocketServer  # noqa: PLC0415
+
+    return SocketServer(settings.control, desk)
+
+
+def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.control.webhooks import Webhook  # noqa: PLC0415 - httpx
+
+    return Webhook(name, settings.webhooks[name], desk)
 
 
 class Outside:

@@ -62,11 +62,20 @@ class ControlDesk:
         self._reload = reload
         self._lock = threading.Lock()
         self._extras: list[Extra] = []
+        self._spoken: list[Extra] = []
         self.feed = feed or Feed()
 
     def add_status(self, extra: Extra) -> None:
         """Its keys are part of the status from now on (timers, the card, the machine ...)."""
         self._extras.append(extra)
+
+    def add_spoken_status(self, extra: Extra) -> None:
+        """As `add_status`, of what holds words that were said: not part of a status without words."""
+        self._spoken.append(extra)
+
+    def reload_by(self, reload: Callable[[], None]) -> None:
+        """How it begins anew: raises NearfieldError when the configuration is not valid."""
+        self._reload = reload
 
     def on_event(self, event: Event) -> None:
         """Every event, in order, from the thread of the conversation."""
@@ -80,8 +89,10 @@ class ControlDesk:
         with self._lock:
             out = self._status.to_json(words=words)
         out |= {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}
-        for extra in self._extras:
-            out |= extra()
+        for extra in [*self._extras, *(self._spoken if words else ())]:
+            for key, value in extra().items():  # several may tell of the same: each webhook of "webhooks"
+                both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+                out[key] = {**out[key], **value} if both else value
         return out
 
     def traces(self) -> list[Any]:

@@ -50,8 +50,9 @@ class PreparingMeanings(Meanings):
             return self._prepared(checked)
         except SkillError as error:
             return _refusal(error.message)
-        except Exception:  # noqa: BLE001 - whatever a skill does, the conversation goes on
-            _log.exception("skill %s cannot prepare", name)
+        except Exception as error:  # noqa: BLE001 - whatever a skill does, the conversation goes on
+            _log.error("skill %s cannot prepare: %s", name, type(error).__name__)
+            _log.debug("where it failed", exc_info=error)  # may repeat what was said
             return _refusal(_BROKEN)
 
     def _prepared(self, checked: Checked) -> Meaning | Refused:

@@ -81,7 +81,8 @@ class SkillRunner:
             return before
         outcome = self._run(call, checked)
         if outcome.status != "done":
-            _log.warning("skill %s: %s: %s", call.skill, outcome.status, outcome.error)
+            _log.warning("skill %s: %s ('nearfield sessions show' says why)", call.skill, outcome.status)
+            _log.debug("skill %s: %s", call.skill, outcome.error)  # may repeat what was said
         try:
             self._journal.end_call(call, outcome)
         except Exception:  # noqa: BLE001 - it is done, and that is what is told
@@ -138,7 +139,8 @@ class SkillRunner:
         except (SkillError, SkillUnsureError) as error:
             run.answer.put(error)
         except BaseException as error:  # noqa: BLE001 - SystemExit too: it ends a thread without a word
-            _log.warning("skill %s raised", skill.name, exc_info=True)
+            _log.warning("skill %s raised %s", skill.name, type(error).__name__)
+            _log.debug("where it failed", exc_info=error)  # may repeat what was said
             run.answer.put(error)
         finally:
             self._end(run)
