@@ -35,6 +35,7 @@ from device.skills.runner import NoServices, SkillRunner
 from device.skills.services import ConversationMemory, Customs, DeviceControls, DeviceStatus, SkillCatalog
 from device.skills.skill import Services, Skill, State
 from device.skills.skillset import Skillset
+from device.skills.timer_list import timers_json
 from device.skills.timer_records import Ring
 from device.skills.timer_watch import TimerWatch
 from device.skills.timers import TimerBook, TimerDesk
@@ -151,6 +152,11 @@ class Abilities:
             _log.warning("a question is not put again: %s", meaning.error)
             return None
         return meaning
+
+    def timers(self) -> list[dict[str, Any]]:
+        """What is set, for whoever looks on: the next one first. Any thread."""
+        with self._watch.open() as (book, now):
+            return timers_json(book, now)
 
     def begin(self, assistant: Assistant) -> None:
         """Timers ring from here on, and the house is told what goes on. Raises ConfigError: it cannot be."""

@@ -204,6 +204,7 @@ class Appliance:
         #: For whoever looks on, or asks for something, from outside.
         self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
         self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, **card_figures(card.stats())})
+        self.desk.add_status(lambda: {"timers": able.timers()})
         self._levels = Levels()
         #: Does this session go on with a conversation that broke off?
         self.resumed = broken is not None

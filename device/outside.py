@@ -21,9 +21,18 @@ _log = logging.getLogger(__name__)
 Way = Callable[[Settings, ControlDesk], contextlib.AbstractContextManager[object]]
 
 
-def _ways(settings: Settings) -> dict[str, Way]:  # noqa: ARG001 - each way adds its line
+def _ways(settings: Settings) -> dict[str, Way]:
     """Those that are configured, by the name that a person knows them by."""
-    return {}
+    ways: dict[str, Way] = {}
+    if settings.web.enabled:
+        ways["web page"] = _web_page
+    return ways
+
+
+def _web_page(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.kiosk.server import KioskServer  # noqa: PLC0415 - a web server, for those who use it
+
+    return KioskServer(settings.web, desk)
 
 
 class Outside:

@@ -21,6 +21,7 @@ from device.dialogue.events import Acknowledged, Clause, LlmFirstToken, PlayoutE
 from device.dialogue.lateness import Lateness, LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.dialogue.pace import Pace
+from device.dialogue.read_along import ReadAlong
 from device.dialogue.rounds import Rounds
 from device.dialogue.supply import Supply
 from models.protocols import SAMPLE_RATE_HZ, Speech
@@ -91,6 +92,7 @@ class Answer:
         self.interrupted_at: int | None = None
         self.interrupt_onset = 0
         self.resumed = 0  #: how often it went on
+        self._read_along = ReadAlong(turn)
         self.ledger = PlayoutLedger()
 
     @property
@@ -306,6 +308,7 @@ class Answer:
         if before is None and first is not None:
             out.append(PlayoutStart(first, self.turn))
         if self.interrupted_at is None:
+            out += self._read_along.played(dac_sample, self.ledger)
             out += self._say_what_there_is(dac_sample)
             out += self._acknowledge(dac_sample)
             out += self._ask(dac_sample)
