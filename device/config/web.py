@@ -1,7 +1,7 @@
 """The keys of the web page: where it is to be had, and who may see it.
 
     settings = WebSettings(enabled=True)
-    settings.used_origins
+    settings.loopback       # True: only this machine reaches it
 
 Beyond this machine it is not to be had without a token and TLS: whoever can reach it can listen and speak.
 """
@@ -22,14 +22,18 @@ def _origin(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise PydanticCustomError("no_origin", "{why}", {"why": f"not an address: {error}"}) from error
+        raise PydanticCustomError("no_address", "{why}", {"why": f"not an address: {error}"}) from error
     more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
     if parts.scheme not in ("http", "https") or not parts.hostname or more:
         why = f"{text[:60]!r} is no origin such as https://kitchen.lan:8765"
-        raise PydanticCustomError("no_origin", "{why}", {"why": why})
+        raise PydanticCustomError("no_address", "{why}", {"why": why})
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
+
+
+def _origins(text: str) -> str:
+    return ",".join(_origin(each.strip()) for each in text.split(",") if each.strip())
 
 
 def is_loopback(host: str) -> bool:
@@ -53,9 +57,14 @@ class WebSettings(Section):
     )
     tls_cert: OptionalPath = Field(default=None, description="PEM file of its certificate, and those it descends from")
     tls_key: OptionalPath = Field(default=None, description="PEM file of the certificate's key")
-    origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
-        default=(), description='further names it is reached by, as "https://kitchen.lan:8765"'
+    origins: Annotated[str, AfterValidator(_origins)] = Field(
+        default="", description='further addresses it is reached by, as "https://kitchen.lan:8765", divided by commas'
     )
+
+    @property
+    def used_origins(self) -> tuple[str, ...]:
+        """`origins`, one by one."""
+        return tuple(self.origins.split(",")) if self.origins else ()
 
     @property
     def loopback(self) -> bool:

@@ -57,8 +57,8 @@ class Door:
 
     def __init__(self, settings: WebSettings, cards: PassCards | None, host_name: str | None = None) -> None:
         own = (host_name or socket.gethostname()).lower()
-        self._origins = frozenset(settings.origins)
-        others = {urlsplit(origin).hostname or "" for origin in settings.origins}
+        self._origins = frozenset(settings.used_origins)
+        others = {urlsplit(origin).hostname or "" for origin in settings.used_origins}
         self._names = {"localhost", own, f"{own}.local", *others}
         self._cards = cards
         self._requests = Limits(REQUESTS_PER_S, REQUESTS_BURST)

@@ -18,7 +18,7 @@ SHOWN = 8
 
 
 def turns_json(traces: Sequence[TurnTrace], shown: int = SHOWN) -> dict[str, Any]:
-    """A JSON object (docs/kiosk.md). `traces`: newest last; all count for the percentiles. In it the newest is first."""
+    """A JSON object (docs/kiosk.md), the newest turn first. `traces`: newest last; all count for the percentiles."""
     newest = list(traces)[-shown:][::-1]
     return {
         "window_ms": list(window_ms(newest)),
