@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.kiosk_browser import browser
 from bench.kiosk_desk import SCENES, PretendedDesk, past_turns, pretended_desk, timer
@@ -16,6 +15,7 @@ from device.config.web import WebSettings
 from device.dialogue import events as ev
 from device.kiosk.server import KioskServer
 
+HERE = Path(__file__).resolve().parent
 WIDE, PANEL, PHONE = (1280, 800), (800, 480), (390, 844)
 TIMERS = [timer(1, "pasta timer", 312, 600), timer(2, "7 AM alarm", 30_120, 0)]
 #: name of the picture -> scene, colours, screen

@@ -1,5 +1,7 @@
 """What whoever reads along is told while an answer sounds."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from device.card import Span
@@ -52,7 +54,7 @@ def test_quick_words_come_together_ten_times_a_second_at_most() -> None:
     told = _play(["a b c d e f g h i j k l m n o p q r s t"], word_samples=400)
     assert len(told) <= 20 * 400 // EVERY_SAMPLES + 1
     times = [each.sample for each in told]
-    assert all(later - earlier > EVERY_SAMPLES - BLOCK for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier > EVERY_SAMPLES - BLOCK for earlier, later in pairwise(times))
 
 
 def test_other_sounds_are_not_told() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from kiosk_door_kit import HOST, OURS, OWN, SOCKET, TOKEN, client, token_file
-from starlette.routing import Route
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -225,7 +225,7 @@ def test_nothing_but_the_files_of_the_page_is_served(page: TestClient) -> None:
     assert again.status_code == 304
 
 
-def test_the_page_is_small_and_without_scripts_of_its_own(page: TestClient) -> None:
+def test_the_page_is_small_and_without_scripts_of_its_own() -> None:
     names = ("index.html", "login.html", "app.js", "talk.js", "turns.js", "login.js", "app.css", "icon.svg")
     folder = Path(onlooker.__file__).parent / "static"
     assert {file.name for file in folder.iterdir()} == set(names)
