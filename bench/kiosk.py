@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from bench.kiosk_browser import browser, missing
+from bench.kiosk_browser import browser, missing, wait
 from bench.kiosk_desk import QUESTION
 from bench.options import Parser, count
 from device.cli.boundary import guarded
@@ -129,7 +129,7 @@ def _measure(times: int, captions: int, idle_s: int) -> dict[str, float]:
 def _opened(chromium: Any, address: str) -> Any:
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
     page.goto(address)
-    page.wait_for_function("document.body.dataset.look === 'idle'")
+    wait(page, "document.body.dataset.look === 'idle'")
     return page
 
 
@@ -138,7 +138,7 @@ def _first_paint(chromium: Any, address: str) -> float:
     page = context.new_page()
     page.goto(address)
     found = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-    page.wait_for_function(f"{found} !== undefined")
+    wait(page, f"{found} !== undefined")
     at_ms = float(page.evaluate(found))
     context.close()
     return at_ms
@@ -155,7 +155,7 @@ def _captions(page: Any, server: "subprocess.Popen[str]", number: int) -> list[f
         server.stdin.flush()
         published[text] = float(server.stdout.readline())
         time.sleep(0.13)  # falls on other moments of the frame each time
-    page.wait_for_function("number => window.seen.length >= number", arg=number, timeout=20_000)
+    wait(page, "number => window.seen.length >= number", number)
     seen = dict(reversed(page.evaluate("window.seen")))  # the first time of each
     return [seen[text] - at_ms for text, at_ms in published.items()]
 

@@ -7,6 +7,7 @@ Debian's chromium, driven by playwright; `missing()` says what of the two is not
 
 import importlib.util
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,17 @@ def missing() -> str:
     if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed"
     return "" if shutil.which("chromium") else "chromium is not installed (apt-get install chromium)"
+
+
+def wait(page: Any, expression: str, arg: Any = None, within_s: float = 20.0) -> None:
+    """Until a function of the page, or an expression, is true. (playwright's own way evaluates text, which the page
+    forbids.) Raises TimeoutError.
+    """
+    end = time.monotonic() + within_s
+    while not page.evaluate(expression, arg):
+        if time.monotonic() > end:
+            raise TimeoutError(f"in vain: {expression}")
+        page.wait_for_timeout(20)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -171,7 +172,7 @@ async def _json(request: Request) -> object:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise WishError("the content type must be application/json")
     body = b""
-    async with asyncio.timeout(BODY_WITHIN_S):
+    with anyio.fail_after(BODY_WITHIN_S):
         async for chunk in request.stream():
             body += chunk
             if len(body) > MOST_WISH_BYTES:

@@ -9,10 +9,12 @@ What a page held when it went, it let go: the talk button is released.
 import asyncio
 import contextlib
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 from starlette.concurrency import run_in_threadpool
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from device.control.desk import ControlDesk
 from device.control.feed import Item, Subscription
@@ -41,27 +43,29 @@ class Onlooker:
         self._levels = False  # also while all is quiet
         self._state = "idle"
         self._holds = False
-        self._sending = asyncio.Lock()
+        self._sending = anyio.Lock()
 
     async def run(self) -> None:
         """Until it goes, or is sent away."""
-        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                with contextlib.suppress(WebSocketDisconnect, TimeoutError, RuntimeError):  # it has gone
-                    task.result()
+            async with anyio.create_task_group() as both:
+                both.start_soon(self._until_gone, self._tell, both.cancel_scope)
+                both.start_soon(self._until_gone, self._listen, both.cancel_scope)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             if self._holds:
-                await asyncio.shield(run_in_threadpool(self._desk.obey, _RELEASE))
+                with anyio.CancelScope(shield=True):
+                    await run_in_threadpool(self._desk.obey, _RELEASE)
+
+    async def _until_gone(self, work: Callable[[], Awaitable[None]], both: anyio.CancelScope) -> None:
+        with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected, TimeoutError):
+            await work()
+        both.cancel()
 
     async def _send(self, *messages: Item) -> None:
         text = dumps(messages[0]) if len(messages) == 1 else dumps({"type": "several", "items": messages})
-        async with self._sending, asyncio.timeout(SEND_WITHIN_S):
-            await self._websocket.send_text(text)
+        with anyio.fail_after(SEND_WITHIN_S):
+            async with self._sending:
+                await self._websocket.send_text(text)
 
     async def _send_status(self) -> None:
         status = await run_in_threadpool(self._desk.status)

@@ -28,6 +28,7 @@ CLOSE_WITHIN_S = 5.0
 #: A page that has gone without a word is noticed after twice this: it may hold the talk button.
 PING_S = 5.0
 _MOST_HEADER_BYTES = 16_384
+_STALLED_MS = 20_000
 _MOST_MESSAGE_BYTES = 16_384
 
 
@@ -111,6 +112,8 @@ def _bind(settings: WebSettings) -> socket.socket:
         ) from error
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # who is connected and takes nothing is cut off by the kernel, too (accepted connections inherit this)
+        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MS)
         taken.bind(address)
         taken.listen(64)
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench.kiosk_browser import browser
+from bench.kiosk_browser import browser, wait
 from bench.kiosk_desk import SCENES, PretendedDesk, past_turns, pretended_desk, timer
 from device.config.web import WebSettings
 from device.dialogue import events as ev
@@ -50,22 +50,20 @@ def draw(chromium: Any, folder: Path, name: str) -> None:
     page.clock.install(time="2026-11-21T18:42:10")
     with KioskServer(WebSettings(port=0), desk) as server:
         page.goto(server.address)
-        page.wait_for_function(
-            "document.getElementById('state').textContent === 'Ready' || document.body.dataset.look === 'muted'"
-        )
+        wait(page, "document.getElementById('state').textContent === 'Ready' || document.body.dataset.look === 'muted'")
         if scene == "turns":
             _turns(page, desk)
         elif scene != "disconnected":
             for event in SCENES[scene]:
                 desk.on_event(event)
-            page.wait_for_function("scene => document.body.dataset.look === scene", arg=scene)
+            wait(page, "scene => document.body.dataset.look === scene", scene)
             desk.feed.publish({"type": "levels", "mic_db": -31.0, "far_db": -34.0})
             page.clock.run_for(400)
             page.evaluate("new Promise((done) => requestAnimationFrame(done))")
             page.wait_for_timeout(150)
             page.screenshot(path=folder / f"{name}.png")
     if scene == "disconnected":
-        page.wait_for_function("document.body.dataset.look === 'disconnected'")
+        wait(page, "document.body.dataset.look === 'disconnected'")
         page.screenshot(path=folder / f"{name}.png")
     elif scene == "turns":
         page.screenshot(path=folder / f"{name}.png")
@@ -80,7 +78,7 @@ def _turns(page: Any, desk: PretendedDesk) -> None:
     page.wait_for_selector(".turn")
     page.clock.run_for(500)
     desk.feed.publish({"type": "levels", "mic_db": -47.0, "far_db": -90.0})
-    page.wait_for_function("document.getElementById('mic-db').textContent === '-47 dB'")
+    wait(page, "document.getElementById('mic-db').textContent === '-47 dB'")
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from kiosk_door_kit import TOKEN, token_file
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from bench.kiosk_browser import browser, missing
+from bench.kiosk_browser import browser, missing, wait
 from bench.kiosk_desk import GERMAN, QUESTION, SCENES, PretendedDesk, past_turns, pretended_desk, timer
 from device.config.web import WebSettings
 from device.dialogue import events as ev
@@ -65,9 +65,7 @@ def page(chromium: Any, server: KioskServer) -> Iterator[Any]:
 
 def shows(page: Any, selector: str, text: str) -> None:
     """Wait until it does."""
-    page.wait_for_function(
-        "([where, what]) => document.querySelector(where).textContent.trim() === what", arg=[selector, text]
-    )
+    wait(page, "([where, what]) => document.querySelector(where)?.textContent.trim() === what", [selector, text])
 
 
 def until(what: Callable[[], bool], within_s: float = 15.0) -> None:
@@ -95,7 +93,7 @@ def test_every_state_is_told_in_words(page: Any, desk: PretendedDesk, state: str
     play(desk, state)
     shows(page, "#state", LABELS[state])
     assert page.evaluate("document.body.dataset.look") == state
-    shows(page, "#told", LABELS[state] if state != "idle" else "Connected")
+    shows(page, "#told", LABELS[state])
     assert page.complaints == []
 
 
@@ -213,7 +211,7 @@ def test_timers_count_down(page: Any, desk: PretendedDesk) -> None:
     assert page.inner_text("#timers li:nth-child(1) span") == "Ei für Jürgen"
     assert page.inner_text("#timers li:nth-child(2) strong") == "1:30 paused"
     first = page.inner_text("#timers li:nth-child(1) strong")
-    page.wait_for_function("first => document.querySelector('#timers strong').textContent !== first", arg=first)
+    wait(page, "first => document.querySelector('#timers strong').textContent !== first", first)
     desk.timers = []
     desk.on_event(ev.CallEnded(0, 1, 0, "cancel_timer", "done", "", ""))
     page.wait_for_selector("#timers li", state="detached")
@@ -252,7 +250,7 @@ def test_it_comes_back_by_itself_and_says_so(chromium: Any, desk: PretendedDesk)
     assert violations(page) == []
     assert desk.assistant.calls == ["press", "release"]
     with KioskServer(WebSettings(port=port), desk):
-        page.wait_for_function("document.body.dataset.look === 'idle'", timeout=20_000)
+        wait(page, "document.body.dataset.look === 'idle'")
         assert page.get_attribute("#mute", "aria-disabled") == "false"
         page.close()
 

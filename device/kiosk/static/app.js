@@ -125,7 +125,6 @@ function takeStatus(told) {
     hearing(told.hearing?.stable ?? "", told.hearing?.unstable ?? "");
     spoken(told.saying?.heard ?? "", false);
     told.state === "idle" ? document.body.dataset.view = "clock" : wake();
-    say("Connected");
   }
   if (told.persona) $("who").textContent = told.persona === "assistant" ? "Nearfield" : told.persona;
   show();
