@@ -16,7 +16,7 @@ from device.dialogue import events as ev
 from device.kiosk.server import KioskServer
 
 HERE = Path(__file__).resolve().parent
-WIDE, PANEL, PHONE = (1280, 800), (800, 480), (390, 844)
+WIDE, TALL, PANEL, PHONE = (1280, 800), (1280, 1180), (800, 480), (390, 844)
 TIMERS = [timer(1, "pasta timer", 312, 600), timer(2, "7 AM alarm", 30_120, 0)]
 #: name of the picture -> scene, colours, screen
 PICTURES: dict[str, tuple[str, str, tuple[int, int]]] = {
@@ -33,8 +33,8 @@ PICTURES: dict[str, tuple[str, str, tuple[int, int]]] = {
     "kiosk-panel-listening": ("listening", "dark", PANEL),
     "kiosk-panel-idle": ("idle", "light", PANEL),
     "kiosk-phone-speaking": ("speaking", "light", PHONE),
-    "kiosk-turns-dark": ("turns", "dark", WIDE),
-    "kiosk-turns-light": ("turns", "light", WIDE),
+    "kiosk-turns-dark": ("turns", "dark", TALL),
+    "kiosk-turns-light": ("turns", "light", TALL),
 }
 
 
@@ -53,6 +53,7 @@ def draw(chromium: Any, folder: Path, name: str) -> None:
         wait(page, "document.getElementById('state').textContent === 'Ready' || document.body.dataset.look === 'muted'")
         if scene == "turns":
             _turns(page, desk)
+            page.screenshot(path=folder / f"{name}.png")
         elif scene != "disconnected":
             for event in SCENES[scene]:
                 desk.on_event(event)
@@ -64,8 +65,6 @@ def draw(chromium: Any, folder: Path, name: str) -> None:
             page.screenshot(path=folder / f"{name}.png")
     if scene == "disconnected":
         wait(page, "document.body.dataset.look === 'disconnected'")
-        page.screenshot(path=folder / f"{name}.png")
-    elif scene == "turns":
         page.screenshot(path=folder / f"{name}.png")
     context.close()
 
@@ -100,7 +99,7 @@ def _shrink(folder: Path) -> None:
     for name in PICTURES:
         file = folder / f"{name}.png"
         with Image.open(file) as picture:
-            small = picture.convert("RGB").quantize(192, dither=Image.Dither.FLOYDSTEINBERG)
+            small = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
         small.save(file, optimize=True)
 
 

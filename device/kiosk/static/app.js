@@ -167,7 +167,8 @@ function show() {
     : status.muted && ["idle", "attentive"].includes(state) ? "muted"
     : state in LOOKS ? state : "idle";
   const unmuted = name === "attentive" && status.muted;
-  look(name, name === "ringing" ? status.ringing || undefined : unmuted ? "" : undefined);
+  look(name, unmuted ? "" : undefined);
+  put($("rings"), status.ringing || "It rings");
   $("mute-text").textContent = status.muted ? "Unmute" : "Mute";
   $("mute-glyph").setAttribute("href", status.muted ? "#i-off" : "#i-mic");
   $("mute").toggleAttribute("data-on", Boolean(status.muted));
@@ -177,7 +178,8 @@ function show() {
 
 function hearing(stable, unstable) {
   $("stable").textContent = stable;
-  $("unstable").textContent = unstable;
+  $("unstable").textContent = unstable.trimStart();
+  $("gap").textContent = stable && unstable.startsWith(" ") ? " " : "";
   size($("you"), stable + unstable);
 }
 

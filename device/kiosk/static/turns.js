@@ -55,13 +55,15 @@ function frame(panel) {
 
 function tiles(list, status) {
   const card = status.card_stats ?? {};
+  const whole = (status.stages ?? []).find((each) => each.stage === "ttfa");
   const rows = [
     ["Turns", status.turns ?? 0],
     ["Failures", status.failures ?? 0],
     ["Underruns", (card.playback_underflows ?? 0) + (card.capture_overflows ?? 0)],
-    ["Lost, ms", Math.round((card.capture_lost_samples ?? 0) / 16)],
-    ["Session", status.session ?? "–"],
-    ["Card", status.card ?? "–"],
+    ["First sound p50", ms(whole?.p50_ms)],
+    ["First sound p95", ms(whole?.p95_ms)],
+    ["Mic lost, ms", Math.round((card.capture_lost_samples ?? 0) / 16)],
+    ["Card", `${status.card ?? "none"} (session ${status.session ?? "–"})`],
   ];
   if (status.last?.error) rows.push(["Last error", status.last.error]);
   for (const [what, why] of Object.entries(status.outside ?? {})) rows.push([what, why]);
