@@ -29,6 +29,8 @@ def _ways(settings: Settings) -> dict[str, Way]:
         ways["control socket"] = _control_socket
     for name in settings.webhooks:
         ways[f"webhook {name}"] = functools.partial(_webhook, name)
+    if settings.web.enabled:
+        ways["web page"] = _web_page
     return ways
 
 
@@ -42,6 +44,12 @@ def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.Abs
     from device.control.webhooks import Webhook  # noqa: PLC0415 - httpx
 
     return Webhook(name, settings.webhooks[name], desk)
+
+
+def _web_page(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.kiosk.server import KioskServer  # noqa: PLC0415 - a web server, for those who use it
+
+    return KioskServer(settings.web, desk)
 
 
 class Outside:

@@ -32,6 +32,7 @@ def run(
         str | None,
         typer.Option("--mode", metavar="M", help="open, wake, push-to-talk, or several: as --set turn.listen=M."),
     ] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve the page for a screen: as --set web.enabled=true.")] = False,
     verbose: VerboseOption = False,  # noqa: ARG001 - its callback has obeyed
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
@@ -51,6 +52,7 @@ def run(
             *(overrides or ()),
             *([f"persona={persona}"] if persona else []),
             *([f"turn.listen={mode}"] if mode else []),
+            *(["web.enabled=true"] if web else []),
         ]
         read = partial(settings_from, config, flags)
         try:

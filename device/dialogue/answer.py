@@ -22,6 +22,7 @@ from device.dialogue.lateness import LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.dialogue.notice import ACKNOWLEDGEMENT, Notice
 from device.dialogue.pace import Pace
+from device.dialogue.read_along import ReadAlong
 from device.dialogue.rounds import Rounds
 from device.dialogue.supply import Supply
 from models.protocols import SAMPLE_RATE_HZ, Speech
@@ -86,6 +87,7 @@ class Answer:
         self.interrupted_at: int | None = None
         self.interrupt_onset = 0
         self.resumed = 0  #: how often it went on
+        self._read_along = ReadAlong(turn)
         self.ledger = PlayoutLedger()
 
     @property
@@ -299,6 +301,7 @@ class Answer:
         if before is None and first is not None:
             out.append(PlayoutStart(first, self.turn))
         if self.interrupted_at is None:
+            out += self._read_along.played(dac_sample, self.ledger)
             out += self._say_what_there_is(dac_sample)
             out += self._acknowledge(dac_sample)
             out += self._ask(dac_sample)
