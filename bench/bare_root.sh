@@ -49,6 +49,7 @@ parse() {
     shift
   done
   ROOT=$FOLDER/root CARD=$FOLDER/card
+  CARD_THERE=/srv/nearfield-card # not below /tmp, which the service does not see
 }
 
 make_root() {
@@ -86,19 +87,19 @@ prepare_root() {
 
 make_card() { # a folder with the plugin, the card's time line and an asound.conf, seen by the service at the same path
   mkdir -p "$CARD" "$ROOT/etc/systemd/system/nearfield.service.d"
-  (cd "$HERE" && PYTHONPATH=$HERE:$HERE/tests "$PYTHON" - "$CARD" <<'PYTHON'
+  (cd "$HERE" && PYTHONPATH=$HERE:$HERE/tests "$PYTHON" - "$CARD" "$CARD_THERE" <<'PYTHON'
 import sys
 from pathlib import Path
 
 from virtual_card.alsa_card import AlsaCard
 from virtual_card.stage import build_plugin
 
-folder = Path(sys.argv[1])
-plugin = build_plugin(folder)
+folder, there = Path(sys.argv[1]), sys.argv[2]
+plugin = build_plugin(folder).name
 AlsaCard.make(folder / "vcard.timeline", rate_hz=16_000, seconds=3600)
 (folder / "asound.conf").write_text(
-    f'pcm_type.nearfield {{ lib "{plugin}" }}\n'
-    f'pcm.vcard {{ type nearfield timeline "{folder}/vcard.timeline" }}\n'
+    f'pcm_type.nearfield {{ lib "{there}/{plugin}" }}\n'
+    f'pcm.vcard {{ type nearfield timeline "{there}/vcard.timeline" }}\n'
     'pcm.default { type plug slave.pcm "vcard" }\n'
 )
 PYTHON
@@ -106,8 +107,8 @@ PYTHON
   chmod -R a+rwX "$CARD"
   cat >"$ROOT/etc/systemd/system/nearfield.service.d/test-card.conf" <<CONF
 [Service]
-Environment=ALSA_CONFIG_PATH=$CARD/asound.conf VIRTUAL_CARDS=$CARD
-ReadWritePaths=$CARD
+Environment=ALSA_CONFIG_PATH=$CARD_THERE/asound.conf VIRTUAL_CARDS=$CARD_THERE
+ReadWritePaths=$CARD_THERE
 CONF
 }
 
@@ -118,10 +119,11 @@ boot() { # systemd as the first process there; its id on this machine: $PID
   mkdir -p "$group"
   (
     echo "$BASHPID" >"$group/cgroup.procs"
+    # shellcheck disable=SC2016  # that shell's variables
     exec unshare --mount --pid --ipc --uts --cgroup --fork --kill-child=KILL bash -c '
       set -e
-      root=$1 card=$2
-      shift 2
+      root=$1 card=$2 card_there=$3
+      shift 3
       mount --make-rprivate /
       mount --bind "$root" "$root"
       mount -t proc proc "$root/proc"
@@ -142,8 +144,8 @@ boot() { # systemd as the first process there; its id on this machine: $PID
       ln -s /proc/self/fd/1 "$root/dev/stdout"
       ln -s /proc/self/fd/2 "$root/dev/stderr"
       mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-      mkdir -p "$root$card"
-      mount --bind "$card" "$root$card"
+      mkdir -p "$root$card_there"
+      mount --bind "$card" "$root$card_there"
       for shown; do
         mkdir -p "$root$shown"
         mount --bind "$shown" "$root$shown"
@@ -157,7 +159,7 @@ boot() { # systemd as the first process there; its id on this machine: $PID
       rmdir /.outside
       exec setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-syslog,-mknod \
         env -i container=bare-root PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=null
-    ' bash "$ROOT" "$CARD" "${BINDS[@]}" >"$FOLDER/boot.log" 2>&1 </dev/null
+    ' bash "$ROOT" "$CARD" "$CARD_THERE" "${BINDS[@]}" >"$FOLDER/boot.log" 2>&1 </dev/null
   ) &
   UNSHARE=$!
   trap 'kill -KILL "$UNSHARE" 2>/dev/null || true; wait 2>/dev/null || true; find "$groups/nearfield-bare-root" -depth -type d -exec rmdir {} + 2>/dev/null || true' EXIT
@@ -217,7 +219,7 @@ remove_there() {
   boot
   inside ./nearfield/install.sh --uninstall-service --purge
   rm -rf "$ROOT/etc/systemd/system/nearfield.service.d"
-  list_files >"$FOLDER/files.after"
+  list_files | grep -vxF ".$CARD_THERE" >"$FOLDER/files.after"
   say "left with the name in it: $(comm -13 "$FOLDER/files.before" "$FOLDER/files.after" | grep -ci nearfield || true) files, " \
     "users: $(grep -c '^nearfield' "$ROOT/etc/passwd" "$ROOT/etc/group" | xargs)"
   comm -13 "$FOLDER/files.before" "$FOLDER/files.after" | grep -i nearfield || true

@@ -218,7 +218,7 @@ unit_ready() {
   cmp -s "$from/systemd/nearfield.service" "$UNITS/nearfield.service" || return 1
   for name in backoff network-home network-any; do
     if drop_ins_wanted | grep -qxF "$name.conf"; then
-      cmp -s "$from/systemd/nearfield.service.d/$name.conf" "$UNITS/nearfield.service.d/$name.conf" || return 1
+      cmp -s "$from/systemd/drop-ins/$name.conf" "$UNITS/nearfield.service.d/$name.conf" || return 1
     elif [[ -e $UNITS/nearfield.service.d/$name.conf ]]; then
       return 1
     fi
@@ -231,7 +231,7 @@ unit_make() {
   drop_ins=$(drop_ins_wanted)
   put 644 "$from/systemd/nearfield.service" "$UNITS/nearfield.service"
   for name in backoff network-home network-any; do rm -f "$UNITS/nearfield.service.d/$name.conf"; done
-  for name in $drop_ins; do put 644 "$from/systemd/nearfield.service.d/$name" "$UNITS/nearfield.service.d/$name"; done
+  for name in $drop_ins; do put 644 "$from/systemd/drop-ins/$name" "$UNITS/nearfield.service.d/$name"; done
   for name in $(rules_wanted); do put 644 "$from/udev/$name" "$RULES/$name"; done
   if systemd_runs; then systemctl daemon-reload; fi
   if [[ -z ${DESTDIR:-} ]] && command -v udevadm >/dev/null && [[ -S /run/udev/control ]]; then

@@ -31,7 +31,7 @@ def with_drop_ins(folder: Path, *drop_ins: str) -> Path:
     text = UNIT.read_text().replace("/opt/nearfield/current/.venv/bin/nearfield", "/bin/true")
     # what a drop-in sets comes behind what the unit sets
     before, _, behind = text.partition("[Install]")
-    added = "".join((SCRIPTS / "systemd/nearfield.service.d" / name).read_text() for name in drop_ins)
+    added = "".join((SCRIPTS / "systemd/drop-ins" / name).read_text() for name in drop_ins)
     unit.write_text(f"{before}\n{added}\n[Install]{behind}")
     return unit
 
