@@ -20,7 +20,7 @@
 
 set -Eeuo pipefail
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-PACKAGES=ca-certificates,systemd,systemd-sysv,dbus,procps
+PACKAGES=ca-certificates,systemd,systemd-sysv,dbus
 
 usage() {
   sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -55,8 +55,10 @@ parse() {
 make_root() {
   local started=$SECONDS
   mkdir -p "$FOLDER"
-  "${DEBOOTSTRAP:-debootstrap}" --variant=minbase --include=$PACKAGES "$SUITE" "$ROOT" "${MIRROR:-http://deb.debian.org/debian}" \
-    >"$FOLDER/debootstrap.log" 2>&1 || { tail -n 5 "$FOLDER/debootstrap.log" && exit 1; }
+  if [[ ! -e $ROOT/etc/debian_version ]]; then
+    "${DEBOOTSTRAP:-debootstrap}" --variant=minbase --include=$PACKAGES "$SUITE" "$ROOT" ${MIRROR:+"$MIRROR"} \
+      >"$FOLDER/debootstrap.log" 2>&1 || { tail -n 5 "$FOLDER/debootstrap.log" && exit 1; }
+  fi
   # what a folder on another machine must not do: touch the kernel's settings, devices, clock and consoles
   local unit
   for unit in systemd-sysctl systemd-udevd systemd-modules-load systemd-binfmt systemd-timesyncd console-getty getty@tty1; do
@@ -198,7 +200,7 @@ install_there() {
   fi
   say "set up and running after $((spent / 60)) min $((spent % 60)) s ($spent s)"
   pid=$(service_value MainPID)
-  say "state $(service_value ActiveState), '$(service_value StatusText)', user $(inside ps -o user= -p "$pid"), watchdog $(service_value WatchdogUSec)"
+  say "state $(service_value ActiveState), '$(service_value StatusText)', user $(inside stat -c %U "/proc/$pid"), watchdog $(service_value WatchdogUSec)"
   inside systemd-analyze security --no-pager nearfield | tail -n 1
   inside nearfield --version
   if inside nearfield ctl --help >/dev/null 2>&1; then inside nearfield ctl status; fi
@@ -225,6 +227,7 @@ remove_there() {
   comm -13 "$FOLDER/files.before" "$FOLDER/files.after" | grep -i nearfield || true
 }
 
+if [[ ${BASH_SOURCE[0]} != "$0" ]]; then return; fi
 parse "$@"
 case $WHAT in
   make) make_root ;;
