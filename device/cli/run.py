@@ -14,8 +14,14 @@ from device.cli.options import ConfigOption, SetOption, VerboseOption, print_tex
 
 if TYPE_CHECKING:
     from device.appliance import Appliance
+    from device.audio.keeper import KeptCard
     from device.audio.portaudio import PortAudioCard
     from device.config import Settings
+    from device.dialogue.loop import Models
+    from device.persona import Persona
+
+#: From the moment that the card is there until it is heard: far more than that takes.
+_BEGIN_WITHIN_S = 60
 
 
 def run(
@@ -73,7 +79,6 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
     `read` gives the settings as they are by then.
     """
     from device.appliance import Appliance  # noqa: PLC0415
-    from device.assembly import load_models  # noqa: PLC0415
     from device.audio import priority  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.devices import rescan  # noqa: PLC0415
@@ -106,7 +111,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
             captions.show(event)
             hands.show(event)
 
-        models = load_models(settings, who)  # while a card is waited for, too: that time is not lost
+        models = _loaded(settings, who)  # while a card is waited for, too: that time is not lost
         endings.check()
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
@@ -135,6 +140,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
         stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
         stack.enter_context(_asked_from_outside(settings, appliance, endings, read))
+        stack.enter_context(_supervised(appliance, card))
         appliance.run()
     return appliance.begins_anew and not endings.asked
 
@@ -154,6 +160,28 @@ def _asked_from_outside(
             stack.enter_context(endings.hang_up_means(reload.in_background))
         stack.enter_context(Outside(settings, appliance.desk))
         yield
+
+
+def _loaded(settings: "Settings", who: "Persona") -> "Models":
+    """The models; a service manager is told what takes so long. Raises ModelError."""
+    from device.assembly import load_models  # noqa: PLC0415
+    from device.notify import ServiceManager  # noqa: PLC0415
+
+    service = ServiceManager.from_environment()
+    service.status("loads its models")
+    models = load_models(settings, who)
+    # a card that was there at the first look may be busy by now, and is waited for as well
+    service.wait_longer(settings.audio.wait_for_card_s + _BEGIN_WITHIN_S, "opens the sound card")
+    return models
+
+
+def _supervised(appliance: "Appliance", card: "KeptCard") -> contextlib.AbstractContextManager[object]:
+    """For a service manager, if there is one: ready when it listens, alive while nothing hangs."""
+    from device.notify import ServiceManager  # noqa: PLC0415
+    from device.supervised import Supervised  # noqa: PLC0415
+
+    service = ServiceManager.from_environment()
+    return Supervised(service, appliance.assistant, card, headline=appliance.desk.headline)
 
 
 def _card_if_there(settings: "Settings") -> "PortAudioCard | None":

@@ -95,6 +95,13 @@ class ControlDesk:
                 out[key] = {**out[key], **value} if both else value
         return out
 
+    def headline(self) -> str:
+        """How it stands, in one line without a word that was said or heard."""
+        with self._lock:
+            state, turns, trouble = self._status.state, self._status.turns, sorted(self._status.trouble)
+        parts = [state, *(["muted"] if self._controls.muted else []), f"{turns} turn{'s' * (turns != 1)}"]
+        return ", ".join(parts) + (f"; trouble with {', '.join(trouble)}" if trouble else "")
+
     def traces(self) -> list[Any]:
         """`TurnTrace`s of the newest turns, newest last."""
         with self._lock:

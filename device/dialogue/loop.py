@@ -111,6 +111,7 @@ class Assistant:
         self._jobs = LiveJobs()
         self._work = WorkMeter(conversation.degrade)
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
+        self._beats, self._beat_asked = 0, False
 
     def run(self) -> None:
         """Converse until `stop`. Raises AudioError when the card is lost. The record is closed in any case."""
@@ -212,7 +213,32 @@ class Assistant:
         later_s = (time.monotonic() if at_s is None else at_s) - read_s
         return max(0, sample + min(int(later_s * SAMPLE_RATE_HZ), 2 * BLOCK_SAMPLES))
 
+    @property
+    def heard_samples(self) -> int:
+        """How far the ear has come, capture clock: it grows while the card is heard. Any thread."""
+        return self._heard[0]
+
+    @property
+    def beats(self) -> int:
+        """Heart-beats that the conversation has answered. Any thread."""
+        return self._beats
+
+    def beat(self) -> None:
+        """Ask for a heart-beat, unless one is on its way. Never waits, even if nobody takes messages. One thread."""
+        if self._beat_asked:
+            return
+        self._beat_asked = True
+        try:
+            self._inbox.put_nowait(self._answer_beat)
+        except queue.Full:  # the next time, then
+            self._beat_asked = False
+
     # --- threads ----------------------------------------------------------------------------------------------
+
+    def _answer_beat(self) -> list[Output]:
+        self._beats += 1
+        self._beat_asked = False
+        return []
 
     def _post(self, message: Callable[[], list[Output]]) -> None:
         while not self._stopping.is_set():
