@@ -1,0 +1,114 @@
+"""The models, as the doctor tries them: whole, the right ones, and working together.
+
+    trial = ModelTrial()
+    trial.say_and_hear(settings, persona, "The capital of France is Paris.").text
+    trial.turn(settings, persona, "What is the capital of France?").ttfa_ms
+
+They are loaded once. The test turn is the whole program on the virtual card, in real time, with a record of its own
+that is thrown away: nothing of it is in the owner's sessions.
+"""
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from device.assembly import load_models, open_store
+from device.audio.recording import MemoryRecorder
+from device.audio.rooms import delay_and_gain
+from device.audio.virtual import VirtualCard
+from device.config.home import McpSettings, MqttSettings
+from device.config.schema import Settings
+from device.converse.rehearsal import Rehearsal
+from device.converse.script import Line, Timing
+from device.diagnostics.doctor.probe import SaidAndHeard, TestTurn
+from device.dialogue.events import Failure
+from device.dialogue.loop import Models
+from device.errors import NearfieldError
+from device.persona import Persona
+from dsp.resample import resample
+from models.protocols import SAMPLE_RATE_HZ, Int16s
+
+#: The question is asked by the assistant's own voice, a little higher.
+_PITCH = 1.12
+_ECHO_DB, _ECHO_DELAY_MS = -20.0, 8.0
+
+
+class ModelTrial:
+    """Fulfils `probe.Trial`. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._models: Models | None = None
+        self._load_s = 0.0
+
+    def verify(self, settings: Settings, model_id: str) -> None:
+        """Hashes every file. Raises ModelMissingError, ModelDamagedError."""
+        store = open_store(settings)
+        store.verify(model_id) if "/" not in model_id else store.path(model_id)
+
+    def task(self, settings: Settings, model_id: str) -> str:
+        """Of the catalogue; "" for a file of the owner's."""
+        return "" if "/" in model_id else open_store(settings).catalog.model(model_id).task
+
+    def say_and_hear(self, settings: Settings, persona: Persona, sentence: str) -> SaidAndHeard:
+        models = self._loaded(settings, persona)
+        began_s = time.monotonic()
+        pcm = self._spoken(models, sentence)
+        spoken_s = time.monotonic()
+        transcript = models.recogniser.transcribe(pcm)
+        return SaidAndHeard(
+            transcript.text,
+            load_s=self._load_s,
+            speak_s=spoken_s - began_s,
+            hear_s=time.monotonic() - spoken_s,
+            audio_s=pcm.size / SAMPLE_RATE_HZ,
+        )
+
+    def turn(self, settings: Settings, persona: Persona, question: str) -> TestTurn:
+        models = self._loaded(settings, persona)
+        pcm = self._spoken(models, question, pitch=_PITCH)
+        with tempfile.TemporaryDirectory(prefix="nearfield-doctor-") as folder:
+            rehearsal = Rehearsal(
+                _apart(settings, Path(folder)),
+                replace(persona, greeting="", database=Path(folder) / "persona.db" if persona.database else None),
+                models,
+                [Line("question", np.concatenate((pcm, np.zeros(SAMPLE_RATE_HZ // 2, np.int16))))],
+                Timing(lead_s=0.3, tail_s=0.1),
+                VirtualCard(impulse_response=delay_and_gain(_ECHO_DB, _ECHO_DELAY_MS), recorder=MemoryRecorder()),
+            )
+            rehearsal.run()
+            result = rehearsal.result()
+        errors = tuple(dict.fromkeys(e.stage for e in result.events if isinstance(e, Failure)))
+        answered = [each for each in result.turns if each.ttfa_ms is not None]
+        if not answered:
+            return TestTurn(None, {}, errors)
+        return TestTurn(answered[0].ttfa_ms, answered[0].stages_ms, errors)
+
+    def _loaded(self, settings: Settings, persona: Persona) -> Models:
+        if self._models is None:
+            began_s = time.monotonic()
+            self._models = load_models(settings, persona)
+            self._load_s = time.monotonic() - began_s
+        return self._models
+
+    @staticmethod
+    def _spoken(models: Models, text: str, pitch: float = 1.0) -> Int16s:
+        speech = models.voice.speak(text)
+        if speech is None or not speech.pcm.size:
+            raise NearfieldError("the voice makes no sound of a sentence", hint="nearfield models verify")
+        return speech.pcm if pitch == 1.0 else resample(speech.pcm, round(SAMPLE_RATE_HZ * pitch), SAMPLE_RATE_HZ)
+
+
+def _apart(settings: Settings, folder: Path) -> Settings:
+    """The same assistant, but it listens all the time, keeps nothing, and reaches nobody."""
+    return settings.model_copy(
+        update={
+            "turn": settings.turn.model_copy(update={"listen": "open"}),
+            "session": settings.session.model_copy(update={"database": folder / "sessions.db"}),
+            "retention": settings.retention.model_copy(update={"audio": 0}),
+            "mcp": McpSettings(),
+            "mqtt": MqttSettings(),
+        }
+    )
