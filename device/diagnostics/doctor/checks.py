@@ -11,6 +11,8 @@ from device.diagnostics.doctor import upkeep_checks as upkeep
 from device.diagnostics.doctor.examination import Check
 
 _CONFIG = ("configuration",)
+_UNKEPT = "what is said and done is not written down"
+_MUTE = "it hears and says nothing"
 _CARD = ("program", "configuration", "groups", "sound server", "card")
 
 CHECKS = (
@@ -28,17 +30,37 @@ CHECKS = (
     Check("skills", "mistakes in the owner's skills and sentences", setup.skills, _CONFIG, 10.0),
     Check("servers", "do the configured servers take a connection", setup.servers, _CONFIG, 12.0),
     Check("sound server", "does another program hold the card", sound.holders, ("program", "configuration")),
-    Check("card", "is it there, and at which rate does it open", sound.card, _CARD[:-1], 8.0),
+    Check("card", "is it there, and at which rate does it open", sound.card, _CARD[:-1], 8.0, _MUTE),
     Check("mixer", "is anything muted in the card's mixer", sound.mixer, _CARD),
-    Check("microphone", "level, offset, clipping", sound.microphone, _CARD, 8.0),
-    Check("loudspeaker", "with --listen: is a sweep heard", sound.loudspeaker, _CARD, 10.0),
+    Check("microphone", "level, offset, clipping", sound.microphone, _CARD, 8.0, "it hears nothing"),
+    Check("loudspeaker", "with --listen: is a sweep heard", sound.loudspeaker, _CARD, 10.0, "it says nothing"),
     Check("echo", "was this card calibrated in its room", sound.echo, _CARD),
     Check("controls", "was it muted or turned down, and left so", sound.controls, _CONFIG),
-    Check("gpio", "can the configured buttons and lights be driven", sound.gpio, _CONFIG),
+    Check(
+        "gpio",
+        "can the configured buttons and lights be driven",
+        sound.gpio,
+        _CONFIG,
+        means="buttons and lights do nothing",
+    ),
     Check("models", "there, whole (sha256), and of the right kind", model.models, _CONFIG, 60.0),
-    Check("speech", "a known sentence, spoken and understood", model.speech, ("configuration", "models"), 60.0, True),
-    Check("turn", "time to the answer of a test question", model.turn, ("speech",), 60.0, True),
-    Check("database", "is the record sound, and of this version", upkeep.database, ("configuration", "disk"), 15.0),
+    Check(
+        "speech",
+        "a known sentence, spoken and understood",
+        model.speech,
+        ("configuration", "models"),
+        60.0,
+        thorough=True,
+    ),
+    Check("turn", "time to the answer of a test question", model.turn, ("speech",), 60.0, thorough=True),
+    Check(
+        "database",
+        "is the record sound, and of this version",
+        upkeep.database,
+        ("configuration", "disk"),
+        15.0,
+        _UNKEPT,
+    ),
     Check("service", "the unit of systemd", upkeep.service),
     Check("running", "does an assistant run, and what does it say", upkeep.running),
     Check("ports", "every port that it listens on", upkeep.ports),

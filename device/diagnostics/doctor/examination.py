@@ -24,6 +24,8 @@ class Check:
     look: Callable[[Probe], Finding]
     needs: tuple[str, ...] = ()  #: checks without whose good end there is nothing to look at
     limit_s: float = 5.0
+    #: What follows when `look` raises one of our errors, which says what happened and what mends it.
+    means: str = "the assistant fails in the same way"
     thorough: bool = False  #: takes seconds and computing: left out by --quick
 
 
@@ -79,7 +81,7 @@ def _found(check: Check, probe: Probe) -> Finding:
         return check.look(probe)
     except (NearfieldError, ModelError) as error:
         mend = error.hint or f"see 'nearfield doctor --only {check.name}' and docs/doctor.md"
-        return failed(check.name, error.message, means="the assistant fails in the same way", mend=mend)
+        return failed(check.name, error.message, means=check.means, mend=mend)
     except Exception as error:  # noqa: BLE001 - whatever a broken machine makes of a check, it is a finding
         return failed(
             check.name,

@@ -12,24 +12,20 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from device.assembly import load_models, open_store
-from device.audio.recording import MemoryRecorder
-from device.audio.rooms import delay_and_gain
-from device.audio.virtual import VirtualCard
 from device.config.home import McpSettings, MqttSettings
 from device.config.schema import Settings
-from device.converse.rehearsal import Rehearsal
-from device.converse.script import Line, Timing
 from device.diagnostics.doctor.probe import SaidAndHeard, TestTurn
-from device.dialogue.events import Failure
-from device.dialogue.loop import Models
 from device.errors import NearfieldError
 from device.persona import Persona
-from dsp.resample import resample
 from models.protocols import SAMPLE_RATE_HZ, Int16s
+
+if TYPE_CHECKING:
+    from device.dialogue.loop import Models
 
 #: The question is asked by the assistant's own voice, a little higher.
 _PITCH = 1.12
@@ -67,6 +63,14 @@ class ModelTrial:
         )
 
     def turn(self, settings: Settings, persona: Persona, question: str) -> TestTurn:
+        # all of these need the compiled part, of which the doctor is to say that it is missing
+        from device.audio.recording import MemoryRecorder  # noqa: PLC0415
+        from device.audio.rooms import delay_and_gain  # noqa: PLC0415
+        from device.audio.virtual import VirtualCard  # noqa: PLC0415
+        from device.converse.rehearsal import Rehearsal  # noqa: PLC0415
+        from device.converse.script import Line, Timing  # noqa: PLC0415
+        from device.dialogue.events import Failure  # noqa: PLC0415
+
         models = self._loaded(settings, persona)
         pcm = self._spoken(models, question, pitch=_PITCH)
         with tempfile.TemporaryDirectory(prefix="nearfield-doctor-") as folder:
@@ -86,7 +90,7 @@ class ModelTrial:
             return TestTurn(None, {}, errors)
         return TestTurn(answered[0].ttfa_ms, answered[0].stages_ms, errors)
 
-    def _loaded(self, settings: Settings, persona: Persona) -> Models:
+    def _loaded(self, settings: Settings, persona: Persona) -> "Models":
         if self._models is None:
             began_s = time.monotonic()
             self._models = load_models(settings, persona)
@@ -94,7 +98,9 @@ class ModelTrial:
         return self._models
 
     @staticmethod
-    def _spoken(models: Models, text: str, pitch: float = 1.0) -> Int16s:
+    def _spoken(models: "Models", text: str, pitch: float = 1.0) -> Int16s:
+        from dsp.resample import resample  # noqa: PLC0415 - as above
+
         speech = models.voice.speak(text)
         if speech is None or not speech.pcm.size:
             raise NearfieldError("the voice makes no sound of a sentence", hint="nearfield models verify")

@@ -6,15 +6,18 @@ sound.record(settings, 1.5).mic
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from device.audio.devices import DeviceInfo, choose_pair, list_devices
-from device.audio.portaudio import PortAudioCard
 from device.config.schema import Settings
 from device.diagnostics.doctor.probe import Heard, Opened
 from device.errors import AudioError
 from models.protocols import SAMPLE_RATE_HZ, Int16s
+
+if TYPE_CHECKING:  # needs the compiled part, of which the doctor is to say that it is missing
+    from device.audio.portaudio import PortAudioCard
 
 _PATIENCE_S = 1.5  #: beyond the time that the samples themselves take
 _NONE = np.zeros(0, np.int16)
@@ -23,7 +26,7 @@ _NONE = np.zeros(0, np.int16)
 class CardSound:
     """Fulfils `probe.Sound`."""
 
-    def __init__(self, open_card: Callable[[Settings], PortAudioCard]) -> None:
+    def __init__(self, open_card: "Callable[[Settings], PortAudioCard]") -> None:
         """`open_card`: opens the card as the settings have it; raises NoCardError, AudioError."""
         self._open_card = open_card
 
