@@ -111,7 +111,7 @@ def turn(probe: Probe) -> Finding:
         )
     stages = {name: round(ms) for name, ms in came.stages_ms.items()}
     what = f"a test answer began {came.ttfa_ms:.0f} ms after the question (budget {budget_ms:.0f})"
-    return _judged(what, came.ttfa_ms, budget_ms, ttfa_ms=came.ttfa_ms, budget_ms=budget_ms, stages_ms=stages)
+    return _judged(what, came.ttfa_ms, budget_ms, ttfa_ms=round(came.ttfa_ms, 1), stages_ms=stages)
 
 
 def _turns_of(probe: Probe, budget_ms: float) -> Finding:

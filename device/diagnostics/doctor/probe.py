@@ -9,7 +9,6 @@ Each part can be another one: a test gives files of its own as the root, a card 
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,14 +158,18 @@ class Probe:
     run: Callable[[Sequence[str]], Ran | None] = run_command
     space: Callable[[Path], Space] = space_on
     writable: Callable[[Path], str] = writable
-    permission: Callable[[], Why | None] = no_permission
-    holders: Callable[[], list[Holder]] = holders
+    access: Callable[[Path], Why | None] = no_permission  #: to the devices in a folder
     real_time: Callable[[], str] = priority.why_not
     gpio: Callable[[str], Any] = driver
     find: Callable[[Settings | None, Path], Running] = find_running
 
-    def __post_init__(self) -> None:
-        self._lock = threading.RLock()  # a check that hung may still be at it
+    def permission(self) -> Why | None:
+        """Why this user may not use the sound devices that are there."""
+        return self.access(self.root / "dev/snd")
+
+    def holders(self) -> list[Holder]:
+        """Who else has a sound device open."""
+        return holders("", self.root / "proc", Path("/dev/snd"))
 
     @cached_property
     def loaded(self) -> LoadedConfig:

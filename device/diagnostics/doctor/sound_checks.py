@@ -126,22 +126,25 @@ def mixer(probe: Probe) -> Finding:
     return ok("mixer", "nothing that counts is muted")
 
 
-#: Names that sit in the way of every sample; others (side tone, boost, monitor) may well be at 0.
-_IN_THE_WAY = re.compile(r"^(master|pcm|speaker|headphone|digital|capture|mic|adc)\b", re.IGNORECASE)
+#: Names that sit in the way of every sample, each direction; others (side tone, boost, monitor) may well be at 0.
+_IN_THE_WAY = {
+    "Capture": re.compile(r"^(capture|mic|adc|digital)\b", re.IGNORECASE),
+    "Playback": re.compile(r"^(master|pcm|speaker|headphone|digital)\b", re.IGNORECASE),
+}
+_DIRECTION = re.compile(r"(Capture|Playback)((?:(?!Capture|Playback).)*)")
 
 
 def _silenced(shown: str) -> list[tuple[str, str]]:
-    """(control, "Capture" or "Playback") of what is off or at 0, in the words of amixer(1)."""
+    """(control, "Capture" or "Playback") of what is off or at 0 on all its channels, in the words of amixer(1)."""
     found: dict[tuple[str, str], bool] = {}
     for block in re.split(r"^Simple mixer control ", shown, flags=re.MULTILINE)[1:]:
         name = block.partition("',")[0].lstrip("'")
-        if not _IN_THE_WAY.match(name):
-            continue
         for line in block.splitlines():
-            direction = "Capture" if "Capture" in line else "Playback" if "Playback" in line else ""
-            if direction and ("[off]" in line or "%]" in line) and ":" in line:
-                off = "[off]" in line or "[0%]" in line
-                found[name, direction] = found.get((name, direction), True) and off
+            # "Mono: Playback 0 [0%] [-23.00dB] [off] Capture 28 [80%] [18.00dB] [on]"
+            for direction, values in _DIRECTION.findall(line) if "[" in line else ():
+                if _IN_THE_WAY[direction].match(name):
+                    off = "[off]" in values or "[0%]" in values
+                    found[name, direction] = found.get((name, direction), True) and off
     return [key for key, off in found.items() if off]
 
 
@@ -258,7 +261,9 @@ def echo(probe: Probe) -> Finding:
     if not settings.echo.enabled:
         return ok("echo", "cancellation is switched off (echo.enabled = false): right with a headset only")
     name = str(probe.running.status.get("card", "")) if probe.running.has_the_card else probe.opened.name
-    entry = CalibrationStore().entry(name) if name else {}
+    if not name:
+        return not_tried("echo", "the assistant that runs has the card, and does not say which one it is")
+    entry = CalibrationStore().entry(name)
     if not entry:
         return warning(
             "echo",
