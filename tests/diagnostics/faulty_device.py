@@ -102,9 +102,9 @@ class PretendedCard:
         return [] if self.info is None or self.busy else [self.info]
 
     def chosen(self, settings: Settings) -> tuple[DeviceInfo | None, DeviceInfo | None]:
-        with mock.patch("device.audio.devices.no_permission", return_value=None):
-            with mock.patch("device.audio.devices.who_holds", return_value=None):
-                return choose_pair(settings.audio.input, settings.audio.output, self.devices())
+        nobody = mock.patch.multiple("device.audio.devices", no_permission=lambda: None, who_holds=lambda: None)
+        with nobody:  # what this machine has in /dev/snd says nothing about that one
+            return choose_pair(settings.audio.input, settings.audio.output, self.devices())
 
     def open(self, settings: Settings) -> Opened:
         microphone, loudspeaker = self.chosen(settings)
@@ -523,7 +523,7 @@ FAULTS = (
     ),
     Fault("programs ended by the kernel", _file("proc/vmstat", "oom_kill 2\n"), "memory", "warning", "dmesg"),
     Fault(
-        "full disk", lambda d: setattr(d, "space", lambda _f: Space(12 * MB, 16 * GB, None)), "disk", "failed", "du -xh",
+        "full disk", lambda d: setattr(d, "space", lambda _: Space(12 * MB, GB, None)), "disk", "failed", "du -xh",
     ),
     Fault("read-only state", _read_only, "disk", "failed", "remount,rw"),
     Fault(

@@ -53,7 +53,7 @@ class ModelTrial:
         began_s = time.monotonic()
         pcm = self._spoken(models, sentence)
         spoken_s = time.monotonic()
-        transcript = models.recogniser.transcribe(pcm)
+        transcript = models.recogniser.transcribe(pcm.astype(np.float32) / np.float32(32768))
         return SaidAndHeard(
             transcript.text,
             load_s=self._load_s,
