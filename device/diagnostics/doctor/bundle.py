@@ -170,14 +170,14 @@ def _traces(probe: Probe) -> Any:
     if not database.exists():
         return []
     traces = SessionStore.existing(database).traces(last=_TURNS)
-    return [
-        {
-            "session": t.session_id,
-            "turn": t.number,
-            "marks": [asdict(mark) for mark in marks_from_json(t.marks)],
-        }
-        for t in traces
-    ]
+    return [{"session": t.session_id, "turn": t.number, "marks": _marks(t.marks)} for t in traces]
+
+
+def _marks(text: str) -> list[dict[str, Any]]:
+    try:
+        return [asdict(mark) for mark in marks_from_json(text)]
+    except ValueError:  # of a newer version, or damaged
+        return []
 
 
 def _transcripts(probe: Probe) -> Any:

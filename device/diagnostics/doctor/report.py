@@ -57,7 +57,7 @@ def summary(findings: Sequence[Finding], seconds: float) -> str:
     else:
         told = f"{counts['failed']} failed, {_counted(counts['warning'], 'warning')}"
     left = f", {counts['not tried']} not tried" if counts["not tried"] else ""
-    return f"{len(findings)} checks in {seconds:.1f} s: {told}{left}"
+    return f"{_counted(len(findings), 'check')} in {seconds:.1f} s: {told}{left}"
 
 
 def _counted(count: int, noun: str) -> str:
