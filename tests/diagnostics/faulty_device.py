@@ -78,7 +78,7 @@ Simple mixer control 'Auto Gain Control',0
 """
 COMMANDS = {
     "timedatectl": "NTP=yes\nNTPSynchronized=yes\n",
-    "systemctl": "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nNRestarts=0\nMainPID=1\n",
+    "systemctl": "LoadState=not-found\nActiveState=inactive\nSubState=dead\nNRestarts=0\n",
     "amixer": MIXER,
 }
 
@@ -491,7 +491,7 @@ def _read_only(device: HealthyDevice) -> None:
 
 def _unit(changes: str) -> Callable[[HealthyDevice], None]:
     def plant(device: HealthyDevice) -> None:
-        device.commands["systemctl"] = COMMANDS["systemctl"] + changes  # the last of two lines counts
+        device.commands["systemctl"] = f"LoadState=loaded\nNRestarts=0\n{changes}"  # of two lines the last counts
 
     return plant
 

@@ -193,3 +193,38 @@ def test_only_with_listen_anything_is_played(tmp_path: Path) -> None:
         assert device.examine(only=["loudspeaker"])["loudspeaker"].level == "failed"  # no echo in that room
         device.sound.echo = np.concatenate((np.zeros(320), [0.5]))
         assert device.examine(only=["loudspeaker"])["loudspeaker"].level == "ok"
+
+
+def unit(**properties: str) -> str:
+    return "".join(f"{name}={value}\n" for name, value in {"LoadState": "loaded", **properties}.items())
+
+
+@pytest.mark.parametrize(
+    ("properties", "level"),
+    [
+        ({"ActiveState": "active", "SubState": "running", "NRestarts": "0"}, "ok"),
+        ({"ActiveState": "active", "SubState": "running", "NRestarts": "5"}, "warning"),
+        ({"ActiveState": "inactive", "SubState": "dead"}, "warning"),
+        ({"ActiveState": "activating", "SubState": "start"}, "ok"),
+        ({"LoadState": "bad-setting"}, "failed"),
+    ],
+)
+def test_states_of_the_service(tmp_path: Path, properties: dict[str, str], level: str) -> None:
+    with HealthyDevice(tmp_path) as device:
+        device.commands["systemctl"] = unit(**properties)
+        assert device.examine(only=["service"])["service"].level == level
+
+
+def test_a_service_that_is_active_should_answer(tmp_path: Path) -> None:
+    with HealthyDevice(tmp_path) as device:
+        device.commands["systemctl"] = unit(ActiveState="active", SubState="running")
+        probe = device.probe()
+        for enabled, level in ((True, "warning"), (False, "ok")):
+            probe.__dict__["settings"] = SimpleNamespace(control=SimpleNamespace(enabled=enabled, socket=None))
+            assert upkeep_checks.running(probe).level == level
+
+
+def test_without_systemd_there_is_no_service(tmp_path: Path) -> None:
+    with HealthyDevice(tmp_path) as device:
+        device.commands["systemctl"] = None
+        assert device.examine(only=["service"])["service"].level == "ok"

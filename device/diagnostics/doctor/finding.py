@@ -58,3 +58,8 @@ def worst(findings: Sequence[Finding]) -> Finding:
     ]
     facts = {key: value for each in findings for key, value in each.facts.items()}
     return Finding(found.check, found.level, found.what, found.means, found.mend, (*found.more, *others), facts)
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 session", "2 sessions"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")

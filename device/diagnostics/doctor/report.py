@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from device.diagnostics.doctor.finding import Finding, Level
+from device.diagnostics.doctor.finding import Finding, Level, counted
 
 #: In words, for whoever sees no colours.
 MARKS: Mapping[Level, tuple[str, str]] = {
@@ -55,13 +55,9 @@ def summary(findings: Sequence[Finding], seconds: float) -> str:
     if not counts["failed"] and not counts["warning"]:
         told = "all is well" if not counts["not tried"] else "nothing is wrong"
     else:
-        told = f"{counts['failed']} failed, {_counted(counts['warning'], 'warning')}"
+        told = f"{counts['failed']} failed, {counted(counts['warning'], 'warning')}"
     left = f", {counts['not tried']} not tried" if counts["not tried"] else ""
-    return f"{_counted(len(findings), 'check')} in {seconds:.1f} s: {told}{left}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+    return f"{counted(len(findings), 'check')} in {seconds:.1f} s: {told}{left}"
 
 
 def as_json(findings: Sequence[Finding], took_ms: Mapping[str, float], seconds: float) -> dict[str, Any]:

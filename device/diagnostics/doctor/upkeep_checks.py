@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device.config.dirs import state_dir
-from device.diagnostics.doctor.finding import Finding, failed, ok, warning
+from device.diagnostics.doctor.finding import Finding, counted, failed, ok, warning
 from device.diagnostics.doctor.listening import Port, listening, taken_by, with_children
 from device.diagnostics.doctor.logs import LOG_NAME, crashes
 from device.diagnostics.doctor.probe import Probe
@@ -64,7 +64,7 @@ def database(probe: Probe) -> Finding:
     if size_mb > _HUGE_MB:
         mend = "set session.keep_days or session.keep_mb; nearfield sessions --help"
         return warning("database", f"{size_mb:.0f} MB", means="it fills the disk", mend=mend, **facts)
-    return ok("database", f"sound: {sessions} sessions, {size_mb:.1f} MB", **facts)
+    return ok("database", f"sound: {counted(sessions, 'session')}, {size_mb:.1f} MB", **facts)
 
 
 def _locked(connection: sqlite3.Connection) -> bool:
@@ -78,10 +78,15 @@ def _locked(connection: sqlite3.Connection) -> bool:
     return False
 
 
+def _unit(probe: Probe) -> dict[str, str]:
+    """What systemd says of the unit; empty where there is no systemd."""
+    shown = probe.run(("systemctl", "show", SERVICE, f"--property={_PROPERTIES}"))
+    return dict(line.partition("=")[::2] for line in (shown.out if shown and not shown.status else "").splitlines())
+
+
 def service(probe: Probe) -> Finding:  # noqa: PLR0911 - one return a finding
     """The unit of systemd, if it is installed."""
-    shown = probe.run(("systemctl", "show", SERVICE, f"--property={_PROPERTIES}"))
-    values = dict(line.partition("=")[::2] for line in (shown.out if shown and not shown.status else "").splitlines())
+    values = _unit(probe)
     if values.get("LoadState") in (None, "", "not-found"):
         return ok("service", "not installed: it is started by hand (./install.sh --service makes one)")
     state, sub = values.get("ActiveState", ""), values.get("SubState", "")
@@ -111,6 +116,14 @@ def running(probe: Probe) -> Finding:
     """Does an assistant run, and is anything wrong with it by its own account?"""
     found = probe.running
     if found.state == "none":
+        wanted = getattr(getattr(probe.settings_if_valid, "control", None), "enabled", False)
+        if wanted and _unit(probe).get("ActiveState") == "active":
+            return warning(
+                "running",
+                "the service is active, and its control socket is not there",
+                means="it begins, it hangs, or it has another configuration than this one",
+                mend="journalctl -u nearfield -n 50 --no-pager; or ask as its user: sudo -u nearfield nearfield doctor",
+            )
         return ok("running", "no assistant runs now")
     if found.state == "stale":
         return warning(
