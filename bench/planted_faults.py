@@ -9,7 +9,6 @@ concerns, are tried once and kept for the other runs. Exit status 1 if a fault i
 """
 
 import argparse
-import functools
 import json
 import os
 import shutil
@@ -30,6 +29,8 @@ from faulty_device import CARD, FAULTS, Fault, HealthyDevice, room_noise, verdic
 from virtual_card.alsa_card import CAPTURE  # isort: skip
 from virtual_card.stage import AlsaStage  # isort: skip
 
+from device.audio.devices import rescan
+from device.audio.portaudio import PortAudioCard
 from device.cli.sound_card import open_sound_card
 from device.config import load_settings
 from device.config.schema import Settings
@@ -39,32 +40,38 @@ from device.diagnostics.doctor.sound_probe import CardSound
 from models.protocols import Int16s
 
 SECONDS = 120.0
+TRIES = 4
+BUDGET_MS = 600.0
 
 
 class KeptTrial(ModelTrial):
     """What a fault cannot change is tried once."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sentences: dict[tuple[str, str], Any] = {}
+        self._turn: Any = None
+        self._tries = 0
+
     def say_and_hear(self, settings: Settings, persona: Any, sentence: str) -> Any:
         return self._kept_sentence(settings.tts.voice, settings.stt.model, settings, persona, sentence)
 
-    def turn(self, settings: Settings, persona: Any, question: str) -> Any:
+    def turns(self, settings: Settings, persona: Any, questions: Any) -> Any:
         if settings.turn.sure_silence_ms != Settings().turn.sure_silence_ms:
-            return super().turn(settings, persona, question)
-        return self._kept_turn(settings, persona, question)
-
-    @functools.cached_property
-    def _sentences(self) -> dict[tuple[str, str], Any]:
-        return {}
+            return super().turns(settings, persona, questions)
+        return self._kept_turns(settings, persona, questions)
 
     def _kept_sentence(self, voice: str, stt: str, settings: Settings, persona: Any, sentence: str) -> Any:
         if (voice, stt) not in self._sentences:
             self._sentences[voice, stt] = super().say_and_hear(settings, persona, sentence)
         return self._sentences[voice, stt]
 
-    def _kept_turn(self, settings: Settings, persona: Any, question: str) -> Any:
-        if not hasattr(self, "_one_turn"):
-            self._one_turn = super().turn(settings, persona, question)
-        return self._one_turn
+    def _kept_turns(self, settings: Settings, persona: Any, questions: Any) -> Any:
+        # a machine that was busy for a moment must not make all devices ill
+        while self._tries < TRIES and (self._turn is None or min(self._turn.ttfa_ms, default=1e9) > BUDGET_MS):
+            self._tries += 1
+            self._turn = super().turns(settings, persona, questions)
+        return self._turn
 
 
 class RealDevice(HealthyDevice):
@@ -97,6 +104,8 @@ class RealDevice(HealthyDevice):
         self.stage.list_cards([])
         self.card = self.stage.add(CARD, rate_hz=16_000, seconds=SECONDS, **properties)
         self.microphone(room_noise(3.0))
+        rescan()
+        self.calibrate(PortAudioCard().name)  # "auto" may take it by another of its names
 
     def microphone(self, pcm: Int16s) -> None:
         row = self.card.said
@@ -129,8 +138,6 @@ class RealDevice(HealthyDevice):
             file.write(bytes([byte[0] ^ 1]))
 
     def examine(self, *args: Any, **options: Any) -> dict[str, Finding]:
-        from device.audio.devices import rescan  # noqa: PLC0415 - PortAudio starts when the stage is there
-
         rescan()
         return super().examine(*args, **options)
 

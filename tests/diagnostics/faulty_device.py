@@ -39,7 +39,7 @@ from device.diagnostics.doctor.probe import (
     Ran,
     SaidAndHeard,
     Space,
-    TestTurn,
+    TestTurns,
     space_on,
     writable,
 )
@@ -136,7 +136,7 @@ class PretendedModels:
     def __init__(self) -> None:
         self.missing = self.damaged = ""
         self.understood = "The capital of France is Paris."
-        self.ttfa_ms: float | None = 380.0
+        self.ttfa_ms: tuple[float, ...] = (320.0, 480.0)
 
     def task(self, _settings: Settings, model_id: str) -> str:
         marks = {"whisper": "stt", "piper": "tts", "silero": "vad", "turn": "turn", "smollm": "llm", "wake": "wake"}
@@ -152,9 +152,9 @@ class PretendedModels:
     def say_and_hear(self, _settings: Settings, _persona: object, _sentence: str) -> SaidAndHeard:
         return SaidAndHeard(self.understood, 2.1, 0.2, 0.3, 2.0)
 
-    def turn(self, settings: Settings, _persona: object, _question: str) -> TestTurn:
+    def turns(self, settings: Settings, _persona: object, _questions: Sequence[str]) -> TestTurns:
         waits = settings.turn.sure_silence_ms - 200
-        return TestTurn(None if self.ttfa_ms is None else self.ttfa_ms + waits, {"commit": 200.0}, ())
+        return TestTurns(tuple(ms + waits for ms in self.ttfa_ms), {"commit": 200.0}, ())
 
 
 class RunningOne:

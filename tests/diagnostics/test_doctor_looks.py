@@ -171,8 +171,16 @@ def test_a_sentence_that_is_not_understood(tmp_path: Path) -> None:
 
 def test_a_test_turn_without_an_answer(tmp_path: Path) -> None:
     with HealthyDevice(tmp_path) as device:
-        device.models.ttfa_ms = None
+        device.models.ttfa_ms = ()
         assert device.examine(only=["turn"])["turn"].level == "failed"
+
+
+def test_one_slow_answer_of_two_is_within_the_budget_of_95_in_100(tmp_path: Path) -> None:
+    with HealthyDevice(tmp_path) as device:
+        device.models.ttfa_ms = (300.0, 800.0)
+        assert device.examine(only=["turn"])["turn"].level == "ok"
+        device.models.ttfa_ms = (700.0, 800.0)
+        assert device.examine(only=["turn"])["turn"].level == "warning"
 
 
 def test_models_that_a_server_stands_for_are_not_asked_for(tmp_path: Path) -> None:

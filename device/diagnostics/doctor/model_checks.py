@@ -7,7 +7,7 @@ import re
 
 from device.assembly import WAKE_MODEL
 from device.config.schema import Settings
-from device.diagnostics.doctor.finding import Finding, failed, not_tried, ok, warning, worst
+from device.diagnostics.doctor.finding import Finding, counted, failed, not_tried, ok, warning, worst
 from device.diagnostics.doctor.probe import Probe
 from device.persona import Persona
 from device.telemetry.budgets import BY_KEY
@@ -15,7 +15,8 @@ from models.errors import ModelError, ModelMissingError
 
 #: Every recogniser of the catalogue gets it right; in English, as the voice that comes with it.
 SENTENCE = "The capital of France is Paris."
-QUESTION = "What is the capital of France?"
+#: One that a skill answers, which the first turn of a process finds cold, and one for the language model.
+QUESTIONS = ("What time is it?", "What is the capital of France?")
 _ENOUGH = 0.6  #: share of the words
 
 
@@ -99,18 +100,20 @@ def turn(probe: Probe) -> Finding:
     budget_ms = BY_KEY["ttfa"].budget_ms or 600.0
     if probe.running.has_the_card:
         return _turns_of(probe, budget_ms)
-    came = probe.models.turn(probe.settings, probe.persona, QUESTION)
-    if came.ttfa_ms is None:
+    came = probe.models.turns(probe.settings, probe.persona, QUESTIONS)
+    if not came.ttfa_ms:
         stages = f" ({', '.join(came.errors)} failed)" if came.errors else ""
         return failed(
             "turn",
-            f"a test question got no answer{stages}",
+            f"{counted(len(QUESTIONS), 'test question')} got no answer{stages}",
             means="it hears and says nothing",
             mend="nearfield demo shows it step by step; nearfield chat leaves out the sound",
         )
-    stages = {name: round(ms) for name, ms in came.stages_ms.items()}
-    what = f"a test answer began {came.ttfa_ms:.0f} ms after the question (budget {budget_ms:.0f})"
-    return _judged(what, came.ttfa_ms, budget_ms, ttfa_ms=round(came.ttfa_ms, 1), stages_ms=stages)
+    took = " and ".join(f"{ms:.0f}" for ms in came.ttfa_ms)
+    what = f"test answers began {took} ms after the questions (budget {budget_ms:.0f})"
+    rounded = {name: round(ms) for name, ms in came.stages_ms.items()}
+    # the budget is for 95 of 100 turns: of two, the faster one shows what this machine can do
+    return _judged(what, min(came.ttfa_ms), budget_ms, ttfa_ms=list(came.ttfa_ms), stages_ms=rounded)
 
 
 def _turns_of(probe: Probe, budget_ms: float) -> Finding:

@@ -2,7 +2,7 @@
 
     trial = ModelTrial()
     trial.say_and_hear(settings, persona, "The capital of France is Paris.").text
-    trial.turn(settings, persona, "What is the capital of France?").ttfa_ms
+    trial.turns(settings, persona, ["What time is it?"]).ttfa_ms
 
 They are loaded once. The test turn is the whole program on the virtual card, in real time, with a record of its own
 that is thrown away: nothing of it is in the owner's sessions.
@@ -10,6 +10,7 @@ that is thrown away: nothing of it is in the owner's sessions.
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ import numpy as np
 from device.assembly import load_models, open_store
 from device.config.home import McpSettings, MqttSettings
 from device.config.schema import Settings
-from device.diagnostics.doctor.probe import SaidAndHeard, TestTurn
+from device.diagnostics.doctor.probe import SaidAndHeard, TestTurns
 from device.errors import NearfieldError
 from device.persona import Persona
 from models.protocols import SAMPLE_RATE_HZ, Int16s
@@ -27,10 +28,9 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s
 if TYPE_CHECKING:
     from device.dialogue.loop import Models
 
-#: Said first: the first turn of a process finds everything cold, as no later one does.
-_GREETING = "Hello there."
 #: Asked by the assistant's own voice, a little higher.
 _PITCH = 1.12
+_REPLY_TOKENS = 24  #: nobody listens to the answer
 _SILENCE_SAMPLES = SAMPLE_RATE_HZ // 2
 _ECHO_DB, _ECHO_DELAY_MS = -20.0, 8.0
 
@@ -67,7 +67,7 @@ class ModelTrial:
             audio_s=pcm.size / SAMPLE_RATE_HZ,
         )
 
-    def turn(self, settings: Settings, persona: Persona, question: str) -> TestTurn:
+    def turns(self, settings: Settings, persona: Persona, questions: Sequence[str]) -> TestTurns:
         # all of these need the compiled part, of which the doctor is to say that it is missing
         from device.audio.recording import MemoryRecorder  # noqa: PLC0415
         from device.audio.rooms import delay_and_gain  # noqa: PLC0415
@@ -78,7 +78,7 @@ class ModelTrial:
 
         models = self._loaded(settings, persona)
         rest = np.zeros(_SILENCE_SAMPLES, np.int16)
-        said = [self._spoken(models, text, pitch=_PITCH) for text in (_GREETING, question)]
+        said = [self._spoken(models, text, pitch=_PITCH) for text in questions]
         lines = [Line("said", np.concatenate((pcm, rest))) for pcm in said]
         with tempfile.TemporaryDirectory(prefix="nearfield-doctor-") as folder:
             rehearsal = Rehearsal(
@@ -93,14 +93,15 @@ class ModelTrial:
             result = rehearsal.result()
         errors = tuple(dict.fromkeys(e.stage for e in result.events if isinstance(e, Failure)))
         answered = [each for each in result.turns if each.ttfa_ms is not None]
-        if not answered:
-            return TestTurn(None, {}, errors)
-        return TestTurn(answered[-1].ttfa_ms, answered[-1].stages_ms, errors)
+        stages_ms = answered[-1].stages_ms if answered else {}
+        return TestTurns(tuple(each.ttfa_ms for each in answered if each.ttfa_ms is not None), stages_ms, errors)
 
     def _loaded(self, settings: Settings, persona: Persona) -> "Models":
         if self._models is None:
             began_s = time.monotonic()
-            self._models = load_models(settings, persona)
+            llm = settings.llm
+            brief = llm.model_copy(update={"max_reply_tokens": min(_REPLY_TOKENS, llm.max_reply_tokens)})
+            self._models = load_models(settings.model_copy(update={"llm": brief}), persona)
             self._load_s = time.monotonic() - began_s
         return self._models
 

@@ -91,11 +91,11 @@ class SaidAndHeard:
 
 
 @dataclass(frozen=True, slots=True)
-class TestTurn:
-    """A question to the whole program on the virtual card."""
+class TestTurns:
+    """Questions to the whole program on the virtual card."""
 
-    ttfa_ms: float | None  #: None: no answer was heard
-    stages_ms: Mapping[str, float]
+    ttfa_ms: tuple[float, ...]  #: of those that were answered, in order
+    stages_ms: Mapping[str, float]  #: of the last of them
     errors: tuple[str, ...]  #: stages that failed
 
 
@@ -108,7 +108,7 @@ class Trial(Protocol):
 
     def say_and_hear(self, settings: Settings, persona: Persona, sentence: str) -> SaidAndHeard: ...
 
-    def turn(self, settings: Settings, persona: Persona, question: str) -> TestTurn: ...
+    def turns(self, settings: Settings, persona: Persona, questions: Sequence[str]) -> TestTurns: ...
 
 
 def run_command(command: Sequence[str]) -> Ran | None:

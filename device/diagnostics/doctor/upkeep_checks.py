@@ -112,7 +112,7 @@ def service(probe: Probe) -> Finding:  # noqa: PLR0911 - one return a finding
     return ok("service", f"{state} ({sub}), {restarts} restarts", **facts)
 
 
-def running(probe: Probe) -> Finding:
+def running(probe: Probe) -> Finding:  # noqa: PLR0911 - likewise
     """Does an assistant run, and is anything wrong with it by its own account?"""
     found = probe.running
     if found.state == "none":
