@@ -9,6 +9,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from device.config.dirs import state_dir
 from device.diagnostics.doctor.finding import Finding, failed, ok, warning, worst
@@ -89,7 +90,7 @@ def heat(probe: Probe) -> Finding:
     what = "this board does not tell how warm it is" if degrees is None else f"{degrees:.0f} °C"
     means = "a processor that is slowed down answers late"
     mend = "give it air or a heat sink (a fan: dtoverlay=gpio-fan), away from the sun"
-    facts = {"temperature_c": degrees, "throttled": health.throttled}
+    facts: dict[str, Any] = {"temperature_c": degrees, "throttled": health.throttled}
     slowed = bool(flags & _SLOW_NOW) if flags else bool(health.throttled)
     if slowed and not flags & _WEAK_NOW:  # for want of power: the check above has said so
         return failed("heat", f"{what}, the processor is slowed down now", means=means, mend=mend, **facts)
@@ -112,7 +113,7 @@ def memory(probe: Probe) -> Finding:
         return ok("memory", "this system does not tell how much is free")
     free, total = sizes["MemAvailable"], sizes.get("MemTotal", 0)
     what = f"{free} of {total} MB free"
-    facts = {"free_mb": free, "total_mb": total}
+    facts: dict[str, Any] = {"free_mb": free, "total_mb": total}
     mend = "see who takes it: ps aux --sort=-rss | head; or take smaller models (nearfield models list)"
     if free < LEAST_MB:
         means = "the kernel ends programs, this one too"
@@ -181,7 +182,7 @@ def clock(probe: Probe) -> Finding:
     shown = probe.run(("timedatectl", "show", "--property=NTP", "--property=NTPSynchronized"))
     values = dict(line.partition("=")[::2] for line in (shown.out if shown and not shown.status else "").splitlines())
     synchronised, has_rtc = values.get("NTPSynchronized"), (probe.root / "sys/class/rtc/rtc0").exists()
-    facts = {"ntp": values.get("NTP"), "synchronised": synchronised, "rtc": has_rtc}
+    facts: dict[str, Any] = {"ntp": values.get("NTP"), "synchronised": synchronised, "rtc": has_rtc}
     if synchronised == "no" and not has_rtc:
         return warning(
             "clock",

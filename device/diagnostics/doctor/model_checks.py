@@ -4,6 +4,7 @@ models(probe).level
 """
 
 import re
+from typing import Any
 
 from device.assembly import WAKE_MODEL
 from device.config.schema import Settings
@@ -74,7 +75,7 @@ def speech(probe: Probe) -> Finding:
     said, understood = _words(SENTENCE), _words(came.text)
     share = len(said & understood) / len(said)
     rtf = (came.speak_s + came.hear_s) / max(came.audio_s, 0.1)
-    facts = {"load_s": round(came.load_s, 2), "rtf": round(rtf, 3), "share": round(share, 2)}
+    facts: dict[str, Any] = {"load_s": round(came.load_s, 2), "rtf": round(rtf, 3), "share": round(share, 2)}
     foreign = probe.settings.stt.language not in ("en", "auto")
     if share < _ENOUGH and not foreign:
         return failed(
@@ -128,7 +129,7 @@ def _turns_of(probe: Probe, budget_ms: float) -> Finding:
     return _judged(what, p95_ms, budget_ms, p95_ms=p95_ms)
 
 
-def _judged(what: str, ms: float, budget_ms: float, **facts: object) -> Finding:
+def _judged(what: str, ms: float, budget_ms: float, **facts: Any) -> Finding:
     if ms > budget_ms:
         return warning(
             "turn",

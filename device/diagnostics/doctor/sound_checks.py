@@ -8,6 +8,7 @@ While an assistant runs the card is its: its own figures are told then.
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def card(probe: Probe) -> Finding:
             return _lossy(f"{name}, in use by the assistant, which has lost samples {lost} times")
         return ok("card", f"{name}, in use by the assistant that runs")
     opened = probe.opened
-    facts = {"name": opened.name, "rate_hz": opened.rate_hz, "one_clock": opened.one_clock}
+    facts: dict[str, Any] = {"name": opened.name, "rate_hz": opened.rate_hz, "one_clock": opened.one_clock}
     what = f"{opened.name} at {opened.rate_hz} Hz"
     if opened.missing:
         return warning(

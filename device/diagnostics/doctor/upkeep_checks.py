@@ -44,7 +44,7 @@ def database(probe: Probe) -> Finding:
     finally:
         connection.close()
     size_mb = sum(_size(path.with_name(path.name + suffix)) for suffix in ("", "-wal")) / 1e6
-    facts = {"version": version, "sessions": sessions, "mb": round(size_mb, 1)}
+    facts: dict[str, Any] = {"version": version, "sessions": sessions, "mb": round(size_mb, 1)}
     if locked:
         return failed(
             "database",
@@ -91,7 +91,7 @@ def service(probe: Probe) -> Finding:  # noqa: PLR0911 - one return a finding
         return ok("service", "not installed: it is started by hand (./install.sh --service makes one)")
     state, sub = values.get("ActiveState", ""), values.get("SubState", "")
     restarts = int(values.get("NRestarts") or 0)
-    facts = {"state": state, "sub": sub, "restarts": restarts, "result": values.get("Result")}
+    facts: dict[str, Any] = {"state": state, "sub": sub, "restarts": restarts, "result": values.get("Result")}
     why = "journalctl -u nearfield -n 50 --no-pager"
     if values.get("LoadState") == "bad-setting" or values.get("LoadState") == "error":
         mend = f"systemd-analyze verify {SERVICE}"
@@ -143,7 +143,7 @@ def running(probe: Probe) -> Finding:  # noqa: PLR0911 - likewise
         key: str(text) for key, text in _dict(status.get("trouble")).items() if key not in ("card", "microphone")
     }
     trouble |= {f"{name} is not open": str(why) for name, why in _dict(outside).items()}
-    facts = {
+    facts: dict[str, Any] = {
         "pid": found.pid,
         "state": status.get("state"),
         "turns": status.get("turns"),
@@ -239,7 +239,7 @@ def errors(probe: Probe) -> Finding:
             f"failures within a day: {told}",
             means="answers were missing or came late",
             mend="nearfield sessions show, nearfield trace",
-            **stages,
+            stages=dict(stages),
         )
     return ok("errors", "none within a day")
 
