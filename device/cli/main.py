@@ -35,6 +35,7 @@ COMMANDS = {
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
     "trace": Lazy("device.cli.trace_command", "trace", "How long each step of a turn took.", _UPKEEP),
     "sessions": Lazy("device.cli.sessions_command", "sessions_app", "What was said and done; forget it.", _UPKEEP),
+    "doctor": Lazy("device.cli.doctor_command", "doctor", "What is wrong, and the command that mends it.", _UPKEEP),
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
     "bench": Lazy("device.cli.bench_command", "bench_app", "Measure this machine, by the scripts of bench/.", _UPKEEP),
     "skills": Lazy("device.cli.skills_command", "skills_app", "What it can do, and the sentences for it.", _UPKEEP),
