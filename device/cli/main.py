@@ -33,6 +33,7 @@ COMMANDS = {
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
     "trace": Lazy("device.cli.trace_command", "trace", "How long each step of a turn took.", _UPKEEP),
+    "replay": Lazy("device.cli.replay_command", "replay", "A kept turn once more, through today's code.", _UPKEEP),
     "sessions": Lazy("device.cli.sessions_command", "sessions_app", "What was said and done; forget it.", _UPKEEP),
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
     "bench": Lazy("device.cli.bench_command", "bench_app", "Measure this machine, by the scripts of bench/.", _UPKEEP),

@@ -110,6 +110,10 @@ class Conversation:
         return self._state
 
     @property
+    def card_is_lost(self) -> bool:
+        return self._card_lost
+
+    @property
     def history(self) -> History:
         return self._history
 
@@ -331,11 +335,11 @@ class Conversation:
         return []
 
     def failed(
-        self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], message: str, now: int
+        self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake", "vad"], message: str, now: int
     ) -> list[Output]:
-        """A model raised an error while it worked for `job`. The conversation goes on."""
+        """A model raised an error, or hangs, while it worked for `job`. The conversation goes on."""
         turn, answer = self._floor.turn, self._floor.working(job)
-        if stage == "wake":  # no turn's: the button and, where it may, any voice still open one
+        if stage in ("wake", "vad"):  # no turn's: the button and, where it may, any voice still open one
             return [ev.Failure(now, 0, stage, message), Chime("error")]
         if self._waking.gave_up(job):
             return []  # whoever it was, nobody had invited them
