@@ -18,7 +18,7 @@ from device.persona import Persona
 from models.protocols import Cancelled, Effort, Floats, Int16s, Mark, Message, Speech, Transcript, never
 
 RATE = 16_000
-SPEED = 4.0  # of the clock: the models take no time
+SPEED = 8.0  # of the clock: the models take no time
 PERSONA = Persona("assistant", prompt="Be brief.", greeting="Good evening.")
 
 
