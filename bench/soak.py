@@ -1,6 +1,7 @@
 """Does it stay up? The whole appliance on a virtual card, talked to for hours, with a fault every minute.
 
-    nearfield bench soak --minutes 120 --fault-every-s 60 [--seed 1] [--faults NAME,NAME] [--speed real|fast] [--json]
+    nearfield bench soak --minutes 120 --fault-every-s 60 [--seed 1] [--faults NAME,NAME] [--speed real|fast]
+        [--llm-server] [--json]
 
 Real models; a synthesised user with commands, questions, barge-ins, timers, noise and silence; faults from a plan
 (`soak_plan`). Told at the end: turns said, answered, with a sign, lost without one; the longest that it was deaf;
@@ -28,8 +29,9 @@ import numpy as np
 from bench.options import Parser, count
 from bench.soak_account import Account
 from bench.soak_faults import Faults, Plug
-from bench.soak_plan import BY_NAME, KINDS, Kind, plan
+from bench.soak_plan import BY_NAME, KINDS, SERVER_KINDS, Kind, plan
 from bench.soak_resources import Resources
+from bench.soak_server import AwayServer
 from bench.soak_talk import BROKEN_FILE, SENTENCES, SKILLS, Talk, Utterance, repertoire
 from device.appliance import Appliance
 from device.assembly import load_models
@@ -69,7 +71,7 @@ class Soak:
 
     def __init__(
         self, settings: Settings, persona: Persona, models: Models, talk: Talk, faults: list[tuple[float, Kind]],
-        *, seconds: float, speed: float,
+        *, seconds: float, speed: float, server: AwayServer | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._persona, self._models = settings, persona, models
         self._talk = talk
@@ -77,7 +79,7 @@ class Soak:
         noise = np.random.default_rng(0).normal(0, 4.0, round(_ECHO_S * SAMPLE_RATE_HZ)).astype(np.float32)
         self._world = VirtualCard(noise=noise, recorder=NoRecorder(), speed=speed)
         self._plug = Plug(self._world)
-        self._faults = Faults(models, self._plug, settings.session.database)
+        self._faults = Faults(models, self._plug, settings.session.database, server)
         self._planned = faults
         self.account = Account()
         self.resources = Resources()
@@ -226,7 +228,7 @@ def scratch_settings(sets: list[str]) -> Iterator[Settings]:
 def soaked(args: Any) -> tuple[Soak, float]:
     """Run it; what came of it, and the warm-up in s."""
     seconds = args.minutes * 60
-    kinds = kinds_of(args.faults) if args.faults else KINDS
+    kinds = kinds_of(args.faults) if args.faults else (*KINDS, *(SERVER_KINDS if args.llm_server else ()))
     if args.fault_every_s <= 0:
         faults = []
     else:
@@ -234,13 +236,16 @@ def soaked(args: Any) -> tuple[Soak, float]:
             faults = [(each.at_s, each.kind) for each in plan(args.minutes, args.fault_every_s, args.seed, kinds)]
         except ValueError as error:
             raise UsageError(str(error), hint="give them more time, or choose others with --faults") from error
-    with scratch_settings(args.set) as configured:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(AwayServer()) if args.llm_server else None
+        sets = [*args.set, *([f"llm.server={server.url}"] if server is not None else [])]
+        configured = stack.enter_context(scratch_settings(sets))
         persona = load_persona(configured.persona)
         settings = settings_for(persona, configured)
         models = load_models(settings, persona)
         talk = Talk(repertoire(models.voice), args.seed)
         speed = FAST if args.speed == "fast" else 1.0
-        soak = Soak(settings, persona, models, talk, faults, seconds=seconds, speed=speed)
+        soak = Soak(settings, persona, models, talk, faults, seconds=seconds, speed=speed, server=server)
         soak.run()
     return soak, seconds / 10
 
@@ -270,6 +275,7 @@ def main() -> int:
     parser.add_argument("--fault-every-s", type=float, default=60.0, help="0: none")
     parser.add_argument("--faults", default="", metavar="NAME,NAME", help=f"only these of {', '.join(BY_NAME)}")
     parser.add_argument("--seed", type=count, default=1)
+    parser.add_argument("--llm-server", action="store_true", help="questions go to a server, which may be away")
     parser.add_argument("--speed", choices=("real", "fast"), default="real")
     parser.common()
     args = parser.parse_args()

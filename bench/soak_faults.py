@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.soak_server import Away, AwayServer
 from device.audio.virtual import VirtualCard
 from device.card import Block, CardStats, Span
 from device.dialogue.loop import Models
@@ -161,9 +162,10 @@ class PluggedCard:
 class Faults:
     """All that can be broken. `begin` and `end` from one thread."""
 
-    def __init__(self, models: Models, plug: Plug, database: Path) -> None:
+    def __init__(self, models: Models, plug: Plug, database: Path, server: AwayServer | None = None) -> None:
         self._plug = plug
         self._database = database
+        self._server = server
         self._ask: Callable[[str], Any] = lambda _sql: None
         self._traps = {
             "stt": Trap(models.recogniser, "transcribe", "transcribe_expecting"),
@@ -203,6 +205,8 @@ class Faults:
             "clock_forward": lambda: _clock(3600.0),
             "clock_back": lambda: _clock(-3600.0),
             "memory_pressure": _pressure,
+            "server_refuses": lambda: self._away("refuses"),
+            "server_silent": lambda: self._away("silent"),
         }
         return special.get(name, contextlib.nullcontext)()  # the others are said
 
@@ -231,6 +235,16 @@ class Faults:
             yield
         finally:
             other.close()
+
+    @contextlib.contextmanager
+    def _away(self, how: Away) -> Iterator[None]:
+        if self._server is not None:
+            self._server.leave(how)
+        try:
+            yield
+        finally:
+            if self._server is not None:
+                self._server.come_back()
 
     @contextlib.contextmanager
     def _pulled(self) -> Iterator[None]:

@@ -38,7 +38,12 @@ KINDS = (
     Kind("skill_hangs", 12.0, "somebody asks for a skill that does not come back for 10 s"),
     Kind("skill_raises", 12.0, "somebody asks for a skill that raises"),
 )
-BY_NAME = {kind.name: kind for kind in KINDS}
+#: With a language model on a server (`--llm-server`), these too.
+SERVER_KINDS = (
+    Kind("server_refuses", 12.0, "the server of the language model hangs up at once"),
+    Kind("server_silent", 12.0, "the server of the language model takes connections and says nothing"),
+)
+BY_NAME = {kind.name: kind for kind in (*KINDS, *SERVER_KINDS)}
 
 
 @dataclass(frozen=True, slots=True)
