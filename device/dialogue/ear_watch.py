@@ -18,6 +18,8 @@ TELL_S = 3.0
 HOPELESS_S = 30.0
 #: A detector that fails for so much sound in a row is broken.
 BROKEN_SAMPLES = 3 * SAMPLE_RATE_HZ
+#: Nobody has looked for longer than this: the whole process stood still (stopped, swapped out), not the ear alone.
+STOOD_STILL_S = 1.5
 
 
 class SteadyMeter:
@@ -52,7 +54,7 @@ class EarWatch:
     """Is the thread of the ear alive?"""
 
     def __init__(self, now_s: float) -> None:
-        self._alive_s = now_s
+        self._alive_s = self._looked_s = now_s
         self._told = False
 
     def alive(self, now_s: float) -> None:
@@ -64,6 +66,9 @@ class EarWatch:
 
         Raises ModelStuckError.
         """
+        gap_s, self._looked_s = now_s - self._looked_s, now_s
+        if gap_s > STOOD_STILL_S:
+            self._alive_s = min(now_s, self._alive_s + gap_s)
         silent_s = now_s - self._alive_s
         if silent_s <= TELL_S or card_lost:
             self._told = False

@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 #: A second look is given up after this, waiting and all: the answer waits for it.
 _LONGEST_LOOK_S = 2.0
+_CHARS_A_SECOND = 15  # of speech: how much the voice has to make
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,10 @@ class ModelWorkers:
             case Speak():
                 if command.index == 0 and not command.apart:
                     self._right_of_way.take()
-                self._tts.give(partial(self._speak, command, self._patience.given("tts", command, now_s)))
+                work_s = len(command.text) / _CHARS_A_SECOND
+                self._tts.give(
+                    partial(self._speak, command, self._patience.given("tts", command, now_s, work_s=work_s))
+                )
             case Warm():
                 self._llm.give(partial(self._warm, command, self._patience.given("llm", command, now_s)))
             case Prepare():

@@ -27,6 +27,8 @@ LIMITS_S: dict[Stage, float] = {"stt": 4.0, "turn": 4.0, "llm": 20.0, "tts": 4.0
 WORK_SHARE = 0.5
 #: Silent for so many times its limit, it will not come back.
 HOPELESS_LIMITS = 30
+#: Nobody has looked for longer than this: the whole process stood still (stopped, swapped out), and that is no silence.
+STOOD_STILL_S = 1.5
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +56,7 @@ class Patience:
         self._lock = threading.Lock()
         self._stages: dict[Stage, _Stage] = {stage: _Stage() for stage in self._limits_s}
         self._number = 0
+        self._looked_s: float | None = None
 
     def given(self, stage: Stage, work: Work, now_s: float, *, work_s: float = 0.0) -> Ticket:
         """`work` stands in the queue of `stage` now. `work_s`: the sound that it is about."""
@@ -82,8 +85,13 @@ class Patience:
             return not ticket.given_up
 
     def overdue(self, now_s: float) -> list[Ticket]:
-        """What is to be told as failed now."""
+        """What is to be told as failed now; to be asked some times a second."""
         with self._lock:
+            gap_s = now_s - (now_s if self._looked_s is None else self._looked_s)
+            self._looked_s = now_s
+            if gap_s > STOOD_STILL_S:
+                for state in self._stages.values():
+                    state.quiet_since_s = min(now_s, state.quiet_since_s + gap_s)
             out: list[Ticket] = []
             for state in self._stages.values():
                 quiet_s = now_s - state.quiet_since_s

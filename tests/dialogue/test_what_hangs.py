@@ -150,21 +150,36 @@ def test_a_detector_that_is_broken_ends_it() -> None:
     assert len(told) == 1
 
 
+def looks(watch: EarWatch, from_s: float, to_s: float, *, card_lost: bool = False) -> list[str]:
+    """Four times a second; what is told."""
+    told = []
+    while from_s < to_s:
+        told.append(watch.look(from_s, card_lost=card_lost))
+        from_s += 0.25
+    return [each for each in told if each]
+
+
 def test_an_ear_that_hangs_is_told_once_each_time_and_ends_it_at_last() -> None:
     watch = EarWatch(0.0)
-    assert watch.look(TELL_S, card_lost=False) == ""
-    assert "hangs" in watch.look(TELL_S + 0.1, card_lost=False)
-    assert watch.look(TELL_S + 0.4, card_lost=False) == ""
+    assert looks(watch, 0.0, TELL_S) == []
+    assert len(looks(watch, TELL_S, 10.0)) == 1
     watch.alive(10.0)
-    assert watch.look(10.2, card_lost=False) == ""
-    assert "hangs" in watch.look(10.0 + TELL_S + 0.1, card_lost=False)
+    assert looks(watch, 10.0, 10.0 + TELL_S) == []
+    assert len(looks(watch, 10.0 + TELL_S, 9.0 + HOPELESS_S)) == 1
     with pytest.raises(ModelStuckError):
-        watch.look(10.0 + HOPELESS_S + 0.1, card_lost=False)
+        looks(watch, 9.0 + HOPELESS_S, 11.0 + HOPELESS_S)
+
+
+def test_a_process_that_stood_still_is_no_ear_that_hangs() -> None:
+    watch = EarWatch(0.0)
+    assert looks(watch, 0.0, 2.0) == []
+    assert looks(watch, 500.0, 500.9) == []
+    assert len(looks(watch, 500.9, 503.0)) == 1
 
 
 def test_a_card_that_is_looked_for_may_take_its_time() -> None:
     watch = EarWatch(0.0)
-    assert watch.look(HOPELESS_S * 2, card_lost=True) == ""
+    assert looks(watch, 0.0, HOPELESS_S * 2, card_lost=True) == []
 
 
 def test_a_recogniser_that_always_fails_is_not_asked_a_hundred_times_a_second() -> None:
