@@ -11,6 +11,7 @@ Exit status 1: something was lost without a sign, or something grew.
 """
 
 import contextlib
+import itertools
 import json
 import logging
 import sqlite3
@@ -32,7 +33,7 @@ from bench.soak_faults import Faults, Plug
 from bench.soak_plan import BY_NAME, KINDS, SERVER_KINDS, Kind, plan
 from bench.soak_resources import Resources
 from bench.soak_server import AwayServer
-from bench.soak_talk import BROKEN_FILE, SENTENCES, SKILLS, Talk, Utterance, repertoire
+from bench.soak_talk import BROKEN_FILE, SENTENCES, SKILLS, Sort, Talk, Utterance, repertoire
 from device.appliance import Appliance
 from device.assembly import load_models
 from device.audio.keeper import KeepPolicy, KeptCard
@@ -48,8 +49,11 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 FAST = 2.0
 MOST_GROWTH_PERCENT = 2.0
+_FELT_WITHIN_S = 15.0  # a fault lasts from when it was felt, but begins no later than this
 _EFFECT_S = 4.0  # a fault that is over may still be felt for so long
 _SAMPLE_EVERY_S = 5.0
+#: What is said first when it is broken, so that it is felt; else a question, which needs all the models.
+_SAID: dict[str, Sort] = {"skill_hangs": "slow_skill", "skill_raises": "broken_skill"}
 _ECHO_S = 1.0  # of faint noise, repeated: a microphone is never perfectly silent
 
 
@@ -81,6 +85,8 @@ class Soak:
         self._plug = Plug(self._world)
         self._faults = Faults(models, self._plug, settings.session.database, server)
         self._planned = faults
+        gaps = [after[0] - each[0] - each[1].length_s for each, after in itertools.pairwise(faults)]
+        self._felt_within_s = max(0.0, min([*gaps, _FELT_WITHIN_S + _EFFECT_S]) - _EFFECT_S)
         self.account = Account()
         self.resources = Resources()
         self.restarts: list[str] = []
@@ -152,7 +158,7 @@ class Soak:
         now_s = time.monotonic()
         with self._lock:
             self.account.heard(now, now_s)
-            waits = self.account.open
+            waits = self.account.awaited(now)
         if now_s > self._begun_s + self._seconds and not waits:
             self._assistant.stop()
             return
@@ -181,10 +187,14 @@ class Soak:
             with self._lock:
                 self.account.begin_fault(kind.name)
             self._broken = True
-            if kind.name in ("skill_hangs", "skill_raises"):
-                self._talk.want("slow_skill" if kind.name == "skill_hangs" else "broken_skill")
+            self._talk.want(_SAID.get(kind.name, "question"))
+            before = self._faults.sprung
             try:
                 self._faults.begin(kind.name)
+                until_s = time.monotonic() + self._felt_within_s
+                while not self._faults.felt(kind.name, before) and time.monotonic() < until_s:
+                    if self._over.wait(0.1):
+                        return
                 self._over.wait(kind.length_s)
             except Exception:
                 logging.getLogger("soak").exception("%s could not be made", kind.name)

@@ -20,6 +20,8 @@ from device.dialogue import events as ev
 from models.protocols import SAMPLE_RATE_HZ
 
 PATIENCE_S = 15.0
+#: Who has had a sign tries again so soon, when nothing else goes on.
+TOLD_S = 3.0
 #: Nothing was heard for longer than this: it was deaf. Blocks come each 10 ms; a busy machine hands them out in bursts.
 DEAF_S = 1.0
 
@@ -38,6 +40,7 @@ class Said:
     fault: str  #: that was going on; "": none
     committed: bool = False
     sign: bool = False
+    sign_sample: int = 0  #: when
     outcome: Outcome | None = None
 
 
@@ -91,6 +94,14 @@ class Account:
         """Has nothing come of the newest utterance yet?"""
         return self.newest is not None and self.newest.outcome is None
 
+    def awaited(self, now: int) -> bool:
+        """Does whoever said it still wait for something? Who was told that it went wrong, not for long."""
+        if not self.open:
+            return False
+        assert self.newest is not None
+        told = self.newest.sign and now > max(self.newest.sign_sample, self.newest.end) + TOLD_S * SAMPLE_RATE_HZ
+        return not told
+
     def on_event(self, event: ev.Event, now_s: float) -> None:
         """`now_s`: of any clock that never goes back."""
         match event:
@@ -116,7 +127,7 @@ class Account:
             self._told_s = now_s
         said = self.newest
         if said is not None and said.outcome is None and not said.sign and event.sample >= said.start:
-            said.sign = True
+            said.sign, said.sign_sample = True, event.sample
             self._waited(said, event.sample)
 
     def _settle(self, outcome: Outcome, sample: int) -> None:

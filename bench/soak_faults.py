@@ -189,6 +189,11 @@ class Faults:
         """Break it."""
         self._open.enter_context(self._fault(name))
 
+    def felt(self, name: str, before: dict[str, int]) -> bool:
+        """Has a call gone wrong since `sprung` was `before`? True of what is no model's fault."""
+        stage = "stt" if name == "out_of_memory" else name.partition("_")[0]
+        return stage not in self._traps or self._traps[stage].sprung > before[stage]
+
     def end(self) -> None:
         """Let go of all that is broken."""
         self._open.close()

@@ -71,7 +71,7 @@ def _root(
 ) -> None:
     """An on-device voice assistant: it hears, thinks and speaks with no network.
 
-    Exit status: 0 done, 1 failed, 2 bad usage, 75 start me again (a sound card hangs), 130 interrupted. Examples:
+    Exit status: 0 done, 1 failed, 2 bad usage, 75 start me again (a card or a model hangs), 130 interrupted. Examples:
 
       nearfield run                                        talk to it
       nearfield converse question.wav --output both.wav    the same on a recording

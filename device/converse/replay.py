@@ -17,6 +17,7 @@ from device.audio.virtual import VirtualCard
 from device.config import Settings
 from device.config.schema import RetentionSettings
 from device.converse.kept_turn import KeptTurn
+from device.converse.room_tone import in_its_room
 from device.dialogue import events as ev
 from device.dialogue.deeds import Call, Doer, Outcome
 from device.dialogue.loop import Models
@@ -34,7 +35,7 @@ _NOT_DONE = Outcome("failed", "I don't do that a second time.", error="a replay 
 class ReplayTiming:
     """When it is over."""
 
-    lead_s: float = 0.5  #: silence before the turn
+    lead_s: float = 0.5  #: silence before the turn, and as much of its room
     question_s: float = 20.0  #: a question from before it is put again first: so long it is waited for
     patience_s: float = 5.0  #: behind the sound, when no turn comes of it
     tail_s: float = 0.3  #: behind the answer
@@ -93,10 +94,12 @@ class Replay:
         self._models = models
         self._kept = kept
         self._timing = timing
+        self._pcm, self._lead = in_its_room(kept.pcm, before_s=timing.lead_s, after_s=timing.patience_s)
         self._held = kept.committed.commit_reason == "release"
         self._card = VirtualCard(recorder=MemoryRecorder(), speed=speed)
         self._events: list[ev.Event] = []
         self._said_at: int | None = None  # where the turn's sound begins
+        self._pressed = False
         self._released = False
         self._state: ev.State = "idle"
         self._answered = 0  # when the last answer ended
@@ -131,10 +134,11 @@ class Replay:
     def _on_block(self, now: int) -> None:
         if self._said_at is None:
             if self._may_begin(now):
-                self._said_at = self._card.say(self._kept.pcm, now + SAMPLE_RATE_HZ // 50)
-                if self._held:
-                    self._assistant.press()
+                self._said_at = self._lead + self._card.say(self._pcm, now + SAMPLE_RATE_HZ // 50)
             return
+        if self._held and not self._pressed and now >= self._said_at:
+            self._pressed = True
+            self._assistant.press()
         end = self._said_at + len(self._kept.pcm)
         if self._held and not self._released and now >= end:
             self._released = True

@@ -88,6 +88,8 @@ def test_a_sign_is_no_answer_and_no_loss(event: ev.Event) -> None:
     account = said(Account(), "stt_raises")
     account.on_event(event, 0.0)
     assert account.open, "an answer may still come"
+    assert account.awaited(s(13))
+    assert not account.awaited(s(16)), "but nobody waits for it"
     account.heard(s(11 + PATIENCE_S + 1), 0.0)
     assert totals(account) == (1, 0, 1, 0)
     assert account.tallies["stt_raises"].sign == 1
