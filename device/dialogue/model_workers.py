@@ -82,6 +82,7 @@ class ModelWorkers:
         self._right_of_way = RightOfWay()  # of the first clause
         self._stopping = stopping
         self._patience = patience or Patience()
+        self._told_job = 0  # the answer whose voice was last given up
         self._stt, self._judge_of_turns, self._llm, self._tts = map(Worker, ("stt", "turn", "llm", "tts"))
 
     def give(self, command: Decode | Judge | Reply | Speak | Warm | Prepare) -> None:
@@ -133,8 +134,10 @@ class ModelWorkers:
             _log.warning("%s: %s", stage, message)
             return []
         _log.error("%s hangs: %s", stage, message)
-        out = self._conversation.failed(work.job, stage, message, self._now())
+        again = isinstance(work, Speak) and work.job == self._told_job  # one tone an answer, not one a clause
+        out = [] if again else self._conversation.failed(work.job, stage, message, self._now())
         if isinstance(work, Speak):
+            self._told_job = work.job
             if work.index == 0 and not work.apart:
                 self._right_of_way.give_back()
             out = [*out, *self._conversation.spoken(work.job, work.index, None, self._now())]
