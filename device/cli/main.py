@@ -34,6 +34,7 @@ COMMANDS = {
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
     "trace": Lazy("device.cli.trace_command", "trace", "How long each step of a turn took.", _UPKEEP),
+    "replay": Lazy("device.cli.replay_command", "replay", "A kept turn once more, through today's code.", _UPKEEP),
     "sessions": Lazy("device.cli.sessions_command", "sessions_app", "What was said and done; forget it.", _UPKEEP),
     "doctor": Lazy("device.cli.doctor_command", "doctor", "What is wrong, and the command that mends it.", _UPKEEP),
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
@@ -72,7 +73,7 @@ def _root(
 ) -> None:
     """An on-device voice assistant: it hears, thinks and speaks with no network.
 
-    Exit status: 0 done, 1 failed, 2 bad usage, 75 start me again (a sound card hangs), 130 interrupted. Examples:
+    Exit status: 0 done, 1 failed, 2 bad usage, 75 start me again (a card or a model hangs), 130 interrupted. Examples:
 
       nearfield run                                        talk to it
       nearfield converse question.wav --output both.wav    the same on a recording

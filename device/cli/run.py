@@ -43,7 +43,7 @@ def run(
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
 
-    A card that is unplugged is waited for. Exit status 75: it hangs in its driver, start me again.
+    A card that is unplugged is waited for. Exit status 75: it hangs in its driver, or a model does; start me again.
 
     With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
     with "open" (the default) it listens all the time, and the space bar works too; with "wake" it waits for a wake word

@@ -124,7 +124,9 @@ class Answer:
         return self._finished
 
     def token(self, piece: str, now: int) -> list[Output]:
-        """A piece of the text."""
+        """A piece of the text. One that comes behind its end, from a model that was given up, is too late."""
+        if self._written:
+            return []
         out: list[Output] = []
         if self._first_token:
             self._chars += len(piece)

@@ -114,6 +114,10 @@ class Conversation:
         return self._state
 
     @property
+    def card_is_lost(self) -> bool:
+        return self._card_lost
+
+    @property
     def history(self) -> History:
         return self._history
 

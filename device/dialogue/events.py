@@ -368,5 +368,5 @@ class Failure(Event):
     """A stage failed; the conversation goes on."""
 
     type: ClassVar[str] = "error"
-    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake"]
+    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake", "vad"]
     message: str

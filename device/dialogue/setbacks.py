@@ -17,7 +17,7 @@ from device.dialogue.ringing import Ringing
 from device.dialogue.user_turn import UserTurn
 from device.dialogue.waking import Waking
 
-Stage = Literal["stt", "turn", "llm", "tts", "wake"]  #: whose model
+Stage = Literal["stt", "turn", "llm", "tts", "wake", "vad"]  #: whose model
 
 
 class Setbacks:
@@ -34,8 +34,8 @@ class Setbacks:
         self._unheard_text = unheard_text
 
     def failed(self, job: int, stage: Stage, message: str, now: int) -> list[Output]:
-        """The model of `stage` raised while it worked for `job`."""
-        if stage == "wake":  # no turn's: the button and, where it may, any voice still open one
+        """The model of `stage` raised, or hangs, while it worked for `job`."""
+        if stage in ("wake", "vad"):  # no turn's: the button and, where it may, any voice still open one
             return [ev.Failure(now, 0, stage, message), Chime("error")]
         if self._waking.gave_up(job):
             return []  # whoever it was, nobody had invited them
