@@ -39,8 +39,8 @@ class LiveStatus:
         self._saying = {"text": "", "heard": ""}
         self._last = {"heard": "", "said": "", "error": ""}
 
-    def on_event(self, event: ev.Event) -> None:
-        """Every event, in order."""
+    def on_event(self, event: ev.Event) -> list[TurnTrace]:
+        """Every event, in order; returns the traces of the turns that are over with it, nearly always none."""
         self.turn = max(self.turn, event.turn)
         match event:
             case ev.StateChange(state=state):
@@ -67,8 +67,9 @@ class LiveStatus:
                 self.ringing = None
             case _:
                 self._on_trouble(event)
-        for closed in self._tracer.on_event(event):
-            self.traces.append(TurnTrace.of(self._session, closed.number, closed.marks))
+        over = [TurnTrace.of(self._session, each.number, each.marks) for each in self._tracer.on_event(event)]
+        self.traces.extend(over)
+        return over
 
     def _on_trouble(self, event: ev.Event) -> None:
         match event:
