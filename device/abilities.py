@@ -152,6 +152,26 @@ class Abilities:
             return None
         return meaning
 
+    def status(self) -> dict[str, Any]:
+        """Timers, alarms and what rings, soonest first; what is not there of the house. Names are words of users."""
+        with self._watch.open() as (book, now):
+            timers = [
+                {"name": timer.label, "left_s": round(timer.left_s(now), 1), "paused": timer.due_s is None}
+                for timer in book.timers(now)
+            ]
+            again = [{"name": each.label, "left_s": round(each.left_s(now), 1)} for each in book.snoozed(now)]
+            alarms = [
+                {
+                    "name": alarm.name,
+                    "at": book.local(at).isoformat(timespec="minutes"),
+                    "left_s": round(at - now.wall_s),
+                }
+                for alarm, at in book.alarms(now)
+            ]
+            rings = [ring.label for ring in book.ringing]
+        house = dict(self._bridges.trouble) if self._bridges is not None else {}
+        return {"timers": timers, "snoozed": again, "alarms": alarms, "rings": rings, "house": house}
+
     def begin(self, assistant: Assistant) -> None:
         """Timers ring from here on, and the house is told what goes on. Raises ConfigError: it cannot be."""
         self._assistant = assistant

@@ -21,6 +21,7 @@ from device.card import Block, Card, CardStats
 from device.config import Settings
 from device.control.desk import ControlDesk
 from device.control.levels import Levels
+from device.control.machine import MachineStatus
 from device.control.status import LiveStatus
 from device.controls import Controls
 from device.diagnostics.calibration_store import CalibrationStore
@@ -41,6 +42,7 @@ from device.session.from_events import Scribe
 from device.session.resumption import unfinished
 from device.session.store import SessionStore
 from device.session.turn_audio import keep_turn_audio
+from device.skills.complaints import Complaint
 from models.protocols import Int16s, ToolSpec
 
 
@@ -204,6 +206,9 @@ class Appliance:
         #: For whoever looks on, or asks for something, from outside.
         self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
         self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, **card_figures(card.stats())})
+        self.desk.add_status(MachineStatus().to_json)
+        self.desk.add_spoken_status(able.status)
+        self._begins_anew = False
         self._levels = Levels()
         #: Does this session go on with a conversation that broke off?
         self.resumed = broken is not None
@@ -244,6 +249,21 @@ class Appliance:
         """It is here again: told even to who wants no other signals, for nothing was heard meanwhile."""
         self._card.play(earcon("card back", self._earcon_level_db))
 
+    @property
+    def complaints(self) -> frozenset[Complaint]:
+        """What is wrong in files of skills and sentences, and was left out."""
+        return frozenset(self._able.skills.complaints)
+
+    def begin_anew(self) -> None:
+        """End soon, as one who is back at once: the next session goes on with this conversation. Any thread."""
+        self._begins_anew = True
+        self.assistant.stop()
+
+    @property
+    def begins_anew(self) -> bool:
+        """Did it end because `begin_anew` was asked for?"""
+        return self._begins_anew
+
     def run(self) -> None:
         """Converse until `assistant.stop()`. Raises AudioError when the card is lost (a `KeptCard`: CardStuckError)."""
         with self._card, HealthWatch(self._on_health, HealthReader()):
@@ -261,7 +281,7 @@ class Appliance:
         self._able.close()
         if self._turn_audio is not None:
             self._turn_audio.close()
-        self._recorder.close(failed=failed)
+        self._recorder.close(failed=failed, reloads=self._begins_anew)
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ taken) is logged and told in the status; the assistant runs without it.
 """
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
@@ -27,11 +28,27 @@ Way = Callable[[Settings, ControlDesk], contextlib.AbstractContextManager[object
 def _ways(settings: Settings) -> dict[str, Way]:
     """Those that are configured, by the name that a person knows them by."""
     ways: dict[str, Way] = {}
+    if settings.control.enabled:
+        ways["control socket"] = _control_socket
+    for name in settings.webhooks:
+        ways[f"webhook {name}"] = functools.partial(_webhook, name)
     if settings.metrics.port:
         ways["metrics"] = _metrics
     if settings.telemetry.otlp_endpoint:
         ways["telemetry"] = _telemetry
     return ways
+
+
+def _control_socket(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.control.socket_server import SocketServer  # noqa: PLC0415
+
+    return SocketServer(settings.control, desk)
+
+
+def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.control.webhooks import Webhook  # noqa: PLC0415 - httpx
+
+    return Webhook(name, settings.webhooks[name], desk)
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ COMMANDS = {
     "turn": Lazy("device.cli.turn_stage", "turn", "Has the speaker finished?", _STAGES),
     "wake": Lazy("device.cli.wake_stage", "wake", "Wake words in a recording, or live.", _STAGES),
     "cancel-echo": Lazy("device.cli.stages", "cancel_echo", "Take the loudspeaker out of a recording.", _STAGES),
+    "ctl": Lazy("device.cli.ctl_command", "ctl_app", "Ask a running assistant: mute, say, volume, status.", _UPKEEP),
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
     "top": Lazy("device.cli.top_command", "top", "A running assistant, live in the terminal.", _UPKEEP),

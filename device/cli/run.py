@@ -1,6 +1,7 @@
 """`nearfield run`: the appliance on the sound card."""
 
 import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from device.cli.endings import EndedEarlyError, Endings
 from device.cli.options import ConfigOption, SetOption, VerboseOption, print_text, settings_from
 
 if TYPE_CHECKING:
+    from device.appliance import Appliance
     from device.audio.portaudio import PortAudioCard
     from device.config import Settings
 
@@ -45,22 +47,29 @@ def run(
       nearfield run --mode wake --set wake.words=hey_jarvis
     """
     with Endings() as endings:  # what is imported and loaded takes seconds, in which the end may be asked for
+        flags = [
+            *(overrides or ()),
+            *([f"persona={persona}"] if persona else []),
+            *([f"turn.listen={mode}"] if mode else []),
+        ]
+        read = partial(settings_from, config, flags)
         try:
-            settings = settings_from(
-                config,
-                [
-                    *(overrides or ()),
-                    *([f"persona={persona}"] if persona else []),
-                    *([f"turn.listen={mode}"] if mode else []),
-                ],
-            )
-            _run(settings, events, endings)
+            settings = read()
+            anew = _run(settings, events, endings, read)
         except EndedEarlyError as end:
             say(f"ended by {end.signal_name} before it listened")
+            return
+    if anew:
+        from device.control.reload import exec_again  # noqa: PLC0415
+
+        exec_again()
 
 
-def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
-    """Until somebody ends it. Raises EndedEarlyError when that was before it began."""
+def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Callable[[], Settings]") -> bool:
+    """Until somebody ends it; True: it is to begin anew. Raises EndedEarlyError when that was before it began.
+
+    `read` gives the settings as they are by then.
+    """
     from device.appliance import Appliance  # noqa: PLC0415
     from device.assembly import load_models  # noqa: PLC0415
     from device.audio import priority  # noqa: PLC0415
@@ -74,7 +83,6 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
     from device.cli.hands import Hands  # noqa: PLC0415
     from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
-    from device.outside import Outside  # noqa: PLC0415
     from device.persona import load_persona, settings_for  # noqa: PLC0415
 
     audio = settings.audio
@@ -124,8 +132,26 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
             log.start_anew()
         stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
-        stack.enter_context(Outside(settings, appliance.desk))
+        stack.enter_context(_asked_from_outside(settings, appliance, endings, read))
         appliance.run()
+    return appliance.begins_anew and not endings.asked
+
+
+@contextlib.contextmanager
+def _asked_from_outside(
+    settings: "Settings", appliance: "Appliance", endings: Endings, read: "Callable[[], Settings]"
+) -> Iterator[None]:
+    """Within, the ways in that are configured are open, and it can be asked to begin anew."""
+    from device.control.reload import Reload, check_startable, is_service  # noqa: PLC0415
+    from device.outside import Outside  # noqa: PLC0415
+
+    reload = Reload(lambda: check_startable(read(), appliance.complaints), appliance.begin_anew)
+    appliance.desk.reload_by(reload)
+    with contextlib.ExitStack() as stack:
+        if is_service():
+            stack.enter_context(endings.hang_up_means(reload.in_background))
+        stack.enter_context(Outside(settings, appliance.desk))
+        yield
 
 
 def _card_if_there(settings: "Settings") -> "PortAudioCard | None":

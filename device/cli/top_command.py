@@ -12,15 +12,15 @@ from device.cli.options import ConfigOption, SetOption, settings_from
 def top(
     socket: Annotated[
         Path | None,
-        typer.Option("--socket", metavar="PATH", help="Its control socket, in place of the configured one."),
+        typer.Option("--socket", metavar="PATH", help="Its control socket, if not the configured one."),
     ] = None,
     config: ConfigOption = None,
     overrides: SetOption = None,
 ) -> None:
     """A running assistant, live: levels, words, the last turn, percentiles, processor, memory, heat, xruns.
 
-    Over ssh, in 80x24 or more. q quits, m mutes, + and - change the volume, s silences an answer. When the assistant ends
-    it says so, and goes on when it is back. Examples:
+    Over ssh, in 80x24 or more. q quits, m mutes, + and - change the volume, s silences an answer. When it ends, that
+    is said, and top goes on when it is back. Examples:
 
       nearfield top
 

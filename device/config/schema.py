@@ -9,10 +9,11 @@ with bounds and a description: file, environment, `--set`, `nearfield config` an
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from device.config.acting import ActingSettings
+from device.config.control import ControlSettings, WebhookSettings, named_hooks
 from device.config.dirs import data_dir, state_dir
 from device.config.home import McpSettings, MqttSettings
 from device.config.metrics import MetricsSettings, TelemetrySettings
@@ -344,6 +345,10 @@ class Settings(BaseSettings):
     persona: Name = Field(
         default="assistant", description="who the assistant is: name of a persona or path of its file"
     )
+    #: before the sections: it is a key of none
+    webhooks: Annotated[dict[str, WebhookSettings], AfterValidator(named_hooks)] = Field(
+        default={}, description="a table for each address that is told what happens, [webhooks.NAME]"
+    )
     audio: AudioSettings = AudioSettings()
     echo: EchoSettings = EchoSettings()
     vad: VadSettings = VadSettings()
@@ -370,6 +375,7 @@ class Settings(BaseSettings):
     timers: TimerSettings = TimerSettings()
     mcp: McpSettings = McpSettings()
     mqtt: MqttSettings = MqttSettings()
+    control: ControlSettings = ControlSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

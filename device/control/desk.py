@@ -76,12 +76,21 @@ class ControlDesk:
         self._reload = reload
         self._lock = threading.Lock()
         self._extras: list[Extra] = []
+        self._spoken: list[Extra] = []
         self._listeners: tuple[Listener, ...] = ()
         self.feed = feed or Feed()
 
     def add_status(self, extra: Extra) -> None:
         """Its keys are part of the status from now on (timers, the card, the machine ...)."""
         self._extras.append(extra)
+
+    def add_spoken_status(self, extra: Extra) -> None:
+        """As `add_status`, of what holds words that were said: not part of a status without words."""
+        self._spoken.append(extra)
+
+    def reload_by(self, reload: Callable[[], None]) -> None:
+        """How it begins anew: raises NearfieldError when the configuration is not valid."""
+        self._reload = reload
 
     def add_listener(self, listener: Listener) -> None:
         """It is told of every event and trace from now on. What it raises is logged, and ends it."""
@@ -115,7 +124,7 @@ class ControlDesk:
         with self._lock:
             out = self._status.to_json(words=words)
         out |= {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}
-        for extra in self._extras:
+        for extra in [*self._extras, *(self._spoken if words else ())]:
             out |= extra()
         return out
 

@@ -3,10 +3,10 @@
     broken = unfinished(store, "assistant", within_s=600)
     if broken: store.begin("assistant", continues=broken.session_id); Conversation(policy, prompt, broken.messages)
 
-A conversation broke off when its session ended without a farewell (power cut, kill) or with a failure, and nothing
-came after it. What is told again is what history would have held: the user's words, and of the answers what was heard.
-A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether it was
-heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
+A conversation broke off when its session ended without a farewell (power cut, kill), with a failure or to begin anew
+(reload), and nothing came after it. What is told again is what history would have held: the user's words, and of the
+answers what was heard. A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether
+it was heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from device.session.owner import alive
-from device.session.records import StoredEvent, StoredSession, StoredTurn
+from device.session.records import RELOAD, StoredEvent, StoredSession, StoredTurn
 from device.session.store import SessionStore
 from models.protocols import Message
 
@@ -53,7 +53,7 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
     session = store.latest()
     if within_s <= 0 or session is None or session.persona != persona:
         return None
-    if session.ended_at is not None and session.ending != "failed":
+    if session.ended_at is not None and session.ending not in ("failed", RELOAD):
         return None
     if session.ended_at is None and alive(session.owner):  # it is going on, elsewhere
         return None

@@ -8,6 +8,7 @@
 Nothing that arrives is trusted to have a form: what does not fit is left out.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,4 +131,4 @@ class Overview:
 
 def _level(value: object) -> float:
     level = number(value)
-    return QUIETEST_DB if level is None or level != level else min(max(level, QUIETEST_DB), 0.0)
+    return QUIETEST_DB if level is None or math.isnan(level) else min(max(level, QUIETEST_DB), 0.0)
