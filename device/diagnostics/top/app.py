@@ -131,9 +131,9 @@ class Top(App[None]):
 
 
 def _shares(height: int) -> tuple[int, int]:
-    """Lines for the turn and for what is said: of what a larger terminal has, words get up to six more."""
+    """Lines for the turn and for what is said: of what a larger terminal has, words get up to four more."""
     left = max(0, height - FIXED_LINES)
-    words = min(8, max(2, left - TURN_LINES))
+    words = min(6, max(2, left - TURN_LINES))
     return max(TURN_LINES, left - words), words
 
 

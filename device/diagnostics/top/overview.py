@@ -8,7 +8,7 @@
 Nothing that arrives is trusted to have a form: what does not fit is left out.
 """
 
-import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +16,15 @@ from device.telemetry.published import published_trace
 from device.telemetry.turn_trace import TurnTrace
 
 QUIETEST_DB = -90.0
+MOST_TURNS = 50
+MOST = 1e15  #: of a number that is shown
 
 
 def number(value: object) -> float | None:
-    """None: it is none."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """None: it is none, or beyond all measure."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
+        return None
+    return float(value)
 
 
 def text(value: object) -> str:
@@ -48,7 +52,12 @@ class Overview:
         self.mic_db = self.far_db = QUIETEST_DB
         self.hearing = ("", "")  #: stable, unstable
         self.saying = ("", "")  #: the answer, what of it was heard
-        self.trace: TurnTrace | None = None  #: of the last turn
+        self.traces: deque[TurnTrace] = deque(maxlen=MOST_TURNS)  #: of turns that ended since, newest last
+
+    @property
+    def trace(self) -> TurnTrace | None:
+        """Of the last turn; None: none has ended since it is looked at."""
+        return self.traces[-1] if self.traces else None
 
     def on_connected(self) -> None:
         self.connected = True
@@ -89,7 +98,7 @@ class Overview:
         before, session = self.status.get("session"), reply.get("session")
         if before is not None and session is not None and session != before:
             self.restarts += 1
-            self.trace = None
+            self.traces.clear()
             self.notice = f"it was started anew: session {session}"
         self.status.update(reply)
         if "muted" in reply:
@@ -103,7 +112,7 @@ class Overview:
 
     def _on_trace(self, item: Mapping[str, Any]) -> None:
         try:
-            self.trace = published_trace(item)
+            self.traces.append(published_trace(item))
         except ValueError:  # of a version that writes them in another way
             self.notice = "the last turn came in a form that is not known here"
 
@@ -131,4 +140,4 @@ class Overview:
 
 def _level(value: object) -> float:
     level = number(value)
-    return QUIETEST_DB if level is None or math.isnan(level) else min(max(level, QUIETEST_DB), 0.0)
+    return QUIETEST_DB if level is None else min(max(level, QUIETEST_DB), 0.0)

@@ -5,16 +5,19 @@
 All is told without colour too. Sans-IO; drawn with rich.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 from device.diagnostics.top.overview import QUIETEST_DB, Overview, number, table, text
 from device.diagnostics.top.process import Usage
 from device.telemetry.bars import Scale, axis_cells, bar_cells
-from device.telemetry.budgets import STAGES, StageKey
+from device.telemetry.budgets import BY_KEY, STAGES, StageKey
+from device.telemetry.turn_trace import TurnTrace
 from device.telemetry.waterfall import Row, notes_of, rows_of, window_ms
 
 MIN_WIDTH = 80
@@ -30,6 +33,7 @@ _STATES = {
     "ringing": "black on magenta",
 }
 _LOUD_DB, _CLIPPING_DB = -12.0, -3.0
+_LATE_MS = 40.0  # between two callbacks, of blocks of 10 ms
 _SHOWN_DB = 60.0  # of the level bars
 _MORE_ROWS = {"capture": "partials", "final": "thrown away"}  # rows without a stage, and behind which they stand
 
@@ -38,22 +42,22 @@ def header(overview: Overview, width: int) -> Text:
     """One line: state, who on which card, session, turns, up time."""
     status = overview.status
     state = overview.state or ("no answer" if overview.connected else "not running")
-    line = Text(f" {state.upper():^11} ", style=f"bold {_STATES.get(overview.state, 'white on red')}")
+    line = _styled(f" {state.upper():^11} ", style=f"bold {_STATES.get(overview.state, 'white on red')}")
     if overview.muted:
         line.append(" MUTED ", style="bold white on red")
     line.append(f" {text(status.get('persona')) or 'nearfield'}", style="bold")
     volume, up = number(status.get("volume_percent")), number(status.get("uptime_s"))
     right = [
-        f"session {text(str(status.get('session', '-')))}",
-        f"{status.get('turns', 0)} turns",
+        f"session {_whole(status.get('session'))}",
+        f"{_whole(status.get('turns'))} turns",
         *([f"vol {volume:.0f} %"] if volume is not None else []),
         *([f"up {_duration(up)}"] if up is not None else []),
     ]
     card = text(status.get("card"))
     room = width - cell_len(line.plain) - cell_len("  ".join(right)) - 2
     if card and room > 8:
-        line.append(f" on {card}"[:room], style="dim")
-    return _ends(line, Text("  ".join(right) + " ", style="dim"), width)
+        line.append_text(_cut(_styled(f" on {card}", style="dim"), room))
+    return _ends(line, _styled("  ".join(right) + " ", style="dim"), width)
 
 
 def levels(overview: Overview, width: int) -> list[Text]:
@@ -86,7 +90,7 @@ def captions(overview: Overview, width: int, height: int) -> list[Text]:
     if unstable:
         heard.append(f"{' ' if stable else ''}[{unstable}]", style="italic dim")
     answer, spoken = overview.saying
-    said = Text(spoken, style="bold")
+    said = _styled(spoken, style="bold")
     said.append(answer.removeprefix(spoken) if answer.startswith(spoken) else f" … {answer}" if answer else "")
     upper = (height + 1) // 2
     return [*_wrapped("you", heard, width, upper), *_wrapped("it", said, width, height - upper)]
@@ -97,14 +101,15 @@ def _wrapped(label: str, words: Text, width: int, height: int) -> list[Text]:
     if height <= 0:
         return []
     columns = width - _LABEL - 1
-    lines: list[Text] = [line for line in words.wrap(_console(columns), columns) if line.plain.strip()] or [Text()]
+    lines: list[Text] = [line for line in words.wrap(_console(), columns) if line.plain.strip()] or [Text()]
     if len(lines) > height:
         lines = lines[-height:]
         lines[0] = Text("…") + lines[0]
         lines[0].truncate(columns)
     lines += [Text()] * (height - len(lines))
     labels = [label, *[""] * (height - 1)]
-    return [Text(f" {name:<{_LABEL - 1}}", style="dim") + line for name, line in zip(labels, lines, strict=True)]
+    named = zip(labels, lines, strict=True)
+    return [_fitted(_styled(f" {name:<{_LABEL - 1}}", style="dim") + line, width) for name, line in named]
 
 
 def machine(overview: Overview, usage: Usage, width: int, temperature_c: float | None = None) -> list[Text]:
@@ -114,27 +119,29 @@ def machine(overview: Overview, usage: Usage, width: int, temperature_c: float |
     warmth = number(health.get("temperature_c"))
     warmth = temperature_c if warmth is None else warmth
     stats = table(status.get("card_stats"))
-    xruns = sum(int(number(stats.get(key)) or 0) for key in ("capture_overflows", "playback_underflows"))
+    xruns = sum(_whole(stats.get(key)) for key in ("capture_overflows", "playback_underflows"))
     lost_ms = sum((number(stats.get(key)) or 0.0) / 16 for key in ("capture_lost_samples", "starved_samples"))
     worst_ms = number(stats.get("worst_interval_ms"))
-    grown = "" if not usage.grown_percent or abs(usage.grown_percent) < 0.05 else f" ({usage.grown_percent:+.1f} %)"
-    line = Text(f" {'machine':<{_LABEL - 1}}", style="dim")
-    line.append(f"CPU {_figure(usage.cpu_percent, '.0f')} %  ")
-    line.append(f"mem {_figure(_mb(usage.memory_bytes), '.0f')} MB{grown}  ")
-    line.append(f"{_figure(warmth, '.0f')} °C  ", style="bold red" if health.get("throttled") is True else "")
-    line.append(f"{xruns} xruns", style="bold red" if xruns else "")
-    line.append(f"  {lost_ms:.0f} ms lost", style="bold red" if lost_ms else "")
+    grown = usage.grown_percent or 0.0
+    parts = [
+        Text(f"CPU {_figure(usage.cpu_percent, '.0f')} %"),
+        Text(f"{_figure(_mb(usage.memory_bytes), '.0f')} MB" + (f" ({grown:+.1f} %)" if abs(grown) >= 0.05 else "")),
+        _styled(f"{_figure(warmth, '.0f')} °C", style="bold red" if health.get("throttled") is True else ""),
+        _styled(f"{xruns} xrun{'s' if xruns != 1 else ''}", style="bold red" if xruns else ""),
+        _styled(f"{lost_ms:.0f} ms lost", style="bold red" if lost_ms else ""),
+    ]
     if worst_ms is not None:
-        line.append(f"  worst {worst_ms:.0f} ms", style="yellow" if worst_ms > 40 else "")  # four blocks
+        parts.append(_styled(f"gap {worst_ms:.0f} ms", style="yellow" if worst_ms > _LATE_MS else ""))
+    line = _styled(f" {'machine':<{_LABEL - 1}}", style="dim") + Text("  ").join(parts)
     return [_fitted(line, width), _fitted(_trouble(overview), width)]
 
 
 def _trouble(overview: Overview) -> Text:
     status = overview.status
-    line = Text(f" {'trouble':<{_LABEL - 1}}", style="dim")
+    line = _styled(f" {'trouble':<{_LABEL - 1}}", style="dim")
     told = [f"{text(what)}: {text(why)}" for what, why in table(status.get("trouble")).items()]
     told += [f"{text(way)} is closed: {text(why)}" for way, why in table(status.get("outside")).items()]
-    failures = int(number(status.get("failures")) or 0)
+    failures = _whole(status.get("failures"))
     if failures:
         told.append(f"{failures} failed, last {text(table(status.get('last')).get('error')) or 'unknown'}")
     if overview.notice:
@@ -151,39 +158,60 @@ def turn_lines(overview: Overview, width: int, height: int) -> list[Text]:
     lines = [_turn_title(overview, width), _columns(scale)]
     for stage in STAGES:
         lines.append(_stage(stage.label, rows.get(stage.label), scale, percentiles.get(stage.key), stage.key))
+        if stage.key == "ttfa":
+            lines[-1].stylize("bold")
         if more := _MORE_ROWS.get(stage.key):
             lines.append(_stage(more, rows.get(more), scale, None, None))
     notes = "; ".join(notes_of(trace)) if trace else ""
-    lines += Text(notes, style="dim").wrap(_console(width - 2), width - 2) if notes else []
+    lines += _paragraph(notes, width) if notes else []
+    earlier = list(overview.traces)[-2::-1]
+    if earlier and len(lines) + 2 < height:
+        lines += [Text(), _styled(" earlier", style="dim"), *(_brief(each) for each in earlier)]
     lines = [_fitted(line, width) for line in lines[:height]]
     return [*lines, *[Text(" " * width)] * (height - len(lines))]
+
+
+def _paragraph(notes: str, width: int) -> list[Text]:
+    return [Text(" ") + line for line in _styled(notes, style="dim").wrap(_console(), width - 2)]
+
+
+def _brief(trace: TurnTrace) -> Text:
+    """A turn on one line."""
+    ttfa = "no answer" if trace.ttfa_ms is None else f"{trace.ttfa_ms:.0f} ms"
+    line = Text(f" {trace.turn:>6}  {trace.reason:<10}{ttfa:>10}")
+    if trace.interrupted:
+        line.append("  interrupted")
+    if trace.over:
+        over = ", ".join(BY_KEY[stage].label for stage in trace.over)
+        line.append(f"  ! {over}", style="bold red")
+    return line
 
 
 def _turn_title(overview: Overview, width: int) -> Text:
     trace = overview.trace
     if trace is None:
-        turns = int(number(overview.status.get("turns")) or 0)
-        line = Text(" No turn yet" if not turns else " The next turn will be shown here", style="bold")
+        turns = _whole(overview.status.get("turns"))
+        line = _styled(" No turn yet" if not turns else " The next turn will be shown here", style="bold")
     else:
-        line = Text(f" Turn {trace.turn}", style="bold")
+        line = _styled(f" Turn {trace.turn}", style="bold")
         line.append(f"  {trace.reason}{', interrupted' if trace.interrupted else ''}")
         ttfa = "  no answer was heard" if trace.ttfa_ms is None else f"  TTFA {trace.ttfa_ms:.0f} ms"
         line.append(ttfa, style="bold")
         if trace.over:
             line.append(f"  ! {len(trace.over)} over budget", style="bold red")
-    counts = [int(number(row.get("count")) or 0) for row in _rows(overview.status.get("stages"))]
-    return _ends(line, Text(f"of the last {max(counts, default=0)} turns  ", style="dim"), width)
+    counts = [_whole(row.get("count")) for row in _rows(overview.status.get("stages"))]
+    return _ends(line, _styled(f"of the last {max(counts, default=0)} turns  ", style="dim"), width)
 
 
 def _columns(scale: Scale) -> Text:
     figures = "".join(f"{name:>{size}}" for name, size in (("took", 8), ("p50", 7), ("p95", 7), ("p99", 7), ("max", 6)))
-    return Text(f" {'ms':>{_LABEL - 2}} {axis_cells(scale)}{figures}", style="dim")
+    return _styled(f" {'ms':>{_LABEL - 2}} {axis_cells(scale)}{figures}", style="dim")
 
 
 def _stage(
     label: str, row: Row | None, scale: Scale, figures: Mapping[str, Any] | None, stage: StageKey | None
 ) -> Text:
-    line = Text(f" {label:<{_LABEL - 1}}", style="bold" if stage == "ttfa" else "")
+    line = Text(f" {label:<{_LABEL - 1}}")
     line.append(bar_cells(row or Row(label, ()), scale))
     span = row.span if row is not None else None
     if span is None:
@@ -205,17 +233,26 @@ def _stage(
 def footer(width: int) -> Text:
     """One line: the keys."""
     line = Text()
-    for key, what in (("q", "quit"), ("m", "mute"), ("+ -", "volume"), ("s", "stop it talking")):
+    for key, what in (("q", "quit"), ("m", "mute"), ("+ -", "volume"), ("s", "hush")):
         line.append(f" {key} ", style="bold reverse")
         line.append(f" {what}   ")
-    return _ends(line, Text("! over budget  max = budget ", style="dim"), width)
+    return _ends(line, _styled("max: the budget; !: over it ", style="dim"), width)
 
 
 # ------------------------------------------------------------ small things
 
 
+def _styled(words: str, style: str) -> Text:
+    """With a style of these words alone: that of `Text(words, style)` is the style of whatever is appended too."""
+    return Text().append(words, style=style)
+
+
 def _rows(value: object) -> Sequence[Mapping[str, Any]]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _whole(value: object) -> int:
+    return int(number(value) or 0)
 
 
 def _figure(value: float | None, form: str) -> str:
@@ -229,8 +266,8 @@ def _mb(value: int | None) -> float | None:
 def _duration(seconds: float) -> str:
     minutes, hours = int(seconds) // 60, int(seconds) // 3600
     if hours >= 48:
-        return f"{hours // 24} d"
-    return f"{hours}:{minutes % 60:02}" if hours else f"{minutes}:{int(seconds) % 60:02}"
+        return f"{hours // 24}d"
+    return f"{hours}h{minutes % 60:02}m" if hours else f"{minutes}m"
 
 
 def _ends(left: Text, right: Text, width: int) -> Text:
@@ -240,15 +277,21 @@ def _ends(left: Text, right: Text, width: int) -> Text:
     return left + right
 
 
-def _fitted(line: Text, width: int) -> Text:
-    """Of exactly `width` cells; what is cut ends with an ellipsis."""
+def _cut(line: Text, width: int) -> Text:
+    """Of `width` cells at most; what is cut ends with an ellipsis."""
     out = line.copy()
     out.truncate(width, overflow="ellipsis")
-    out.append(set_cell_size("", max(0, width - cell_len(out.plain))))
     return out
 
 
-def _console(width: int) -> Any:
-    from rich.console import Console  # noqa: PLC0415 - only to wrap
+def _fitted(line: Text, width: int) -> Text:
+    """Of exactly `width` cells."""
+    out = _cut(line, width)
+    out.append(" " * max(0, width - cell_len(out.plain)))
+    return out
 
-    return Console(width=width, color_system=None, file=None)
+
+@functools.cache
+def _console() -> Console:
+    """To wrap with; nothing is printed on it."""
+    return Console(color_system=None)
