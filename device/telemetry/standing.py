@@ -18,7 +18,6 @@ from device.skills.services import Board
 
 _log = logging.getLogger(__name__)
 
-Numbers = Mapping[str, float]
 STATES: tuple[str, ...] = get_args(State)
 
 #: Counters of `device.card.CardStats`: key, name, what.

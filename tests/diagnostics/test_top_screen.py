@@ -124,9 +124,9 @@ def test_lines_that_are_no_objects_are_left_out(tmp_path: Path) -> None:
             writer.write(b'{"ok": true}\nnonsense\n[1]\n\xff\xfe\n' + b"[" * 100_000 + b'\n{"type": "state"}\n')
             writer.close()
 
-        async with await asyncio.start_unix_server(serve, str(tmp_path / "s.sock")):
-            async with await connect([tmp_path / "s.sock"]) as link:
-                await link.ask({"do": "watch"})
-                return [item async for item in link]
+        path = tmp_path / "s.sock"
+        async with await asyncio.start_unix_server(serve, str(path)), await connect([path]) as link:
+            await link.ask({"do": "watch"})
+            return [item async for item in link]
 
     assert asyncio.run(look()) == [{"ok": True}, {"type": "state"}]

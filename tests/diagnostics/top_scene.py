@@ -1,7 +1,5 @@
 """A recorded evening for `nearfield top`: replies and news as the control socket has them. Tests and the picture."""
 
-from typing import Any
-
 from device.control.desk import ControlDesk
 from device.dialogue import events as ev
 
