@@ -225,6 +225,7 @@ class Appliance:
         self._levels = Levels()
         #: Does this session go on with a conversation that broke off?
         self.resumed = broken is not None and rerun is None
+        self.desk.add_status(lambda: {"resumed": self.resumed})
         if kept is not None:
             kept.watch(self._on_lost, self._on_back)
 

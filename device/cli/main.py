@@ -33,6 +33,7 @@ COMMANDS = {
     "ctl": Lazy("device.cli.ctl_command", "ctl_app", "Ask a running assistant: mute, say, volume, status.", _UPKEEP),
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
+    "top": Lazy("device.cli.top_command", "top", "A running assistant, live in the terminal.", _UPKEEP),
     "trace": Lazy("device.cli.trace_command", "trace", "How long each step of a turn took.", _UPKEEP),
     "replay": Lazy("device.cli.replay_command", "replay", "A kept turn once more, through today's code.", _UPKEEP),
     "sessions": Lazy("device.cli.sessions_command", "sessions_app", "What was said and done; forget it.", _UPKEEP),

@@ -16,6 +16,7 @@ from device.config.acting import ActingSettings
 from device.config.control import ControlSettings, WebhookSettings, named_hooks
 from device.config.dirs import data_dir, state_dir
 from device.config.home import McpSettings, MqttSettings
+from device.config.metrics import MetricsSettings, TelemetrySettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
@@ -377,6 +378,8 @@ class Settings(BaseSettings):
     mqtt: MqttSettings = MqttSettings()
     control: ControlSettings = ControlSettings()
     web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

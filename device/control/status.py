@@ -42,8 +42,8 @@ class LiveStatus:
         self._written: dict[int, str] = {}  # by turn: clauses may come before it is certain that they will be said
         self._last = {"heard": "", "said": "", "error": ""}
 
-    def on_event(self, event: ev.Event) -> None:
-        """Every event, in order."""
+    def on_event(self, event: ev.Event) -> list[TurnTrace]:
+        """Every event, in order; returns the traces of the turns that are over with it, nearly always none."""
         self.turn = max(self.turn, event.turn)
         match event:
             case ev.StateChange(state=state):
@@ -66,8 +66,9 @@ class LiveStatus:
             case _:
                 self._on_answer(event)
                 self._on_trouble(event)
-        for closed in self._tracer.on_event(event):
-            self.traces.append(TurnTrace.of(self._session, closed.number, closed.marks))
+        over = [TurnTrace.of(self._session, each.number, each.marks) for each in self._tracer.on_event(event)]
+        self.traces.extend(over)
+        return over
 
     def _on_answer(self, event: ev.Event) -> None:
         match event:
