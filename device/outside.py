@@ -53,10 +53,17 @@ def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.Abs
     return Webhook(name, settings.webhooks[name], desk)
 
 
-def _web_page(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
-    from device.kiosk.server import KioskServer  # noqa: PLC0415 - a web server, for those who use it
+@contextlib.contextmanager
+def _web_page(settings: Settings, desk: ControlDesk) -> Iterator[None]:
+    from starlette.routing import Route  # noqa: PLC0415 - a web server, for those who use it
 
-    return KioskServer(settings.web, desk)
+    from device.kiosk.server import KioskServer  # noqa: PLC0415
+    from device.telemetry.metrics_server import MetricsApp  # noqa: PLC0415
+
+    with board_metrics(settings, desk) as metrics:
+        figures = Route("/metrics", MetricsApp(metrics))
+        with KioskServer(settings.web, desk, extra_routes=[figures]):
+            yield
 
 
 @contextlib.contextmanager
