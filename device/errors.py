@@ -44,6 +44,12 @@ class CardStuckError(AudioError):
     exit_status = 75  # EX_TEMPFAIL of sysexits.h: "try again later"
 
 
+class ModelStuckError(NearfieldError):
+    """A model hangs in its runtime: only a new process has it again. A supervisor should start one."""
+
+    exit_status = 75
+
+
 class AudioFileError(AudioError):
     """A file is not audio, is empty, or is cut short."""
 

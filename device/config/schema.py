@@ -16,10 +16,12 @@ from device.config.acting import ActingSettings
 from device.config.control import ControlSettings, WebhookSettings, named_hooks
 from device.config.dirs import data_dir, state_dir
 from device.config.home import McpSettings, MqttSettings
+from device.config.metrics import MetricsSettings, TelemetrySettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
 from device.config.wake import WakeSettings
+from device.config.web import WebSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
 WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
@@ -375,6 +377,9 @@ class Settings(BaseSettings):
     mcp: McpSettings = McpSettings()
     mqtt: MqttSettings = MqttSettings()
     control: ControlSettings = ControlSettings()
+    web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

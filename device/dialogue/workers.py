@@ -34,7 +34,10 @@ class Worker:
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
-            work()
+            try:
+                work()
+            except BaseException:  # noqa: BLE001 - SystemExit too: without its thread a model would be silent for good
+                _log.exception("%s: a piece of work failed", self.name)
 
     def give(self, work: Work | None) -> None:
         """Do this too, if need be in place of the oldest job."""

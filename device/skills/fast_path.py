@@ -184,8 +184,9 @@ def best(readings: Sequence[Reading], is_ours: Callable[[str], bool] = lambda _:
     `is_ours`: a skill that comes with the software stands back for one that somebody has added.
     """
     first = [reading for reading in readings if reading.match.rank == readings[0].match.rank]
-    first = [reading for reading in first if not is_ours(reading.meaning.skill)] or first
-    return first[0] if first and len({reading.meaning.skill for reading in first}) == 1 else None
+    # by the skill that the sentence is of: what several cannot do may mean one and the same (`prepared.say_why_not`)
+    first = [reading for reading in first if not is_ours(reading.match.skill)] or first
+    return first[0] if first and len({reading.match.skill for reading in first}) == 1 else None
 
 
 def alike(heard: str, again: str) -> bool:

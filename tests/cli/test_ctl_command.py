@@ -139,7 +139,7 @@ def test_the_status_in_words() -> None:
     status = {
         "persona": "store", "state": "speaking", "muted": True, "card": "Array", "volume_percent": 70, "turns": 3,
         "version": "1", "uptime_s": 3725.2, "health": {"temperature_c": 61.4, "throttled": True},
-        "timers": [{"name": "pasta timer", "left_s": 61.6, "paused": True}], "rings": ["alarm"],
+        "timers": [{"label": "pasta timer", "left_s": 61.6, "running": False}], "rings": ["alarm"],
         "trouble": {"card": "lost"}, "outside": {"web": "the port is taken"},
     }  # fmt: skip
     assert status_lines(status) == [

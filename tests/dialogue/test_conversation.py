@@ -74,6 +74,25 @@ def test_a_pause_to_think_discards_the_hypothesis_without_a_trace() -> None:
     assert [e.reason for e in rim.of(ev.Discarded)] == ["more_speech"]
 
 
+def test_a_word_alone_may_be_a_beginning() -> None:
+    rim = VirtualRim(answers=["I have launched it."], policy=Policy())
+    rim.say(1000, 1400, "Launch")
+    rim.say(2600, 3000, "firefox")
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == "Launch firefox"
+
+
+def test_a_word_alone_answers_what_was_asked_without_delay() -> None:
+    rim = VirtualRim(answers=["In which room?", "Done."], policy=Policy())
+    rim.say(1000, 2000, "Turn on the light.")
+    rim.say(6000, 6400, "Kitchen.")
+    rim.run(10_000)
+    first, second = rim.of(ev.Commit)
+    assert second.text == "Kitchen."
+    assert second.sample - 6400 * MS <= first.sample - 2000 * MS + 50 * MS
+
+
 def test_a_slow_recogniser_delays_the_commit_but_loses_nothing() -> None:
     rim = VirtualRim(answers=[ANSWER], stt_ms=2000)
     rim.say(1000, 2500, QUESTION)

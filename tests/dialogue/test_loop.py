@@ -191,3 +191,43 @@ def test_stop_from_another_thread_ends_the_run() -> None:
     threading.Timer(0.2, assistant.stop).start()
     with card:
         assistant.run()
+
+
+def test_heart_beats_are_answered_until_the_conversation_hangs_and_are_never_waited_for() -> None:
+    card = VirtualCard()
+    ends = Ends()
+    gate, hangs = threading.Event(), threading.Event()
+
+    def on_block(now: int) -> None:
+        if now > 8_000:
+            hangs.set()
+            gate.wait(60)
+
+    assistant = Assistant(
+        Conversation(Policy(), ""),
+        card,
+        PassThrough(),
+        Models(Loud(), ends, ends, ends),
+        on_event=lambda _: None,
+        on_block=on_block,
+    )
+    with card:
+        running = threading.Thread(target=assistant.run)
+        running.start()
+        answered = heard = 0
+        while not hangs.is_set():
+            assistant.beat()
+            answered, heard = assistant.beats, assistant.heard_samples
+            time.sleep(0.01)
+        assert answered > 0
+        assert 0 < heard < 16_000
+        assistant.beat()
+        answered = assistant.beats
+        for _ in range(5000):
+            assistant.beat()
+        assert assistant.beats == answered
+        assert assistant.heard_samples > 8_000, "the ear goes on by itself"
+        assistant.stop()
+        gate.set()
+        running.join(30)
+    assert not running.is_alive()
