@@ -49,6 +49,7 @@ class SocketServer:
     ) -> None:
         self.path = path or own_path(control)
         self._group = control.group
+        self._gid: int | None = None
         self._desk = desk
         self._idle_s = idle_s
         self._lock = threading.Lock()
@@ -96,7 +97,7 @@ class SocketServer:
 
     def _open(self) -> None:
         """Raises OSError, ControlSocketError."""
-        group = self._group_id()
+        self._gid = group = self._group_id()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._claim_it()
         self._remove_stale()
@@ -105,7 +106,8 @@ class SocketServer:
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(str(self.path))
         if group is not None:
-            os.chown(self.path, -1, group)
+            if self.path.stat().st_gid != group:  # a service may not be let to call chown at all
+                os.chown(self.path, -1, group)
             self.path.chmod(0o660)
         listener.listen(MOST_CONNECTIONS)
 
@@ -201,11 +203,10 @@ class SocketServer:
         _pid, uid, gid = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
         if uid in (0, os.geteuid()):
             return True
-        group = self._group_id()
-        if group is None:
+        if self._gid is None:
             return False
         raw = peer.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
-        return group in (gid, *struct.unpack(f"{len(raw) // 4}I", raw))
+        return self._gid in (gid, *struct.unpack(f"{len(raw) // 4}I", raw))
 
     def _gone(self, connection: Peer) -> None:
         with self._lock:

@@ -24,8 +24,10 @@ def test_a_reload_goes_on_with_the_conversation(
         session.environment |= {**manager.environment, "NEARFIELD_CONFIG": str(config)}
         session.start(f"control.socket={socket}")
         manager.wait_for("READY", "1")
+        session.wait_for("playout_end")  # the greeting
         session.say(question)
-        session.wait_for("playout_end")
+        session.wait_for("commit")
+        session.wait_for("playout_end", 2)
         assert session.program is not None
 
         config.write_text('persona = "mirror"\n[turn]\nend_silense_ms = 800\n')
