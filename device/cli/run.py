@@ -150,16 +150,26 @@ def _asked_from_outside(
     settings: "Settings", appliance: "Appliance", endings: Endings, read: "Callable[[], Settings]"
 ) -> Iterator[None]:
     """Within, the ways in that are configured are open, and it can be asked to begin anew."""
-    from device.control.reload import Reload, check_startable, is_service  # noqa: PLC0415
+    from device.control.reload import Reload, is_service  # noqa: PLC0415
+    from device.notify import ServiceManager  # noqa: PLC0415
     from device.outside import Outside  # noqa: PLC0415
 
-    reload = Reload(lambda: check_startable(read(), appliance.complaints), appliance.begin_anew)
+    service = ServiceManager.from_environment()
+    check = partial(_startable, read, appliance)
+    reload = Reload(check, appliance.begin_anew, begins=service.reloading)
     appliance.desk.reload_by(reload)
     with contextlib.ExitStack() as stack:
         if is_service():
             stack.enter_context(endings.hang_up_means(reload.in_background))
         stack.enter_context(Outside(settings, appliance.desk))
         yield
+
+
+def _startable(read: "Callable[[], Settings]", appliance: "Appliance") -> None:
+    """Could it begin with the configuration as it is by now? Raises NearfieldError, ModelError."""
+    from device.control.reload import check_startable  # noqa: PLC0415
+
+    check_startable(read(), appliance.complaints)
 
 
 def _loaded(settings: "Settings", who: "Persona") -> "Models":
@@ -181,7 +191,13 @@ def _supervised(appliance: "Appliance", card: "KeptCard") -> contextlib.Abstract
     from device.supervised import Supervised  # noqa: PLC0415
 
     service = ServiceManager.from_environment()
-    return Supervised(service, appliance.assistant, card, headline=appliance.desk.headline)
+    return Supervised(
+        service,
+        appliance.assistant,
+        card,
+        headline=appliance.desk.headline,
+        goes_on=lambda: appliance.begins_anew,
+    )
 
 
 def _card_if_there(settings: "Settings") -> "PortAudioCard | None":

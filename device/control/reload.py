@@ -80,7 +80,8 @@ def check_startable(settings: Settings, known: Collection[Complaint] = ()) -> No
     settings = settings_for(persona, settings)
     find_models(settings, persona)
     secrets = [hook.secret_file for hook in settings.webhooks.values()]
-    secrets += [settings.mqtt.password_file, settings.llm.server_key_file]
+    secrets += [settings.mqtt.password_file if settings.mqtt.host else None]
+    secrets += [settings.llm.server_key_file if settings.llm.server else None]
     for path in secrets:
         if path is not None:
             read_secret(path)

@@ -75,7 +75,7 @@ class Webhook:
 
     def _session(self, kind: str) -> Mapping[str, Any]:
         status = self._desk.status(words=False)
-        about = {key: status[key] for key in ("session", "persona") if key in status}
+        about: dict[str, Any] = {key: status[key] for key in ("session", "persona") if key in status}
         return {"type": kind, "version": software_version(), **about}
 
     # ------------------------------------------------------------ the thread

@@ -1,63 +1,54 @@
-"""`nearfield ctl reload` on a running program: the same process, the same conversation, a new configuration."""
+"""`nearfield ctl reload` on a running service: the same process, the same conversation, a new configuration."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from alsa_session import QUESTION, Session
-from event_file import WAIT_S
-from nearfield_command import Done
+from manager_socket import ManagerSocket
 
+from device.cli.main import run_command
 from device.control.socket_client import connected
+from device.session.store import SessionStore
 
 
 @pytest.mark.models
 def test_a_reload_goes_on_with_the_conversation(
-    session: Session, spoken: Callable[[str], Path], nearfield: Callable[..., Done], tmp_path: Path
+    session: Session, spoken: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     question = spoken(QUESTION)
     config, socket = tmp_path / "nearfield.toml", tmp_path / "c.sock"
     config.write_text('persona = "mirror"\n')
-    session.environment |= {"NEARFIELD_CONFIG": str(config), "XDG_STATE_HOME": str(tmp_path / "state")}
-    session.start(f"control.socket={socket}")
-    session.wait_for("state")
-    session.say(question)
-    session.wait_for("playout_end")
-    assert session.program is not None
+    with ManagerSocket(tmp_path) as manager:
+        session.environment |= {**manager.environment, "NEARFIELD_CONFIG": str(config)}
+        session.start(f"control.socket={socket}")
+        manager.wait_for("READY", "1")
+        session.wait_for("playout_end")  # the greeting
+        session.say(question)
+        session.wait_for("commit")
+        session.wait_for("playout_end", 2)
+        assert session.program is not None
 
-    with connected([socket]) as link:
-        before = link.ask({"do": "status"})
-    assert (before["persona"], before["pid"], before["turns"]) == ("mirror", session.program.pid, 1)
-    assert {"card_stats", "health", "timers", "version", "uptime_s", "outside"} <= set(before)
+        config.write_text('persona = "mirror"\n[turn]\nend_silense_ms = 800\n')
+        assert run_command(["ctl", "reload", "--socket", str(socket)]) == 1
+        assert "did you mean 'end_silence_ms'?" in capsys.readouterr().err
+        with connected([socket]) as link:
+            before = link.ask({"do": "status"})
+            assert (before["persona"], before["pid"], before["turns"]) == ("mirror", session.program.pid, 1)
+            assert {"card_stats", "health", "timers", "version", "uptime_s", "outside"} <= set(before)
+            config.write_text('persona = "mirror"\n[turn]\nend_silence_ms = 850\n')
+            assert link.ask({"do": "reload"})["ok"]
+        manager.wait_for("RELOADING", "1")
+        manager.wait_for("READY", "1")
+        with connected([socket]) as link:
+            after = link.ask({"do": "status"})
+        assert (after["pid"], after["session"]) == (before["pid"], before["session"] + 1)
+        assert not any("STOPPING" in message for message in manager.messages), "the service goes on"
 
-    def ctl(*args: str) -> Done:
-        return nearfield("ctl", *args, "--socket", socket)
-
-    config.write_text('persona = "mirror"\n[turn]\nend_silense_ms = 800\n')
-    refused = ctl("reload")
-    assert refused.status == 1
-    assert "did you mean 'end_silence_ms'?" in refused.one_line()
-    assert ctl("status", "--json").json()["session"] == before["session"], "nothing has changed"
-
-    config.write_text('persona = "mirror"\n[turn]\nend_silence_ms = 850\n')
-    done = ctl("reload")
-    assert (done.status, done.out) == (0, "It begins anew.\n")
-    deadline = time.monotonic() + WAIT_S
-    while [event["t_ms"] for event in session.events("state")].count(0.0) < 2:  # each process counts from its start
-        assert time.monotonic() < deadline
-        assert session.program.poll() is None, session.told()
-        time.sleep(0.05)
-    after = ctl("status", "--json").json()
-    assert after["pid"] == before["pid"]
-    assert after["session"] == before["session"] + 1
-
-    assert session.end(signal.SIGTERM) == 0, session.told()
-    assert session.told() == ""
+        assert session.end(signal.SIGTERM) == 0, session.told()
+        manager.wait_for("STOPPING", "1")
+    assert "Traceback" not in session.told()
     assert not socket.exists()
-    listed = nearfield("sessions", "list", "--json", "--set", f"session.database={session.database}").json()
-    assert [(each["ending"], each["continues"]) for each in listed["sessions"]] == [
-        ("reload", None),
-        ("done", before["session"]),
-    ]
+    old, new = SessionStore.existing(session.database).sessions()
+    assert (old.ending, new.ending, new.continues) == ("reload", "done", old.id)
