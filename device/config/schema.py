@@ -18,6 +18,7 @@ from device.config.home import McpSettings, MqttSettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
+from device.config.update import UpdateSettings
 from device.config.wake import WakeSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
@@ -369,6 +370,7 @@ class Settings(BaseSettings):
     timers: TimerSettings = TimerSettings()
     mcp: McpSettings = McpSettings()
     mqtt: MqttSettings = MqttSettings()
+    update: UpdateSettings = UpdateSettings()
 
     @classmethod
     def settings_customise_sources(
