@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,6 +70,7 @@ def _unattended(file: Path, path: Path, before: str, print_only: bool) -> None:
     given, places = read_answers(file)
     after = merged(before, given.keys())
     settings = check(after, path, places)
+    _models_are_known(settings, places)
     if print_only:
         print_text(after, end="")
         return
@@ -113,15 +114,15 @@ def hold(interview: "Interview", trials: "Trials", ask: Callable[[str], str]) ->
     """Ask until there is nothing left to ask. `ask`: shows a prompt and returns a line. Raises what `ask` raises."""
     from device.setup_wizard.interview import Question  # noqa: PLC0415
 
-    number = 0
+    complaint = ""
     while (step := interview.step) is not None:
         if not isinstance(step, Question):
             came = trials.run(step, interview.answers)
             _say(came, "    ")
             interview.done(came)
             continue
-        number += 1
-        _show(step, number)
+        if not complaint:  # else it still stands there
+            _show(step, interview.number)
         complaint = interview.answer(ask(f"    [{step.default}] "))
         if complaint:
             _say(complaint, "    ! ")
@@ -223,7 +224,27 @@ def _write(path: Path, before: str, after: str) -> None:
     print_text(f"{path}: written")
 
 
+def _models_are_known(settings: "Settings", places: Mapping[str, str]) -> None:
+    """Raises ConfigError: an answer names a model, a voice or a wake word that there is not."""
+    from device.cli.setup_facts import wake_words  # noqa: PLC0415
+    from device.errors import ConfigError  # noqa: PLC0415
+    from device.setup_wizard.configuration import wanted_models  # noqa: PLC0415
+    from device.setup_wizard.interview import unknown_word  # noqa: PLC0415
+    from models.errors import ModelError  # noqa: PLC0415
+    from models.store import open_store  # noqa: PLC0415
+
+    store = open_store(settings.models.dir)
+    for model, answer in wanted_models(settings).items():
+        try:
+            store.catalog.model(model)
+        except ModelError as error:
+            raise ConfigError(f"{places.get(answer, answer)}: {error.message}", hint=error.hint) from error
+    if settings.turn.wake_words and (problem := unknown_word(settings.wake.words, wake_words(settings))):
+        raise ConfigError(f"{places.get('wake_words', 'wake.words')}: {problem}")
+
+
 def _what_next(settings: "Settings", answers: "Answers", zone: str) -> None:
+    from device.setup_wizard.answers import MODEL_SETS  # noqa: PLC0415
     from device.setup_wizard.configuration import wanted_models  # noqa: PLC0415
     from models.errors import ModelError  # noqa: PLC0415
     from models.store import open_store  # noqa: PLC0415
@@ -237,7 +258,8 @@ def _what_next(settings: "Settings", answers: "Answers", zone: str) -> None:
     except ModelError:
         missing = []
     if missing:
-        steps.append("nearfield models pull " + " ".join(missing))
+        covering = next((name for name in MODEL_SETS if set(missing) <= set(store.catalog.sets.get(name, ()))), None)
+        steps.append("nearfield models pull " + (f"--set {covering}" if covering else " ".join(missing)))
     service = Path("/etc/systemd/system/nearfield.service").exists()
     steps.append("sudo systemctl restart nearfield" if service else "nearfield run")
     print_text("Next:")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from device.assembly import WAKE_MODEL
 from device.audio.devices import DeviceInfo, choose_input, choose_output, choose_pair, list_devices
 from device.config import Settings
 from device.config.describe import keys_of
@@ -36,6 +37,7 @@ def gather(settings: Settings, root: Path = Path("/")) -> Facts:
         no_card=no_card,
         voices=_voices(settings),
         personas=tuple(known_personas()),
+        wake_words=wake_words(settings),
         memory_mb=_memory_mb(_text(root / "proc/meminfo")),
         cores=os.cpu_count() or 0,
         board=board,
@@ -76,6 +78,12 @@ def _voices(settings: Settings) -> tuple[Choice, ...]:
     except ModelError:
         return ()
     return tuple(Choice(entry.id, entry.description) for entry in catalog.models.values() if entry.task == "tts")
+
+
+def wake_words(settings: Settings) -> tuple[str, ...]:
+    """Names of those that come with the software. Raises ModelError: the owner's catalogue is wrong."""
+    files = open_store(settings.models.dir).catalog.model(WAKE_MODEL).files
+    return tuple(file.role for file in files if not file.role.endswith("-config"))
 
 
 def _choices(

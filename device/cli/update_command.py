@@ -1,5 +1,6 @@
 """`nearfield update`: take a new release, go back to the last one, show them (docs/update.md)."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,6 +62,7 @@ def update(
     if show_list:
         _show_list(settings, as_json)
         return
+    os.umask(0o022)  # what root sets up here is run by another user
     updater = _updater(settings, config, settings.update.keep if keep is None else keep, quiet=as_json)
     if resume:
         _resume(updater, as_json)

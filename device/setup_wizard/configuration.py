@@ -17,6 +17,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
+from device.assembly import WAKE_MODEL
 from device.config import Settings
 from device.config.describe import keys_of, toml_value, value_of
 from device.config.load import InvalidConfigError, load_config
@@ -103,7 +104,15 @@ def _placed(problem: str, copy: str, path: Path, places: Mapping[str, str]) -> s
     return problem.replace(copy, str(path))
 
 
-def wanted_models(settings: Settings) -> tuple[str, ...]:
-    """Ids of models that these settings need: what to pull next."""
-    named = (settings.stt.model, settings.llm.model, settings.tts.voice)
-    return tuple(dict.fromkeys(name for name in named if "/" not in name))
+def wanted_models(settings: Settings) -> dict[str, str]:
+    """Ids of the models that these settings need, and the answer that asks for each ("": none does)."""
+    named = {
+        settings.vad.model: "",
+        settings.turn.model: "",
+        settings.stt.model: "models",
+        settings.llm.model: "",
+        settings.tts.voice: "voice",
+    }
+    if settings.turn.wake_words:
+        named[WAKE_MODEL] = "wake_words"
+    return {name: answer for name, answer in named.items() if "/" not in name and name != "none"}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from device.config.wake import WakeSettings
 from device.setup_wizard.advice import advise
 from device.setup_wizard.answers import PINS, Answers, check_answer
 
@@ -67,7 +68,7 @@ _SETS = (
     Choice("tiny", "the embedded default: English, answers soonest"),
     Choice("base", "hears more rightly, 99 languages; 148 MB more, and slower"),
 )
-_HOURS = (Choice("12", '"ten past three PM"'), Choice("24", '"fifteen ten"'))
+_HOURS = (Choice("12", '"3:10 PM"'), Choice("24", '"15:10"'))
 _PIN_TEXTS = {
     "push_to_talk_pin": "Push-to-talk button: BCM number of its pin?",
     "mute_pin": "Mute button?",
@@ -101,6 +102,11 @@ class Interview:
         return Answers.model_validate(self._given)
 
     @property
+    def number(self) -> int:
+        """Of the question of `step`, from 1."""
+        return len(self._past) + 1
+
+    @property
     def step(self) -> "Question | Trial | None":
         """What is next; None at the end."""
         if self._trial is not None:
@@ -123,6 +129,8 @@ class Interview:
         complaint = complaint or check_answer(question.name, value)
         if not complaint and question.name in PINS:
             complaint = self._pin_taken(question.name, value)
+        if not complaint and question.name == "wake_words":
+            complaint = unknown_word(text if value is None else str(value), self.facts.wake_words)
         if complaint:
             return complaint
         self._given[question.name] = value
@@ -266,6 +274,13 @@ class Interview:
         others = {each: self._given.get(each) for each in PINS if each != name}
         taken = next((each for each, other in others.items() if other == pin and pin != "none"), "")
         return f"pin {pin} is that of {taken} already" if taken else ""
+
+
+def unknown_word(words: str, known: tuple[str, ...]) -> str:
+    """What is wrong with a value of wake.words that is right by its form; "": nothing."""
+    names = [name for name, _ in WakeSettings(words=words).each()]
+    absent = next((name for name in names if name not in known and not name.endswith(".json")), "")
+    return f"there is no wake word '{absent}'; there is: {', '.join(known)}, or the path of a .json" if absent else ""
 
 
 def _asked(name: str, text: str, default: bool, note: str = "") -> Question:

@@ -71,6 +71,9 @@ class SystemMachine:
                 command += [flag, str(wheel)]
                 break
         self._run(command, tree, environment, _BUILD_LIMIT_S, "its environment cannot be built")
+        # the service may not write there: what Python compiles is compiled now
+        compiling = [str(tree / ".venv/bin/python"), "-m", "compileall", "-q", "device", "models", "dsp"]
+        self._run(compiling, tree, _environment(), _TEST_LIMIT_S, "it cannot be compiled")
 
     def self_test(self, tree: Path, version: str) -> None:
         said = self._run([str(_program(tree)), "--version"], Path("/"), _environment(), 60, "it cannot be started")

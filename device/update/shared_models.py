@@ -14,6 +14,7 @@ which ones are wanted is said by their folders in the store (models/store.py).
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from device.update.manifest import ModelPart
@@ -67,7 +68,7 @@ class SharedModels:
 
     def bring(self, file: Path, sha256: str) -> None:
         """A file of a bundle, whole and of this hash."""
-        self._pool.mkdir(parents=True, exist_ok=True)
+        self._make_pool()
         if not (self._pool / sha256).exists():
             part = self._pool / f"{sha256}.part"
             part.unlink(missing_ok=True)
@@ -76,6 +77,7 @@ class SharedModels:
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
+            _as_its_folder(part)
             part.replace(self._pool / sha256)
 
     def lay_out(self, parts: Parts) -> None:
@@ -100,14 +102,26 @@ class SharedModels:
     def _kept(self, part: ModelPart) -> Path | None:
         return next((path for sha in part.sha256 if (path := self._pool / sha).is_file()), None)
 
+    def _make_pool(self) -> None:
+        if not self._pool.is_dir():
+            self._pool.mkdir(parents=True)
+            _as_its_folder(self._pool)
+
     def _link(self, path: Path, name: Path) -> None:
         if name.exists() and name.samefile(path):
             return
-        name.parent.mkdir(parents=True, exist_ok=True)
+        self._make_pool()
         fresh = name.with_name(f".{name.name}.link")
         fresh.unlink(missing_ok=True)
         os.link(path, fresh)
         fresh.replace(name)
+
+
+def _as_its_folder(path: Path) -> None:
+    """Root brings models for the user that the service runs as: the one who has the folder of the models."""
+    owner = path.parent.stat()
+    with suppress(PermissionError):
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _is(path: Path, part: ModelPart) -> bool:

@@ -53,4 +53,4 @@ def verify(raw: bytes, signature: bytes, key: PublicKey) -> str:
             what = "the manifest of the release was altered: its signature does not fit"
             hint = "nothing was changed; fetch the release anew from its publisher"
         raise UpdateError(what, hint=hint) from error
-    return parsed.trusted_comment
+    return str(parsed.trusted_comment)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.config import Settings
@@ -154,7 +154,9 @@ def test_what_makes_no_sense_is_asked_again(said: str, complaint: str) -> None:
 def test_a_time_zone_that_is_misspelt() -> None:
     talk = interview(Facts())
     asked(talk, "", "", "")
-    assert talk.answer("Europe/Viena") == "there is no time zone 'Europe/Viena'; did you mean 'Europe/Vienna'?"
+    assert (
+        talk.answer("Europe/Viena") == "time_zone: there is no time zone 'Europe/Viena'; did you mean 'Europe/Vienna'?"
+    )
 
 
 def test_a_wake_word_twice() -> None:
@@ -163,6 +165,7 @@ def test_a_wake_word_twice() -> None:
     assert "the same word twice" in talk.answer("alexa, alexa")
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.sampled_from(["", "1", "2", "yes", "no", "back", "wake", "none", "17", "27", "nonsense"]), max_size=60)
 )

@@ -36,7 +36,7 @@ def test_from_a_file_and_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(words) == 0
     out = capsys.readouterr().out
     assert out.startswith("new/nearfield.toml: written\nNext:\n")
-    assert "nearfield models pull whisper-tiny.en" in out
+    assert "  nearfield models pull --set tiny\n" in out
     text = Path("new/nearfield.toml").read_text("utf-8")
     assert 'listen = "wake"' in text
     assert "hours = 24" in text
@@ -58,6 +58,19 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(capsys: pytest.Capture
     )
     assert run_command(["setup", "--from", "absent.toml", "--config", "a.toml"]) == 2
     assert capsys.readouterr().err.startswith("nearfield: absent.toml: cannot be read")
+    assert not Path("a.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('voice = "jo"\n', "answers.toml, line 1: there is no model 'jo' in the catalogue"),
+        ('mode = "wake"\nwake_words = "computer"\n', "answers.toml, line 2: there is no wake word 'computer'"),
+    ],
+)
+def test_an_answer_that_names_what_there_is_not(text: str, problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["setup", "--from", answers(text), "--config", "a.toml"]) == 2
+    assert capsys.readouterr().err.startswith(f"nearfield: {problem}")
     assert not Path("a.toml").exists()
 
 

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.config import Settings
@@ -76,6 +76,7 @@ VALUES = {
 }
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()}),
     st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()}),

@@ -15,7 +15,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "firmware_scripts/update/make_rel
 #: Does what install.sh does for an update: it leaves a program that answers --version and --self-test.
 INSTALL = """#!/bin/sh
 [ "$*" = "--no-apt --models none" ] || exit 9
-mkdir -p .venv/bin
+mkdir -p .venv/bin device models dsp
+ln -s "$PYTHON" .venv/bin/python
 cat >.venv/bin/nearfield <<END
 #!/bin/sh
 [ "\\$1" != --version ] || echo nearfield $(cat VERSION)
