@@ -89,7 +89,7 @@ def _attended(settings: "Settings", path: Path, before: str, print_only: bool) -
     facts, zone, trials = gather(settings), time_zone(), Trials(settings)
     print_text('Enter keeps what stands there, "back" goes back, Ctrl-C leaves without a change.')
     if facts.no_card:
-        _say(f"The sound card is left as it is: {facts.no_card}.")
+        _say(f"The sound card is left as it is: {facts.no_card}")
     interview = Interview(facts, present_answers(settings, zone), fresh=not before.strip())
     hold(interview, trials, _input)
     after = merged(before, interview.given.keys())

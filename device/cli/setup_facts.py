@@ -28,9 +28,9 @@ def gather(settings: Settings, root: Path = Path("/")) -> Facts:
         inputs = _choices(devices, [d for d in devices if d.input_channels > 0], choose_input)
         outputs = _choices(devices, [d for d in devices if d.output_channels > 0], choose_output)
         if not inputs and not outputs:
-            no_card = "no sound card was found"
+            choose_input("auto", [])  # raises, and says whether a card is held by another program
     except NearfieldError as error:
-        inputs, outputs, no_card = (), (), error.message
+        inputs, outputs, no_card = (), (), f"{error.message} ({error.hint})"
     return Facts(
         microphones=(*inputs, Choice("none", "there is none")) if inputs or outputs else (),
         loudspeakers=(*outputs, Choice("none", "there is none")) if inputs or outputs else (),

@@ -1,7 +1,10 @@
 """`nearfield update`: take a new release, go back to the last one, show them (docs/update.md)."""
 
+import contextlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,13 +67,30 @@ def update(
         return
     os.umask(0o022)  # what root sets up here is run by another user
     updater = _updater(settings, config, settings.update.keep if keep is None else keep, quiet=as_json)
-    if resume:
-        _resume(updater, as_json)
-    elif rollback:
-        name = updater.roll_back()
-        _tell(f"{name} runs", {"current": name}, as_json)
-    else:
-        _take(updater, settings, source, check, allow_downgrade, as_json)
+    with _steadfast():
+        if resume:
+            _resume(updater, as_json)
+        elif rollback:
+            name = updater.roll_back()
+            _tell(f"{name} runs", {"current": name}, as_json)
+        else:
+            _take(updater, settings, source, check, allow_downgrade, as_json)
+
+
+@contextlib.contextmanager
+def _steadfast() -> Iterator[None]:
+    """An ssh session that breaks off ends no update; SIGTERM does, in order, as Ctrl-C."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    ours: dict[int, Any] = {signal.SIGHUP: signal.SIG_IGN, signal.SIGTERM: interrupted}
+    before = {number: signal.signal(number, action) for number, action in ours.items()}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def _ways(check: bool, rollback: bool, show_list: bool, resume: bool, self_test: bool) -> dict[str, bool]:
@@ -117,7 +137,12 @@ def _updater(settings: "Settings", config: Path | None, keep: int, quiet: bool) 
     machine = SystemMachine(
         wanted.service, status, config=config, within_s=wanted.healthy_within_s, for_s=wanted.healthy_for_s
     )
-    tell = (lambda _: None) if quiet else print_text
+
+    def tell(text: str) -> None:
+        if not quiet:
+            with contextlib.suppress(OSError):  # the terminal may have gone; the update goes on
+                print_text(text)
+
     return Updater(Releases(wanted.root), machine, SharedModels(settings.models.dir), keep=keep, tell=tell)
 
 
@@ -161,7 +186,8 @@ def _show_list(settings: "Settings", as_json: bool) -> None:
 
 
 def _tell(text: str, facts: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        print_text(text)
+    with contextlib.suppress(OSError):  # as above
+        if as_json:
+            print_json(facts)
+        else:
+            print_text(text)

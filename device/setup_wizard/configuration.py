@@ -54,7 +54,8 @@ def merged(before: str, values: Mapping[str, Any]) -> str:
             changed = True
     if not changed:
         return before
-    return ("" if before.strip() else _HEADER) + first + tomlkit.dumps(document)
+    text: str = tomlkit.dumps(document)
+    return ("" if before.strip() else _HEADER) + first + text
 
 
 def _add(document: tomlkit.TOMLDocument, section: str, name: str, value: Any, meaning: str) -> None:

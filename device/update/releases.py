@@ -124,16 +124,20 @@ class Releases:
         except (OSError, ValueError, KeyError, TypeError):
             return State()
 
-    # --- changing
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Only one update at a time. Raises UpdateError: another one runs, no right to write, no such folder."""
+    def must_exist(self) -> None:
+        """Raises UpdateError: this machine has no releases."""
         if not self.root.is_dir():
             raise UpdateError(
                 f"{self.root}: there is no such folder, so nothing to update",
                 hint="'./install.sh --service' sets it up; update.root names another one",
             )
+
+    # --- changing
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Only one update at a time. Raises UpdateError: another one runs, no right to write, no such folder."""
+        self.must_exist()
         try:
             self._trees.mkdir(exist_ok=True)
             self._work.mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from device.update.manifest import ModelPart
 from models.sources import CHUNK_BYTES, sha256_of
@@ -36,7 +37,7 @@ def parts_of(catalogue: Path) -> dict[str, tuple[ModelPart, ...]]:
         return {}
 
 
-def _parts(model: Mapping[str, list[dict[str, str]]]) -> Iterator[ModelPart]:
+def _parts(model: Mapping[str, Any]) -> Iterator[ModelPart]:
     """As models/catalog.py accepts them: the pinned hash, and those of URLs that bring the file ready for use."""
     ready = [source for source in model.get("sources", []) if not source.get("build")]
     for file in model["files"]:

@@ -29,8 +29,8 @@ from device.update.unpack import unpack_tree
 from models.sources import Progress, no_progress
 
 SPARE_BYTES = 64 << 20  #: left free beyond what an update needs
-#: Of an environment (.venv) where there is none to measure yet: 0.9 GB on x86-64 with all libraries, and some room.
-ENVIRONMENT_BYTES = 1_200_000_000
+#: Of an environment (.venv) where there is none to measure yet: 420 MB on x86-64 (du -sh releases/NAME), and some room.
+ENVIRONMENT_BYTES = 600_000_000
 
 #: Where `Updater(at=...)` is called, in order: a test pulls the plug there.
 POINTS = (
@@ -100,6 +100,7 @@ class Updater:
 
     def check(self, source: Source, key: PublicKey) -> tuple[Manifest, str]:
         """What the source offers, signature verified, and why it would be refused here ("": it would not)."""
+        self._releases.must_exist()
         manifest = self._verified(source, key)
         try:
             self._refuse(manifest, allow_downgrade=False)

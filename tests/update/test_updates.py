@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from release_world import World, archive, digest, make_bundle, sign
 
 from device.errors import UpdateError
 from device.update import manifest as bundle
+from device.update.releases import Releases
 from device.update.source import FolderSource, open_source
-from device.update.updater import POINTS
+from device.update.updater import POINTS, Updater
 
 
 @pytest.fixture
@@ -311,6 +313,34 @@ def test_a_release_that_somebody_sets_up_beside_us_is_left_alone(world: World) -
     world.updater().resume(restart=False)
     assert other.is_dir()
     assert sorted(path.name for path in (world.root / "releases").iterdir()) == ["1.0-first", "2.0-by-hand"]
+
+
+RESUME = Path(__file__).resolve().parents[2] / "firmware_scripts/update/resume.sh"
+
+
+@pytest.mark.parametrize("point", ["adopted", "switched"])
+def test_before_the_service_starts_the_release_of_before_is_asked_to_take_it_back(world: World, point: str) -> None:
+    """The shell script of the unit: nothing is asked where nothing was cut off."""
+    take(world, world.bundle("1.1"))
+    for name in world.releases.whole():
+        program = world.releases.tree(name) / ".venv/bin/nearfield"
+        program.write_text(f'#!/bin/sh\necho "{name.split("-")[0]} $*"\n')
+        program.chmod(0o755)
+
+    def resumed() -> str:
+        return subprocess.run([RESUME, world.root], capture_output=True, text=True, check=True, timeout=20).stdout
+
+    assert resumed() == ""
+    killed_at(world, point, world.bundle("1.2"))
+    assert resumed() == f"1.1 update --resume --set update.root={world.root}\n"
+
+
+def test_a_machine_without_releases(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    absent = Updater(Releases(tmp_path / "absent"), world.machine, None)
+    for ask in (absent.check, absent.update):
+        with pytest.raises(UpdateError, match="there is no such folder"):
+            ask(FolderSource(world.bundle("1.1")), world.key.public_key)
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
