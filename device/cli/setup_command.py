@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # --help needs none of these
     from device.setup_wizard.interview import Interview, Question
 
 _WIDTH = 80
+_TRIALS = {"tone": "Playing.", "calibrate": "Measuring: please be quiet for some 8 s."}
 
 
 def setup(
@@ -29,7 +30,7 @@ def setup(
         bool, typer.Option("--print", help="Print the configuration that it would write, and write nothing.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The file to write.  [default: the one in use]")
+        Path | None, typer.Option("--config", metavar="FILE", help="The file to write; else the one in use.")
     ] = None,
 ) -> None:
     """Set it up: sound card, when it listens, models, voice, clock, buttons. Works over ssh.
@@ -117,9 +118,9 @@ def hold(interview: "Interview", trials: "Trials", ask: Callable[[str], str]) ->
     complaint = ""
     while (step := interview.step) is not None:
         if not isinstance(step, Question):
-            came = trials.run(step, interview.answers)
-            _say(came, "    ")
-            interview.done(came)
+            _say(_TRIALS[step], "    ")
+            _say(trials.run(step, interview.answers), "    ")
+            interview.done()
             continue
         if not complaint:  # else it still stands there
             _show(step, interview.number)

@@ -76,5 +76,6 @@ class Trials:
         lines = [f"Noise floor {result.noise_floor_dbfs:.0f} dBFS."]
         if result.echo_db is not None and result.playback_gain_db is not None:
             lines.append(f"Echo {result.echo_db:.0f} dB; it will play at {result.playback_gain_db:.1f} dB.")
-        lines += [advice.text for advice in result.advice] or ["All is well."]
+        lines += [advice.text[:1].upper() + advice.text[1:] for advice in result.advice]
+        lines.append('When that is mended, "back" measures again.' if result.advice else "All is well.")
         return "\n".join(lines)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def update(
     source: Annotated[
-        str | None, typer.Option("--from", metavar="DIR|URL", help="Where the release is.  [default: update.source]")
+        str | None,
+        typer.Option("--from", metavar="DIR|URL", help="Where the release is; else where update.source says."),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only look: is it signed, would it be taken?")] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Back to the release before this one.")] = False,
@@ -27,7 +28,7 @@ def update(
     allow_downgrade: Annotated[bool, typer.Option("--allow-downgrade", help="Take an older version too.")] = False,
     keep: Annotated[
         int | None,
-        typer.Option("--keep", metavar="N", min=0, max=100, help="Old releases to keep.  [default: update.keep]"),
+        typer.Option("--keep", metavar="N", min=0, max=100, help="Old releases to keep; else update.keep."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Take back what a power cut left; for the service, before it starts.")

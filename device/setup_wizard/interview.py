@@ -3,7 +3,7 @@
     interview = Interview(facts, present)
     while (step := interview.step) is not None:
         if isinstance(step, Question): complaint = interview.answer(input())
-        else: interview.done(try_it(step, interview.answers))        # a Trial: a tone, a measurement
+        else: try_it(step, interview.answers); interview.done()      # a Trial: a tone, a measurement
 
 Sans-IO. An empty answer takes the default, which is what is configured now; "back" goes to the question before.
 """
@@ -89,7 +89,6 @@ class Interview:
     _local: dict[str, bool] = field(default_factory=dict)  #: yes and no to what is no setting
     _past: list[str] = field(default_factory=list)  #: names of the questions that were answered, in order
     _trial: Trial | None = None
-    tried: dict[Trial, str] = field(default_factory=dict)  #: what came of each trial, for the next question
 
     @property
     def answers(self) -> Answers:
@@ -137,10 +136,9 @@ class Interview:
         self._past.append(question.name)
         return ""
 
-    def done(self, what_came_of_it: str) -> None:
+    def done(self) -> None:
         """The trial of `step` has been made."""
         assert self._trial is not None
-        self.tried[self._trial] = what_came_of_it
         self._trial = None
 
     # --- the order
@@ -208,7 +206,7 @@ class Interview:
             )
         table: Mapping[str, Callable[[], Question]] = {
             "tone": lambda: _asked("tone", "Play a tone on it?", True),
-            "tone heard": lambda: _asked("tone heard", "Did you hear it?", True, self.tried.get("tone", "")),
+            "tone heard": lambda: _asked("tone heard", "Did you hear it?", True),
             "calibrate": lambda: _asked(
                 "calibrate",
                 "Measure level and echo? It plays for 8 s, in which nobody should talk.",
@@ -283,8 +281,8 @@ def unknown_word(words: str, known: tuple[str, ...]) -> str:
     return f"there is no wake word '{absent}'; there is: {', '.join(known)}, or the path of a .json" if absent else ""
 
 
-def _asked(name: str, text: str, default: bool, note: str = "") -> Question:
-    return Question(name, text, "yes" if default else "no", yes_no=True, note=note)
+def _asked(name: str, text: str, default: bool) -> Question:
+    return Question(name, text, "yes" if default else "no", yes_no=True)
 
 
 def _meant(question: Question, said: str) -> tuple[object, str]:

@@ -134,7 +134,7 @@ class SystemMachine:
         try:
             done = subprocess.run(
                 command, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace",
-                check=False, timeout=limit_s, stdin=subprocess.DEVNULL,
+                check=False, timeout=limit_s, stdin=subprocess.DEVNULL, close_fds=False,  # the lock goes with it
             )  # fmt: skip
         except OSError as error:
             raise UpdateError(f"{failed}: {command[0]}: {_reason(error)}", hint=_TELL) from error

@@ -149,6 +149,8 @@ class Releases:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UpdateError("another update is running", hint="wait for it to end") from None
+            # programs that it runs hold the lock too: when it is killed, they may go on in the new tree for a while
+            os.set_inheritable(file.fileno(), True)
             if not os.access(self._trees, os.W_OK) or not os.access(self.root, os.W_OK):
                 raise UpdateError(f"{self.root}: you may not change it", hint="use sudo")
             yield

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from release_world import World, archive, digest, make_bundle, sign
 
 from device.errors import UpdateError
 from device.update import manifest as bundle
+from device.update.machine import SystemMachine
 from device.update.releases import Releases
 from device.update.source import FolderSource, open_source
 from device.update.updater import POINTS, Updater
@@ -313,6 +315,35 @@ def test_a_release_that_somebody_sets_up_beside_us_is_left_alone(world: World) -
     world.updater().resume(restart=False)
     assert other.is_dir()
     assert sorted(path.name for path in (world.root / "releases").iterdir()) == ["1.0-first", "2.0-by-hand"]
+
+
+def test_killed_while_a_program_works_for_it_nobody_else_begins_before_that_one_has_ended(world: World) -> None:
+    """install.sh outlives a kill -9 of its update, and goes on writing into the new tree."""
+    script = b"#!/bin/sh\necho $$ >pid.part && mv pid.part pid\nexec sleep 60\n"
+    folder = world.bundle("1.1", tree=archive({"pyproject.toml": b"", "install.sh": script}))
+    child = os.fork()
+    if child == 0:
+        try:
+            real = SystemMachine("none")
+            Updater(world.releases, real, None).update(FolderSource(folder), world.key.public_key)
+        finally:
+            os._exit(1)
+    found: list[Path] = []
+    while not found:
+        time.sleep(0.02)
+        found = list((world.root / "releases").glob("1.1-*/pid"))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    builder = int(found[0].read_text())
+    try:
+        with pytest.raises(UpdateError, match="another update is running"):
+            world.updater().resume(restart=False)
+    finally:
+        os.kill(builder, signal.SIGKILL)
+    while Path(f"/proc/{builder}/stat").exists() and " Z " not in Path(f"/proc/{builder}/stat").read_text():
+        time.sleep(0.02)
+    world.updater().resume(restart=False)
+    assert untouched(world)
 
 
 RESUME = Path(__file__).resolve().parents[2] / "firmware_scripts/update/resume.sh"
