@@ -64,10 +64,8 @@ class Resources:
         for each in self.samples:
             minutes.setdefault(int(each.at_s // 60), []).append(each.memory_mb)
         last = max(minutes, default=-1)
-        return [
-            round(statistics.median(minutes[n]), 1) if n in minutes else None
-            for n in range(max(0, last - 599), last + 1)
-        ]
+        shown = range(max(0, last - 599), last + 1)
+        return [round(statistics.median(minutes[n]), 1) if n in minutes else None for n in shown]
 
 
 def growth(samples: list[Sample]) -> dict[str, Any]:
