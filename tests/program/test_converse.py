@@ -22,7 +22,7 @@ pytestmark = pytest.mark.models
 QUESTION = "What is the capital of France?"
 EVENTS = {
     "speech_start", "speech_end", "partial", "final", "commit", "llm_first_token", "clause", "tts_first_audio",
-    "playout_start", "playout_end", "interrupted", "resumed", "state", "error",
+    "playout_start", "spoken", "playout_end", "interrupted", "resumed", "state", "error",
     "end_point", "supposed", "understood", "discarded", "acknowledged", "degraded",
 }  # fmt: skip
 
