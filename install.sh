@@ -211,7 +211,7 @@ main() {
   fi
   cd "$ROOT"
   check_named_python
-  if [[ $(dirname "$ROOT") == "$OPT/releases" ]]; then
+  if is_release; then
     export XDG_CACHE_HOME=${CACHE%/*} PIP_NO_CACHE_DIR=1 # what is compiled for one release serves the next
   fi
   if [[ -t 0 ]]; then INTERACTIVE=yes; else INTERACTIVE=no; fi

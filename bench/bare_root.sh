@@ -115,12 +115,11 @@ CONF
 }
 
 boot() { # systemd as the first process there; its id on this machine: $PID
-  local groups group waited=0
-  groups=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
-  group=$groups/nearfield-bare-root
-  mkdir -p "$group"
+  local waited=0
+  GROUP=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/nearfield-bare-root
+  mkdir -p "$GROUP"
   (
-    echo "$BASHPID" >"$group/cgroup.procs"
+    echo "$BASHPID" >"$GROUP/cgroup.procs"
     # shellcheck disable=SC2016  # that shell's variables
     exec unshare --mount --pid --ipc --uts --cgroup --fork --kill-child=KILL bash -c '
       set -e
@@ -160,11 +159,11 @@ boot() { # systemd as the first process there; its id on this machine: $PID
       umount -l /.outside
       rmdir /.outside
       exec setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-syslog,-mknod \
-        env -i container=bare-root PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=null
+        env -i container=bare-root PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal
     ' bash "$ROOT" "$CARD" "$CARD_THERE" "${BINDS[@]}" >"$FOLDER/boot.log" 2>&1 </dev/null
   ) &
   UNSHARE=$!
-  trap 'kill -KILL "$UNSHARE" 2>/dev/null || true; wait 2>/dev/null || true; find "$groups/nearfield-bare-root" -depth -type d -exec rmdir {} + 2>/dev/null || true' EXIT
+  trap end EXIT
   until PID=$(pgrep -P "$UNSHARE") && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
     if ((++waited > 60)) || ! kill -0 "$UNSHARE" 2>/dev/null; then
       say "systemd does not come up: $(tail -n 3 "$FOLDER/boot.log")"
@@ -175,11 +174,18 @@ boot() { # systemd as the first process there; its id on this machine: $PID
   say "booted: $(inside systemctl --version | head -n 1)"
 }
 
+end() {
+  kill -KILL "$UNSHARE" 2>/dev/null || true # and with it all that runs there
+  wait "$UNSHARE" 2>/dev/null || true
+  sleep 0.5
+  find "$GROUP" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
 inside() { # COMMAND...: there, with a clean environment and the variables that were named
   local name variables=()
   for name in "${VARIABLES[@]}"; do if [[ -n ${!name:-} ]]; then variables+=("$name=${!name}"); fi; done
-  nsenter -t "$PID" --mount --pid --ipc --uts --cgroup --root --wd=/root -- \
-    env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "${variables[@]}" "$@"
+  nsenter -t "$PID" --mount --pid --ipc --uts --cgroup --root -- \
+    env -i --chdir=/root HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "${variables[@]}" "$@"
 }
 
 service_value() { inside systemctl show -p "$1" --value nearfield; }

@@ -104,6 +104,7 @@ class PluggedCard:
         if not self._plug.there:
             raise NoCardError("there is no sound card: it was pulled")
         self._card.flush()
+        self._position = self._card.play(np.zeros(0, np.int16)).end  # what was queued before is no part of it
         self._begun = True
 
     def _here(self) -> None:
@@ -123,8 +124,8 @@ class PluggedCard:
             return None
         if self._first:
             self._first = False
-            self._sample, self._position = block.sample, block.played.start
-        played = Span(block.played.start - self._position, block.played.end - self._position)
+            self._sample = block.sample
+        played = Span(max(0, block.played.start - self._position), max(0, block.played.end - self._position))
         far = None if block.far_sample is None else block.far_sample - self._sample
         return replace(
             block,

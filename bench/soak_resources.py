@@ -56,7 +56,16 @@ class Resources:
 
     def totals(self, warm_s: float) -> dict[str, Any]:
         """From the end of the warm-up to the end; None where there are too few samples to tell."""
-        return growth([each for each in self.samples if each.at_s >= warm_s])
+        return growth([each for each in self.samples if each.at_s >= warm_s]) | {"memory_by_minute": self.by_minute()}
+
+    def by_minute(self) -> list[float | None]:
+        """The median of the memory of each minute, MB, at most of the last 600; None: never was it quiet."""
+        minutes: dict[int, list[float]] = {}
+        for each in self.samples:
+            minutes.setdefault(int(each.at_s // 60), []).append(each.memory_mb)
+        last = max(minutes, default=-1)
+        shown = range(max(0, last - 599), last + 1)
+        return [round(statistics.median(minutes[n]), 1) if n in minutes else None for n in shown]
 
 
 def growth(samples: list[Sample]) -> dict[str, Any]:

@@ -60,3 +60,7 @@ class SessionError(NearfieldError):
 
 class ButtonError(NearfieldError):
     """A button or lamp cannot be driven: no GPIO here, no permission, pin in use."""
+
+
+class UpdateError(NearfieldError):
+    """A release cannot be taken: unsigned, altered, too old, no room, not healthy. The one that ran goes on."""

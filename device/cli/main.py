@@ -45,6 +45,8 @@ COMMANDS = {
         "device.cli.personas_command", "personas_app", "Who it can be, and what is wrong with one.", _UPKEEP
     ),
     "models": Lazy("device.cli.models_commands", "models_app", "Fetch, verify and find the models.", _UPKEEP),
+    "setup": Lazy("device.cli.setup_command", "setup", "Set it up: a few questions, or a file of answers.", _UPKEEP),
+    "update": Lazy("device.cli.update_command", "update", "Take a new release, or go back to the last one.", _UPKEEP),
     "config": Lazy("device.cli.config_commands", "config_app", "Show, check and find the configuration.", _UPKEEP),
 }
 

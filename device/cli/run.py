@@ -1,6 +1,7 @@
 """`nearfield run`: the appliance on the sound card."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -217,9 +218,12 @@ def _card_if_there(settings: "Settings") -> "PortAudioCard | None":
 
 
 def _note(what: str) -> None:
-    """What is not as it could be, and no error."""
+    """What is not as it could be, and no error: on the screen, but a service has a journal and no screen."""
     if what:
-        print_text(f"nearfield: {what}")
+        if "NOTIFY_SOCKET" in os.environ:
+            say(what)
+        else:
+            print_text(f"nearfield: {what}")
 
 
 def print_trouble(text: str) -> None:

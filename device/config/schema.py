@@ -20,6 +20,7 @@ from device.config.metrics import MetricsSettings, TelemetrySettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
+from device.config.update import UpdateSettings
 from device.config.wake import WakeSettings
 from device.config.web import WebSettings
 
@@ -380,6 +381,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    update: UpdateSettings = UpdateSettings()
 
     @classmethod
     def settings_customise_sources(

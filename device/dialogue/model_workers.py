@@ -27,6 +27,7 @@ from models.protocols import (
     Expecting,
     Floats,
     Recogniser,
+    Speech,
     ToolCaller,
     ToolRequest,
     TurnModel,
@@ -253,7 +254,7 @@ class ModelWorkers:
         self._alive_at(ticket)
         cancelled = self._cancelled(command.job, ticket)
         first = command.index == 0 and not command.apart
-        voice, speech, failure = self._models.voice, None, None
+        voice, speech = self._models.voice, None
         wanted = not cancelled()
         try:
             if wanted and first:
@@ -265,13 +266,16 @@ class ModelWorkers:
             elif wanted:
                 speech = voice.speak(command.text, cancelled=cancelled)
         except BaseException as error:  # noqa: BLE001 - as above
-            failure = error
-        if not self._over(ticket):
+            if self._over(ticket):
+                self.fail(command.job, "tts", error)
+                self._spoken(command, None, wanted=wanted)
             return
-        if first:
+        if self._over(ticket):
+            self._spoken(command, speech, wanted=wanted)
+
+    def _spoken(self, command: Speak, speech: Speech | None, *, wanted: bool) -> None:
+        if command.index == 0 and not command.apart:
             self._right_of_way.give_back()
-        if failure is not None:
-            self.fail(command.job, "tts", failure)
         if wanted:
             self._post(partial(self._conversation.spoken, command.job, command.index, speech, self._now()))
 

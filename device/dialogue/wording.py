@@ -310,7 +310,14 @@ def _main_clause_missing(tokens: list[str]) -> bool:
     return subject in lists.PRONOUNS and not rest & (lists.PRONOUNS | lists.COMMAND_VERBS)
 
 
-_MISSING = (_wants_object, _set_to_nothing, _measure_without_noun, _main_clause_missing)
+def _politeness_alone(tokens: list[str]) -> bool:
+    """ "Would you please", "could you just": to do what?"""
+    return (
+        len(tokens) == 3 and tokens[0] in lists.AUXILIARIES and tokens[1] == "you" and tokens[2] in {"please", "just"}
+    )
+
+
+_MISSING = (_wants_object, _politeness_alone, _set_to_nothing, _measure_without_noun, _main_clause_missing)
 
 
 # --- what is whole without a mark --------------------------------------------------------------------------------

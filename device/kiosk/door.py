@@ -90,6 +90,8 @@ class Door:
 
     def _our_name(self, host: str) -> bool:
         """An address cannot be made to mean something else, a name can."""
+        if set(host) & set("@/\\?#"):  # parts of an address that no browser sends here
+            return False
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:

@@ -99,7 +99,7 @@ def _shrink(folder: Path) -> None:
     for name in PICTURES:
         file = folder / f"{name}.png"
         with Image.open(file) as picture:
-            small = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+            small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE, kmeans=1)
         small.save(file, optimize=True)
 
 

@@ -49,8 +49,10 @@ release_files() { # what of this tree is part of a release, each name ended by N
     -type f ! -name '*.so' ! -name _native.c ! -name '*.pyc' -print0) | sort -z
 }
 
+is_release() { [[ $(dirname "$ROOT") == "$OPT/releases" ]]; } # this tree is one that was set up, perhaps by an update
+
 release_name() { # VERSION-HASH: the same files, the same name
-  if [[ $(dirname "$ROOT") == "$OPT/releases" ]]; then # this is one that was set up, perhaps by an update
+  if is_release; then
     basename "$ROOT"
     return
   fi
@@ -140,20 +142,18 @@ own_wheels() { # those that whoever runs this compiled before: compiling takes m
 }
 
 python_make() {
-  local arguments=(--models none) out=/dev/stdout
+  local arguments=(--models none) out=1
   if [[ $USE_APT == no ]]; then arguments+=(--no-apt); fi
   if [[ -n $LLAMA_WHEEL ]]; then arguments+=(--llama-wheel "$LLAMA_WHEEL"); fi
   if [[ -n $WHISPER_WHEEL ]]; then arguments+=(--whisper-wheel "$WHISPER_WHEEL"); fi
   own_wheels
   if { : >&8; } 2>/dev/null; then
-    out=/dev/fd/8
+    out=8
     echo >&8
   fi
   # its own steps are shown below ours; it closes what it does not need
-  "$RELEASE/install.sh" "${arguments[@]}" 2>&1 | tee -a "$LOG" | grep --line-buffered -v '^Ready' | sed -u 's/^/      /' >"$out" ||
+  "$RELEASE/install.sh" "${arguments[@]}" 2>&1 | tee -a "$LOG" | grep --line-buffered -v '^Ready' | sed -u 's/^/      /' >&"$out" ||
     give_up "the environment of the release could not be built; the reason stands above" "$AGAIN"
-  # the service may not write there: what Python compiles is compiled now
-  "$RELEASE/.venv/bin/python" -m compileall -q "$RELEASE/device" "$RELEASE/models" "$RELEASE/dsp"
   mkdir -p "$RELEASE/.nearfield"
   : >"$RELEASE/.nearfield/complete"
 }
@@ -281,7 +281,7 @@ start_make() {
   rm -f "$SERVICE_STATE/restart"
   systemctl reset-failed nearfield || true
   systemctl restart --no-block nearfield
-  local until=$((SECONDS + START_WITHIN_S)) state status
+  local until=$((SECONDS + START_WITHIN_S)) state status opening=0
   while ((SECONDS < until)); do
     sleep 1
     state=$(systemctl is-active nearfield || true)
@@ -293,7 +293,7 @@ start_make() {
         ;;
       failed) break ;;
     esac
-    if [[ $status == *"the sound card"* ]] && ! card_is_there; then
+    if [[ $status == *"the sound card"* ]] && ! card_is_there && ((++opening > 20)); then
       : >"$STATE/waits-for-card"
       remark "it waits for a sound card: plug one in, or see 'nearfield devices'"
       return

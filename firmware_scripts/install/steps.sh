@@ -191,6 +191,8 @@ nearfield_ready() {
 
 nearfield_make() {
   "$PY" -m pip install --no-deps --force-reinstall --editable "$ROOT"
+  # a service may not write there: what Python compiles is compiled now
+  if is_release; then "$PY" -m compileall -q "$ROOT/device" "$ROOT/models" "$ROOT/dsp"; fi
   stamp_set nearfield "$(nearfield_key)"
 }
 

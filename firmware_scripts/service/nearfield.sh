@@ -15,7 +15,7 @@ export HOME=/var/lib/nearfield
 export NEARFIELD_CONFIG="${NEARFIELD_CONFIG:-/etc/nearfield/nearfield.toml}"
 export XDG_CONFIG_HOME=/etc XDG_STATE_HOME=/var/lib XDG_DATA_HOME=/var/lib XDG_CACHE_HOME=/var/lib/nearfield/cache
 export RUNTIME_DIRECTORY=/run/nearfield
-umask 077
+umask 077 # as the service
 
 who=$(id -un)
 if [ "$who" = nearfield ]; then exec "$release" "$@"; fi
@@ -27,6 +27,7 @@ fi
 case "$1" in
   # these write to /etc/nearfield and /opt/nearfield, and look at what only root sees
   setup | update | doctor)
+    umask 022 # the service must be able to read a release
     "$release" "$@"
     status=$?
     # what they left in the state folder must stay the service's

@@ -76,6 +76,7 @@ class Device:
                 f"session.database={folder / 'sessions.db'}",
                 f"skills.folder={folder / 'skills.d'}",
                 "retention.audio=5",
+                "audio.playback_gain_db=0",
                 "turn.model=none",
                 "turn.end_silence_ms=300",
                 "skills.second_look=false",
@@ -88,25 +89,27 @@ class Device:
         fakes = models or Fakes()
         card = VirtualCard(recorder=MemoryRecorder(), speed=SPEED)
         waiting = list(texts)
-        idle_since = [0]
-        idle = [True]
+        said = 0
+        ended: list[int] = [0]  # when each answer did
+        state = "idle"
 
         def on_event(event: ev.Event) -> None:
+            nonlocal state
             if isinstance(event, ev.StateChange):
-                idle[0] = event.state == "idle"
-                idle_since[0] = event.sample
-            if isinstance(event, ev.PlayoutEnd):
-                idle_since[0] = event.sample
+                state = event.state
+            if isinstance(event, ev.PlayoutEnd):  # the greeting too
+                ended.append(event.sample)
 
         def on_block(now: int) -> None:
-            if not idle[0] or now < idle_since[0] + RATE // 2:
+            nonlocal said
+            if state != "idle" or len(ended) < said + 2 or now < ended[-1] + RATE // 2:
                 return
             if not waiting:
                 appliance.assistant.stop()
                 return
             fakes.hears = waiting.pop(0)
             card.say(utterance())
-            idle_since[0] = now + 2 * RATE
+            said += 1
 
         with Appliance(self.settings, PERSONA, fakes.models(), card, on_event=on_event, on_block=on_block) as appliance:
             appliance.run()

@@ -484,6 +484,14 @@ def _no_clock(device: HealthyDevice) -> None:
     device.commands["timedatectl"] = "NTP=no\nNTPSynchronized=no\n"
 
 
+def _update_cut_off(device: HealthyDevice) -> None:
+    (device.root / "opt/nearfield/releases/0.1.0-abc").mkdir(parents=True)
+    (device.root / "opt/nearfield/current").symlink_to("releases/0.1.0-abc")
+    doing = {"phase": "trying", "name": "0.2.0-def", "back": "0.1.0-abc"}
+    device.write("opt/nearfield/update/state.json", json.dumps({"previous": None, "doing": doing}))
+    device.write("opt/nearfield/update/lock", "")
+
+
 def _read_only(device: HealthyDevice) -> None:
     # root may write anywhere but where the kernel says no: what a read-only card answers is put in its place
     device.writable = lambda _folder: os.strerror(errno.EROFS).lower()
@@ -598,6 +606,7 @@ FAULTS = (
     Fault("crash in the log", _crash, "errors", "warning", "--bundle", "ValueError in 'run'"),
     Fault("failures in the record", _failures, "errors", "warning", "nearfield trace", "llm 1"),
     Fault("killed", _killed, "errors", "warning", "journalctl", "without a farewell"),
+    Fault("update that was cut off", _update_cut_off, "update", "warning", "update --list", "trying 0.2.0-def"),
     Fault("update that leads nowhere", _no_current, "update", "failed", "--rollback"),
 )  # fmt: skip
 

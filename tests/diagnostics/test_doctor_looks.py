@@ -14,7 +14,7 @@ from faulty_device import MIXER, STATUS, HealthyDevice, PretendedModels, Running
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.diagnostics.doctor import upkeep_checks
+from device.diagnostics.doctor import running, upkeep_checks
 from device.diagnostics.doctor.listening import all_ports, listening, taken_by, with_children
 from device.diagnostics.doctor.model_checks import wanted_models
 from device.diagnostics.doctor.running import find_running
@@ -116,7 +116,8 @@ def test_the_words_of_a_running_assistant_are_not_even_kept(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("reply", [b"no json\n", b"[]\n", b"", b"{" * 100_000 + b"\n"])
-def test_an_answer_that_makes_no_sense_is_none(tmp_path: Path, reply: bytes) -> None:
+def test_an_answer_that_makes_no_sense_is_none(tmp_path: Path, reply: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_ANSWER_S", 0.3)
     path = tmp_path / "run/nearfield/control.sock"
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as server:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from faulty_device import FAULTS, Fault, HealthyDevice, verdict
 
+from device.diagnostics.doctor import running
 from device.diagnostics.doctor.checks import CHECKS
 from device.diagnostics.doctor.finding import Finding
 
@@ -13,6 +14,11 @@ from device.diagnostics.doctor.finding import Finding
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
     with HealthyDevice(tmp_path_factory.mktemp("healthy")) as device:
         return device.examine()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_ANSWER_S", 0.3)  # of the one that hangs
 
 
 def test_a_device_that_is_well(healthy: dict[str, Finding]) -> None:

@@ -26,7 +26,7 @@ def test_a_question_gets_its_answer_in_order() -> None:
     rim = VirtualRim(answers=[ANSWER])
     rim.say(1000, 2500, QUESTION)
     rim.run(12_000)
-    assert [k for k in rim.kinds() if k not in ("clause", "state", "partial")] == [
+    assert [k for k in rim.kinds() if k not in ("clause", "state", "partial", "spoken")] == [
         "speech_start",
         "supposed",
         "llm_first_token",
@@ -41,6 +41,9 @@ def test_a_question_gets_its_answer_in_order() -> None:
     assert [e.state for e in rim.of(ev.StateChange)] == ["idle", "listening", "thinking", "speaking", "idle"]
     (end,) = rim.of(ev.PlayoutEnd)
     assert end.generated == end.heard == ANSWER
+    told = [e.heard for e in rim.of(ev.Spoken)]
+    assert len(told) > 3 and all(later.startswith(earlier) for earlier, later in itertools.pairwise(told))
+    assert ANSWER.startswith(told[-1])
     assert [(m.role, m.text) for m in rim.talk.history.messages[1:]] == [("user", QUESTION), ("assistant", ANSWER)]
 
 

@@ -33,6 +33,7 @@ class Ends:
     ill: str
     how: str
     last_complete: bool = True
+    cure_s: float = 0.3  # behind the failure
     cured: threading.Event = field(default_factory=threading.Event)
     struck: bool = False
 
@@ -70,7 +71,7 @@ def converse(ends: Ends) -> list[ev.Event]:
     def on_event(event: ev.Event) -> None:
         events.append(event)
         if isinstance(event, ev.Failure):
-            threading.Timer(0.3, ends.cured.set).start()
+            threading.Timer(ends.cure_s, ends.cured.set).start()
 
     def on_block(now: int) -> None:
         if not said[0] and now > RATE // 2:
@@ -113,6 +114,15 @@ def test_the_turn_gets_a_sign_and_the_next_one_an_answer(stage: str, how: str, m
     answered = [e for e in events if isinstance(e, ev.PlayoutEnd) and e.turn]
     assert answered[-1].heard == "Hello to you."
     assert time.monotonic() - begun_s < 15, "it was answered before what hung came back by itself"
+
+
+def test_a_model_that_hangs_for_good_ends_it_so_that_a_supervisor_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience_module, "LIMITS_S", dict.fromkeys(patience_module.LIMITS_S, 0.3))
+    monkeypatch.setattr(patience_module, "WORK_SHARE", 0.0)
+    monkeypatch.setattr(patience_module, "HOPELESS_LIMITS", 3)
+    with pytest.raises(ModelStuckError, match="hangs") as stuck:
+        converse(Ends("stt", "hangs", cure_s=2.0))
+    assert stuck.value.exit_status == 75
 
 
 class Faulty(Loud):

@@ -90,6 +90,7 @@ def test_sets_up_all_of_it_once(tree: Path, root: Path) -> None:
     assert set_up(tree, root).count("already there") == 9, "but the models, which are verified each time"
 
     release = root / "opt/nearfield/releases" / current(root)
+    assert not list(root.rglob("network-*.conf"))[2:], "no network unless asked: only those of the release"
     assert current(root).startswith("0.1.0-")
     kept = {name for name in files(release) if not name.startswith("firmware_scripts/")}
     built = {".venv/bin/nearfield", ".nearfield/complete"}
@@ -144,10 +145,15 @@ def test_what_was_cut_off_is_gone_on_with(tree: Path, root: Path) -> None:
     assert not (root / "opt/nearfield/releases/.new.half").exists()
 
 
-def test_a_configuration_that_the_release_refuses_stops_it_before_the_switch(tree: Path, root: Path) -> None:
-    set_up(tree, root)
-    name = current(root)
+def test_a_configuration_of_ones_own_stays_and_one_that_is_wrong_stops_it_before_the_switch(
+    tree: Path, root: Path
+) -> None:
     config = root / "etc/nearfield/nearfield.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('persona = "mirror"\n')
+    set_up(tree, root)
+    assert config.read_text() == 'persona = "mirror"\n'
+    name = current(root)
     config.write_text("wrong = 1\n")
     (tree / "device/a module.py").write_text("new")
     done = service(tree, root, "--service", "--models", "none")
@@ -157,22 +163,11 @@ def test_a_configuration_that_the_release_refuses_stops_it_before_the_switch(tre
     assert config.read_text() == "wrong = 1\n"
 
 
-def test_a_configuration_of_ones_own_stays(tree: Path, root: Path) -> None:
-    set_up(tree, root)
-    config = root / "etc/nearfield/nearfield.toml"
-    config.write_text('persona = "mirror"\n')
-    (tree / "device/a module.py").write_text("new")
-    set_up(tree, root)
-    assert config.read_text() == 'persona = "mirror"\n'
-
-
 def test_the_network_is_asked_for_and_stays_as_it_was(tree: Path, root: Path) -> None:
     def allowed() -> set[str]:
         folder = root / "etc/systemd/system/nearfield.service.d"
         return {path.name for path in folder.glob("network-*")} if folder.is_dir() else set()
 
-    set_up(tree, root)
-    assert allowed() == set()
     set_up(tree, root, "--network", "home")
     assert allowed() == {"network-home.conf"}
     (tree / "device/a module.py").write_text("new")
@@ -182,6 +177,23 @@ def test_the_network_is_asked_for_and_stays_as_it_was(tree: Path, root: Path) ->
     assert allowed() == {"network-any.conf"}
     set_up(tree, root, "--network", "off")
     assert allowed() == set()
+
+
+@pytest.mark.parametrize(("version", "drop_ins"), [("252 (252.38-1~deb12u1)", ""), ("257 (257.7-1)", "backoff.conf")])
+def test_restarts_back_off_where_systemd_knows_how(tree: Path, tmp_path: Path, version: str, drop_ins: str) -> None:
+    commands = f"systemctl() {{ echo 'systemd {version}'; }}; NETWORK=; drop_ins_wanted"
+    assert sourced(tree, commands, DESTDIR=str(tmp_path)) == drop_ins
+
+
+@pytest.mark.parametrize(
+    ("board", "group", "rules"),
+    [("other", "false", 1), ("pi5", "true", 1), ("pi5", "false", 2)],
+)
+def test_pins_are_given_to_the_service_only_where_nobody_else_does(
+    tree: Path, tmp_path: Path, board: str, group: str, rules: int
+) -> None:
+    commands = f"has_group() {{ {group}; }}; BOARD={board}; rules_wanted"
+    assert len(sourced(tree, commands, DESTDIR=str(tmp_path)).split()) == rules
 
 
 def test_uninstalling_leaves_nothing(tree: Path, root: Path) -> None:

@@ -1,9 +1,13 @@
 """How much one client may ask, and whose cookie it is: plain objects, no clock."""
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.config.web import WebSettings
+from device.kiosk.door import Asked, Door
 from device.kiosk.limits import Limits, TokenBucket, client_key
 from device.kiosk.pass_card import LASTS_S, PassCards
 
@@ -76,3 +80,27 @@ def test_a_cookie_that_was_changed_is_refused(where: int, other: str) -> None:
     where %= len(cookie)
     changed = cookie[:where] + other + cookie[where + 1 :]
     assert cards.valid(changed, 1_000.0) == (changed == cookie)
+
+
+_ANY = st.text(max_size=40)
+
+
+@given(
+    host=_ANY | st.sampled_from(["localhost", "127.0.0.1:8765"]),
+    origin=st.none() | _ANY | st.just("http://localhost"),
+    more=st.dictionaries(st.sampled_from(["authorization", "sec-fetch-site", "sec-fetch-mode", "x-nearfield"]), _ANY),
+    kind=st.sampled_from(["http", "websocket"]),
+    method=st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "X"]),
+    path=st.sampled_from(["/", "/api/status", "/api/wish", "/api/ws", "/metrics", "/STATIC/x", "//login", "/login/"]),
+    client=_ANY,
+    cookie=_ANY,
+)
+def test_whatever_is_asked_without_the_token_is_refused(
+    host: str, origin: str | None, more: dict[str, str], kind: Literal["http", "websocket"], method: str, path: str,
+    client: str, cookie: str,
+) -> None:  # fmt: skip
+    door = Door(WebSettings(), PassCards("a token of enough length"), "kitchen")
+    headers = {"host": host, **more, **({} if origin is None else {"origin": origin})}
+    refusal = door.refusal(Asked(kind, method, path, client, "http", headers, cookie), 0.0, 0.0)
+    assert refusal is not None
+    assert refusal.status in (401, 403, 421, 429)

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from bench.kiosk_desk import PretendedDesk, pretended_desk
+from device.cli.main import run_command
 from device.config import Settings, load_settings
 from device.config.web import WebSettings
 from device.errors import ConfigError, NearfieldError
@@ -194,3 +195,11 @@ def test_a_certificate_that_cannot_be_used_is_said(
     loose.chmod(0o644)
     with pytest.raises(ConfigError, match="others may read this key"):
         KioskServer(WebSettings(port=0, tls_cert=cert, tls_key=loose), desk).__enter__()
+
+
+def test_run_has_a_flag_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Settings] = []
+    monkeypatch.setattr("device.cli.run._run", lambda settings, _events, _endings: asked.append(settings))
+    assert run_command(["run", "--web", "--set", "web.port=9000"]) == 0
+    assert run_command(["run"]) == 0
+    assert [(each.web.enabled, each.web.port) for each in asked] == [(True, 9000), (False, 8765)]

@@ -19,7 +19,7 @@ from device.errors import ConfigError
 from device.secret_file import read_secret
 
 _CONNECT_S = 1.5
-_SECRETS = ("key_file", "token_file", "password_file", "secret_file")
+_SECRETS = ("key_file", "token_file", "password_file", "secret_file", "tls_key")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 

@@ -3,6 +3,7 @@
 database(probe).level
 """
 
+import fcntl
 import json
 import os
 import sqlite3
@@ -27,6 +28,7 @@ _PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ExecMainS
 _MANY_RESTARTS = 3
 _RECENT = timedelta(days=1)
 _HUGE_MB = 500
+_LOCKED_MS = 500
 _LOOKED_THROUGH = 20  #: of the newest sessions, for errors
 
 
@@ -69,6 +71,7 @@ def database(probe: Probe) -> Finding:
 
 def _locked(connection: sqlite3.Connection) -> bool:
     try:
+        connection.execute(f"PRAGMA busy_timeout = {_LOCKED_MS}")  # a writer of ours is done in a few
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
     except sqlite3.Error as error:
@@ -288,25 +291,33 @@ def update(probe: Probe) -> Finding:
     if unfinished := _unfinished(home):
         return warning(
             "update",
-            f"an update stopped half-way ({unfinished})",
-            means="the version before it runs",
-            mend="nearfield update --list; then begin it again, or: nearfield update --rollback",
+            f"an update was cut off ({unfinished})",
+            means="the version before it runs, or the new one does without having been tried",
+            mend="sudo nearfield update --list tidies up and shows what there is; then begin it again",
             releases=names,
         )
     return ok("update", f"{current.resolve().name} runs; {len(names)} version(s) are kept", releases=names)
 
 
 def _unfinished(home: Path) -> str:
-    """The step that an update is in, by its journal; "" when none is."""
-    for path in (home / "update.json", home / "state.json"):
-        try:
-            state = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        step = str(state.get("step") or state.get("state") or "") if isinstance(state, dict) else ""
-        if step and step not in ("done", "idle", "healthy", "finished"):
-            return step
-    return ""
+    """What an update was at, by its journal, when nobody is at it any more; "" when it came to its end."""
+    try:
+        doing = json.loads((home / "update/state.json").read_text("utf-8"))["doing"]
+        return f"{doing['phase']} {doing['name']}" if doing and not _held(home / "update/lock") else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _held(lock: Path) -> bool:
+    """Does a process hold it now? Then the update is under way."""
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _size(path: Path) -> int:

@@ -91,9 +91,13 @@ class Top(App[None]):
 
     async def _look(self) -> None:
         if self._process is not None:
-            self._usage = self._process.read(time.monotonic())
+            self.show_usage(self._process.read(time.monotonic()))
             self._temperature_c = self._health.read().temperature_c
         await self._ask({"do": "status"})
+
+    def show_usage(self, usage: Usage) -> None:
+        """What the assistant's process takes."""
+        self._usage = usage
 
     async def _ask(self, wish: Mapping[str, Any]) -> None:
         if self._link is not None:

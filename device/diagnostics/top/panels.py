@@ -24,13 +24,13 @@ MIN_WIDTH = 80
 
 _LABEL = 15
 _FIGURES = 36  # "   took    p50    p95    p99    max"
-_STATES = {
-    "idle": "white on grey23",
-    "attentive": "black on cyan",
-    "listening": "black on green",
-    "thinking": "black on yellow",
-    "speaking": "white on blue",
-    "ringing": "black on magenta",
+_STATES = {  # not by name: a terminal's own white on its own blue can hardly be read
+    "idle": "#ffffff on #4a4a4a",
+    "attentive": "#000000 on #56b4e9",
+    "listening": "#000000 on #3ddc84",
+    "thinking": "#000000 on #e69f00",
+    "speaking": "#ffffff on #0060b0",
+    "ringing": "#000000 on #d98cc0",
 }
 _LOUD_DB, _CLIPPING_DB = -12.0, -3.0
 _LATE_MS = 40.0  # between two callbacks, of blocks of 10 ms
@@ -42,9 +42,9 @@ def header(overview: Overview, width: int) -> Text:
     """One line: state, who on which card, session, turns, up time."""
     status = overview.status
     state = overview.state or ("no answer" if overview.connected else "not running")
-    line = _styled(f" {state.upper():^11} ", style=f"bold {_STATES.get(overview.state, 'white on red')}")
+    line = _styled(f" {state.upper():^11} ", style=f"bold {_STATES.get(overview.state, '#ffffff on #b00020')}")
     if overview.muted:
-        line.append(" MUTED ", style="bold white on red")
+        line.append(" MUTED ", style="bold #ffffff on #b00020")
     line.append(f" {text(status.get('persona')) or 'nearfield'}", style="bold")
     volume, up = number(status.get("volume_percent")), number(status.get("uptime_s"))
     right = [

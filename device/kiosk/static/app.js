@@ -263,7 +263,7 @@ function showTimers() {
 
 function timerItem() {
   const item = document.createElement("li");
-  item.append(document.createElement("span"), document.createElement("strong"));
+  item.append(document.createElement("span"), document.createElement("strong"), document.createElement("i"));
   return item;
 }
 

@@ -60,9 +60,9 @@ function tiles(list, status) {
     ["Turns", status.turns ?? 0],
     ["Failures", status.failures ?? 0],
     ["Underruns", (card.playback_underflows ?? 0) + (card.capture_overflows ?? 0)],
-    ["First sound p50", ms(whole?.p50_ms)],
-    ["First sound p95", ms(whole?.p95_ms)],
-    ["Mic lost, ms", Math.round((card.capture_lost_samples ?? 0) / 16)],
+    ["TTFA p50", ms(whole?.p50_ms)],
+    ["TTFA p95", ms(whole?.p95_ms)],
+    ["Lost, ms", Math.round((card.capture_lost_samples ?? 0) / 16)],
     ["Card", `${status.card ?? "none"} (session ${status.session ?? "–"})`],
   ];
   if (status.last?.error) rows.push(["Last error", status.last.error]);
