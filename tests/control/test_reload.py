@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device import assembly
+from device.abilities import PersonaSkills
 from device.config import Settings, load_settings
 from device.control import reload as subject
 from device.control.reload import Reload, check_startable, is_service
@@ -82,33 +83,24 @@ def found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("found")
-def test_persona_secrets_and_skills_are_looked_for(tmp_path: Path) -> None:
-    folder = tmp_path / "skills.d"
-    folder.mkdir()
-    good = load_settings(None, [f"skills.folder={folder}"])
-    check_startable(good)
+def test_persona_and_secrets_are_looked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nobody"):
-        check_startable(good.model_copy(update={"persona": "nobody"}))
+        check_startable(Settings(persona="nobody"))
     secret = tmp_path / "secret"
     secret.write_text("x")
     secret.chmod(0o644)
     hooked = Settings.model_validate({"webhooks": {"x": {"url": "https://x/", "secret_file": secret}}})
     with pytest.raises(ConfigError, match="others may read"):
         check_startable(hooked)
-    (folder / "bad.yaml").write_text("language: en\nintents: {x: 3}\n")
-    with pytest.raises(ConfigError, match=r"bad\.yaml"):
-        check_startable(good)
 
 
 @pytest.mark.usefixtures("found")
-def test_what_was_wrong_before_holds_nobody_up(tmp_path: Path) -> None:
-    from device.abilities import PersonaSkills  # noqa: PLC0415
-
+def test_files_of_skills_are_looked_at_and_what_was_wrong_before_holds_nobody_up(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("language: en\nintents: {x: 3}\n")
     settings = load_settings(None, [f"skills.folder={tmp_path}"])
-    complaints = PersonaSkills(load_persona("assistant"), settings).live.complaints
-    assert complaints
-    check_startable(settings, complaints)
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        check_startable(settings)
+    check_startable(settings, PersonaSkills(load_persona("assistant"), settings).live.complaints)
 
 
 def test_models_are_looked_for_and_not_loaded(tmp_path: Path) -> None:
