@@ -39,7 +39,10 @@ def run(
         str | None,
         typer.Option("--mode", metavar="M", help="open, wake, push-to-talk, or several: as --set turn.listen=M."),
     ] = None,
-    web: Annotated[bool, typer.Option("--web", help="Serve the page for a screen: as --set web.enabled=true.")] = False,
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Serve the page for a screen (http://127.0.0.1:8765): as --set web.enabled=true."),
+    ] = False,
     verbose: VerboseOption = False,  # noqa: ARG001 - its callback has obeyed
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.

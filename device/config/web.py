@@ -51,7 +51,9 @@ class WebSettings(Section):
     host: Name = Field(
         default="127.0.0.1", description='address to listen at; "0.0.0.0" = all, which needs a token and TLS'
     )
-    port: int = Field(default=8765, ge=0, le=65_535, description="its port; 0 = any that is free, which is logged")
+    port: int = Field(
+        default=8765, ge=0, le=65_535, description="its port; 0 = any that is free, which --verbose tells"
+    )
     token_file: OptionalPath = Field(
         default=None, description="file with the token to log in with, 16 characters or more; only its owner may read"
     )

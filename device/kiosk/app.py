@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from importlib import resources
-from typing import Any
 
 import anyio
 from starlette.applications import Starlette
@@ -199,11 +198,10 @@ _FILES: dict[str, tuple[bytes, str]] = {}
 
 
 def _read(name: str) -> tuple[bytes, str]:
-    body = resources.files("device.kiosk").joinpath("static", name).read_bytes()
-    _FILES[name] = found = (body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+    folder = resources.files("device.kiosk").joinpath("static")
+    body = folder.joinpath(name).read_bytes()
+    tagged = body
+    if name == "index.html":  # of the whole page: one that stays open for months sees by it that it is an old one
+        tagged = b"".join(each.read_bytes() for each in sorted(folder.iterdir(), key=lambda each: each.name))
+    _FILES[name] = found = (body, f'"{hashlib.sha256(tagged).hexdigest()[:16]}"')
     return found
-
-
-def routes_of(app: Starlette) -> list[Any]:
-    """For a list of what is served."""
-    return [getattr(route, "path", "") for route in app.routes]

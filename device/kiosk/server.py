@@ -20,6 +20,7 @@ from device.config.web import WebSettings
 from device.control.desk import ControlDesk
 from device.errors import ConfigError, NearfieldError
 from device.kiosk.app import make_app
+from device.kiosk.patience import PatientHttp
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class KioskServer:
         config = uvicorn.Config(
             self._app,
             loop="asyncio",
-            http="h11",
+            http=PatientHttp,
             ws="websockets-sansio",
             lifespan="off",
             log_config=None,

@@ -16,6 +16,7 @@ from bench.kiosk_browser import browser, missing, wait
 from bench.kiosk_desk import GERMAN, QUESTION, SCENES, PretendedDesk, past_turns, pretended_desk, timer
 from device.config.web import WebSettings
 from device.dialogue import events as ev
+from device.kiosk import app
 from device.kiosk.server import KioskServer
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -251,7 +252,9 @@ def test_the_diagnostics_show_the_last_turns(page: Any, desk: PretendedDesk) -> 
     assert page.is_visible("#talk") and page.is_visible("#panel-talk")
 
 
-def test_it_comes_back_by_itself_and_says_so(chromium: Any, desk: PretendedDesk) -> None:
+def test_it_comes_back_by_itself_and_says_so(
+    chromium: Any, desk: PretendedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with KioskServer(WebSettings(port=0), desk) as first:
         port = int(first.address.rpartition(":")[2])
         page = chromium.new_page()
@@ -269,7 +272,15 @@ def test_it_comes_back_by_itself_and_says_so(chromium: Any, desk: PretendedDesk)
     with KioskServer(WebSettings(port=port), desk):
         wait(page, "document.body.dataset.look === 'idle'")
         assert page.get_attribute("#mute", "aria-disabled") == "false"
-        page.close()
+        page.evaluate("window.mine = true")
+        page.wait_for_timeout(100)
+    monkeypatch.setitem(app._FILES, "index.html", (app._read("index.html")[0], '"another"'))
+    with KioskServer(WebSettings(port=port), desk):
+        with page.expect_navigation(timeout=20_000):  # the page is a new one: an update
+            pass
+        shows(page, "#state", "Ready")
+        assert page.evaluate("window.mine") is None
+    page.close()
 
 
 def test_log_in(chromium: Any, desk: PretendedDesk, tmp_path: Path) -> None:

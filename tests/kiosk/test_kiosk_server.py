@@ -103,6 +103,22 @@ def test_a_page_that_takes_nothing_is_dropped(
         wait_until(fill)
 
 
+def test_who_says_nothing_is_sent_away_and_a_quiet_page_is_not(
+    server: KioskServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.kiosk.patience.REQUEST_WITHIN_S", 0.3)
+    host, _, port = server.address.removeprefix("http://").rpartition(":")
+    with look_on(server) as page:
+        page.recv()
+        for said in (b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea"):
+            with socket.create_connection((host, int(port)), timeout=20) as slow:
+                slow.sendall(said)
+                while slow.recv(4096):  # until it is closed
+                    pass
+        page.send('{"do": "stop"}')
+        assert json.loads(page.recv(timeout=10))["type"] == "obeyed"
+
+
 def test_a_port_that_is_taken_is_said_and_the_assistant_goes_on(server: KioskServer, desk: PretendedDesk) -> None:
     port = int(server.address.rpartition(":")[2])
     with pytest.raises(NearfieldError, match=f"port {port}: Address already in use"):

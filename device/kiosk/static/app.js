@@ -31,6 +31,7 @@ let statusAt = 0;
 let heardWords = [];
 let asked = 0;
 let resting = 0;
+let page = "";
 
 // ---- the connection
 
@@ -63,8 +64,14 @@ async function again() {
   try { // a WebSocket does not say why it was refused
     const answer = await fetch("/api/status", { cache: "no-store" });
     if (answer.status === 401) { location.replace("/login"); return; }
+    const tag = await pageTag();
+    if (page && tag && tag !== page) { location.reload(); return; } // the device was updated meanwhile
   } catch { /* it is not there yet */ }
   connect();
+}
+
+async function pageTag() {
+  return (await fetch("/", { method: "HEAD", cache: "no-store" })).headers.get("etag");
 }
 
 function send(wish) {
@@ -350,9 +357,11 @@ document.addEventListener("visibilitychange", () => {
   if (!socket) { clearTimeout(retry); again(); } else askStatus();
 });
 setInterval(() => !document.hidden && askStatus(), STATUS_EVERY_MS);
-const theme = localStorage.getItem("theme");
+let theme = "";
+try { theme = localStorage.getItem("theme"); } catch { /* a browser that keeps nothing */ }
 if (theme) document.documentElement.dataset.theme = theme;
 for (const id of ["you", "it"]) $(id).hidden = true;
 look("connecting");
 showClock();
 connect();
+pageTag().then((tag) => (page = tag), () => {});

@@ -37,7 +37,7 @@ function frame(panel) {
   for (const [value, label] of [["", "as the system"], ["dark", "dark"], ["light", "light"]]) theme.append(make("option", { value }, label));
   theme.value = document.documentElement.dataset.theme ?? "";
   theme.addEventListener("change", () => {
-    localStorage.setItem("theme", theme.value);
+    try { localStorage.setItem("theme", theme.value); } catch { /* until the page is left */ }
     if (theme.value) document.documentElement.dataset.theme = theme.value;
     else delete document.documentElement.dataset.theme;
   });
