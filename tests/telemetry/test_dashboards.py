@@ -59,7 +59,7 @@ def plain(query: str) -> str:
 def test_a_query_parses_and_asks_for_what_there_is(query: str) -> None:
     promql_parser.parse(plain(query))
     known = exported()
-    unknown = {name for name in _OURS.findall(query)} - set(known)
+    unknown = set(_OURS.findall(query)) - set(known)
     assert not unknown
     labels = {label.strip() for inside in _LABELS.findall(query) for label in inside.split(",")} - {""}
     offered = {label for name in _OURS.findall(query) for label in known[name]} | {"instance", "job"}
