@@ -6,7 +6,6 @@
 It answers GET and HEAD of /metrics and nothing else. Bounded: `MOST_AT_ONCE` scrapes, `PATIENCE_S` for each word.
 """
 
-import errno
 import hmac
 import os
 import threading
@@ -50,7 +49,7 @@ class MetricsServer:
         try:
             self._server = _Server(settings.host.strip("[]"), settings.port, self._metrics, token)
         except OSError as error:
-            what = os.strerror(error.errno) if error.errno in errno.errorcode else str(error)
+            what = os.strerror(error.errno) if error.errno else str(error)
             raise MetricsPortError(
                 f"metrics cannot be served at {settings.host} port {settings.port}: {what.lower()}",
                 hint="see metrics.host and metrics.port",

@@ -65,7 +65,7 @@ class TurnSpans:
         self._provider: TracerProvider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(
             BatchSpanProcessor(
-                _reporting(made, settings.otlp_endpoint),
+                _Reporting(made, settings.otlp_endpoint),
                 max_queue_size=MOST_WAITING,
                 schedule_delay_millis=DELAY_MS,
                 max_export_batch_size=MOST_WAITING // 2,
@@ -163,27 +163,26 @@ def _otlp(settings: TelemetrySettings) -> "Callable[[], SpanExporter]":
     return made
 
 
-def _reporting(exporter: "SpanExporter", where: str) -> "SpanExporter":
-    """The same; the log says once that the collector is away, and once that it is back."""
-    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult  # noqa: PLC0415
+class _Reporting:
+    """An exporter; the log says once that the collector is away, and once that it is back."""
 
-    class Reporting(SpanExporter):
-        away = False
+    def __init__(self, exporter: "SpanExporter", where: str) -> None:
+        self._exporter = exporter
+        self._where = where
+        self._away = False
 
-        def export(self, spans: Any) -> SpanExportResult:
-            result = exporter.export(spans)
-            failed = result is not SpanExportResult.SUCCESS
-            if failed and not self.away:
-                _log.warning("traces are not taken at %s: they are dropped until they are", where)
-            elif self.away and not failed:
-                _log.warning("traces are taken at %s again", where)
-            self.away = failed
-            return result
+    def export(self, spans: Any) -> Any:
+        result = self._exporter.export(spans)
+        failed = result.name != "SUCCESS"
+        if failed and not self._away:
+            _log.warning("traces are not taken at %s: they are dropped until they are", self._where)
+        elif self._away and not failed:
+            _log.warning("traces are taken at %s again", self._where)
+        self._away = failed
+        return result
 
-        def shutdown(self) -> None:
-            exporter.shutdown()
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
 
-        def force_flush(self, timeout_millis: int = 30_000) -> bool:
-            return exporter.force_flush(timeout_millis)
-
-    return Reporting()
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return bool(self._exporter.force_flush(timeout_millis))

@@ -57,7 +57,7 @@ def _guess(row: Mapping[str, Any]) -> Guess:
 
 
 def _mark(row: Mapping[str, Any], zero_sample: int) -> TraceMark:
-    data = {}
+    data: dict[str, str | int | float | bool | None] = {}
     for key, value in row.items():
         if key in ("name", "at_ms"):
             continue
