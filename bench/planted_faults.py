@@ -159,7 +159,7 @@ def run(faults: list[Fault], store: Path, *, quick: bool, as_json: bool) -> int:
             return 1
         for number, fault in enumerate(faults):
             began_s = time.monotonic()
-            for again in range(2):  # on a machine that is busy with others samples may be lost without a fault
+            for again in range(TRIES):  # on a machine that is busy with others samples may be lost without a fault
                 with RealDevice(Path(scratch) / f"{number}-{again}", stage, store, trial) as device:
                     fault.plant(device)
                     after = device.examine(quick=quick)
