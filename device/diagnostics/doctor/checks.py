@@ -27,7 +27,7 @@ CHECKS = (
     Check("groups", "may this user use the sound card", machine.groups),
     Check("configuration", "is every key right, and the persona there", setup.configuration),
     Check("secrets", "files with passwords: there, and closed to others", setup.secrets, _CONFIG),
-    Check("skills", "mistakes in the owner's skills and sentences", setup.skills, _CONFIG, 10.0),
+    Check("skills", "mistakes in the owner's skills and sentences", setup.skills, _CONFIG, 60.0),
     Check("servers", "do the configured servers take a connection", setup.servers, _CONFIG, 12.0),
     Check("sound server", "does another program hold the card", sound.holders, ("program", "configuration")),
     Check("card", "is it there, and at which rate does it open", sound.card, _CARD[:-1], 8.0, _MUTE),

@@ -71,8 +71,8 @@ class Examination:
             return failed(
                 check.name,
                 f"no answer within {check.limit_s:.0f} s",
-                means="a driver, a disk or a program hangs there",
-                mend="look for its cause with 'dmesg | tail', or restart the device: sudo reboot",
+                means="a driver, a disk or a program hangs there, or the machine is far behind",
+                mend="look for the cause with 'dmesg | tail' and 'top'; or restart the device: sudo reboot",
             )
 
 
