@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # --help needs none of these
     from device.setup_wizard.interview import Interview, Question
 
 _WIDTH = 80
-_TRIALS = {"tone": "Playing.", "calibrate": "Measuring: please be quiet for some 8 s."}
+_TRIALS = {"tone": "Playing.", "level": "Speak now.", "calibrate": "Measuring: please be quiet for some 8 s."}
 
 
 def setup(

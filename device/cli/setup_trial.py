@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from device.diagnostics.calibration_result import CalibrationResult
 
 _TONE_DB = -12.0
+_LEVEL_BLOCKS = 400  #: of 10 ms
 
 
 class Trials:
@@ -32,7 +33,7 @@ class Trials:
         audio = self._settings.audio.model_copy(update=given)
         settings = self._settings.model_copy(update={"audio": audio})
         try:
-            return self._tone(settings) if trial == "tone" else self._calibrate(settings)
+            return {"tone": self._tone, "level": self._level, "calibrate": self._calibrate}[trial](settings)
         except NearfieldError as error:
             return f"It did not work: {error.message}. {error.hint}".strip()
 
@@ -60,6 +61,23 @@ class Trials:
             card = open_sound_card(settings, mic_optional=True, loopback=False)
             play_on(turned_down(card, settings), sound)
         return f"Played on {card.name}."
+
+    def _level(self, settings: Settings) -> str:
+        from device.audio.chatter import without_chatter  # noqa: PLC0415
+        from device.cli.sound_card import open_sound_card  # noqa: PLC0415
+        from device.errors import AudioError  # noqa: PLC0415
+        from device.setup_wizard.advice import level_verdict  # noqa: PLC0415
+        from dsp.levels import LevelMeter  # noqa: PLC0415
+
+        meter, peak_dbfs, clipped = LevelMeter(), -120.0, 0
+        with without_chatter(), open_sound_card(settings, loopback=False) as card:
+            for _ in range(_LEVEL_BLOCKS):
+                block = card.read(5.0)
+                if block is None:
+                    raise AudioError(f"{card.name} has delivered nothing for 5 s", hint="'nearfield devices'")
+                reading = meter.update(block.mic)
+                peak_dbfs, clipped = max(peak_dbfs, reading.peak_dbfs), reading.clipped_samples
+        return level_verdict(peak_dbfs, clipped)
 
     def _calibrate(self, settings: Settings) -> str:
         from device.audio.chatter import without_chatter  # noqa: PLC0415

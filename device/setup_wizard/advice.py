@@ -1,6 +1,8 @@
-"""Which models suit a machine.
+"""Which models suit a machine, and whether a microphone is loud enough.
 
     advise(memory_mb=8192, cores=4, board="Raspberry Pi 5 Model B Rev 1.0")       # ("tiny", "...why...")
+
+    level_verdict(peak_dbfs=-9.0, clipped_samples=0)                              # "Good: its peak was -9 dBFS."
 
 Sans-IO. The figures are those of the README and of docs/performance.md: a conversation with the embedded default takes
 525 MB at its peak, and whisper-base encodes for 2.5 times as long as tiny.en: 0.52 in place of 0.21 s on a Raspberry
@@ -32,3 +34,20 @@ def advise(memory_mb: int, cores: int, board: str = "") -> tuple[ModelSet, str]:
     if board.startswith("Raspberry Pi 5"):
         return "tiny", "base answers some 0.3 s later on a Raspberry Pi 5, but hears more rightly, and 99 languages"
     return "base", f"{cores} cores and {memory_mb} MB of memory can do it; tiny answers sooner"
+
+
+#: A voice at arm's length has peaks of -25 to -6 dBFS at a microphone that is set well; below this it drowns in noise.
+_QUIET_DBFS = -40.0
+#: The floor of `dsp.levels`: digital silence.
+_SILENT_DBFS = -119.0
+
+
+def level_verdict(peak_dbfs: float, clipped_samples: int) -> str:
+    """What to do about a microphone into which somebody has just spoken; for a person."""
+    if peak_dbfs <= _SILENT_DBFS:
+        return "It delivers nothing but zeros: is it muted or switched off?"
+    if clipped_samples:
+        return "It clips: turn it down (alsamixer, F4), or go further away."
+    if peak_dbfs < _QUIET_DBFS:
+        return f"It is very quiet, {peak_dbfs:.0f} dBFS at its peak: turn it up (alsamixer, F4), or go nearer."
+    return f"Good: its peak was {peak_dbfs:.0f} dBFS."

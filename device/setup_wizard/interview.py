@@ -18,7 +18,7 @@ from device.setup_wizard.answers import PINS, Answers, check_answer
 
 BACK = "back"
 _YES, _NO = ("y", "yes"), ("n", "no")
-Trial = Literal["tone", "calibrate"]
+Trial = Literal["tone", "level", "calibrate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,9 @@ class Interview:
                 names += ["tone"]
                 if self._local.get("tone"):
                     names += ["tone heard"]
-                if answers.microphone != "none":
+            if answers.microphone != "none":
+                names += ["level"]
+                if answers.loudspeaker != "none":
                     names += ["calibrate"]
         names += ["mode"]
         if answers.mode and "wake" in answers.mode:
@@ -207,6 +209,7 @@ class Interview:
         table: Mapping[str, Callable[[], Question]] = {
             "tone": lambda: _asked("tone", "Play a tone on it?", True),
             "tone heard": lambda: _asked("tone heard", "Did you hear it?", True),
+            "level": lambda: _asked("level", "Check the microphone? You speak for 4 s.", True),
             "calibrate": lambda: _asked(
                 "calibrate",
                 "Measure level and echo? It plays for 8 s, in which nobody should talk.",
@@ -262,6 +265,8 @@ class Interview:
         self._past.append(name)
         if yes and name == "tone":
             self._trial = "tone"
+        elif yes and name == "level":
+            self._trial = "level"
         elif yes and name == "calibrate":
             self._trial = "calibrate"
         if not yes and name == "buttons":

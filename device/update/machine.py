@@ -8,10 +8,12 @@ Each step is a program that is run; what it said last is the reason when it fail
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.tags import sys_tags
@@ -132,19 +134,33 @@ class SystemMachine:
     def _run(self, command: list[str], cwd: Path, environment: dict[str, str], limit_s: float, failed: str) -> str:
         """What it printed. Raises UpdateError with the last that it said."""
         try:
-            done = subprocess.run(
-                command, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace",
-                check=False, timeout=limit_s, stdin=subprocess.DEVNULL, close_fds=False,  # the lock goes with it
-            )  # fmt: skip
+            status, out, said = _ended(command, cwd, environment, limit_s)
         except OSError as error:
             raise UpdateError(f"{failed}: {command[0]}: {_reason(error)}", hint=_TELL) from error
         except subprocess.TimeoutExpired as error:
             raise UpdateError(f"{failed}: {command[0]} did not end within {limit_s:.0f} s", hint=_TELL) from error
-        self._show(done.stdout + done.stderr)
-        if done.returncode:
-            said = _last(done.stderr) or _last(done.stdout) or f"exit status {done.returncode}"
-            raise UpdateError(f"{failed}: {said}", hint=_TELL)
-        return done.stdout.strip()
+        self._show(out + said)
+        if status:
+            raise UpdateError(f"{failed}: {_last(said) or _last(out) or f'exit status {status}'}", hint=_TELL)
+        return out.strip()
+
+
+def _ended(command: list[str], cwd: Path, environment: dict[str, str], limit_s: float) -> tuple[int, str, str]:
+    """Exit status and what it said. When we are interrupted it ends with all that it has started.
+
+    Raises OSError, subprocess.TimeoutExpired.
+    """
+    with subprocess.Popen(
+        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, errors="replace", process_group=0, close_fds=False,  # the lock goes with it
+    ) as program:  # fmt: skip
+        try:
+            out, said = program.communicate(timeout=limit_s)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+            raise
+    return program.returncode, out, said
 
 
 _TELL = "nothing was changed; tell its publisher"

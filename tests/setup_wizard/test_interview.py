@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device.config import Settings
 from device.config.describe import keys_of
-from device.setup_wizard.advice import advise
+from device.setup_wizard.advice import advise, level_verdict
 from device.setup_wizard.answers import PINS, SAME, Answers, present_answers
 from device.setup_wizard.interview import Choice, Facts, Interview, Question
 
@@ -57,7 +57,7 @@ def test_enter_all_the_way_keeps_all_as_it_is() -> None:
     talk = interview()
     names = to_its_end(talk)
     assert names == [
-        "microphone", "loudspeaker", "tone", "tone heard", "calibrate", "mode", "models", "voice", "persona",
+        "microphone", "loudspeaker", "tone", "tone heard", "level", "calibrate", "mode", "models", "voice", "persona",
         "clock_hours", "time_zone", "buttons", "page",
     ]  # fmt: skip
     defaults = Settings()
@@ -68,7 +68,9 @@ def test_enter_all_the_way_keeps_all_as_it_is() -> None:
 
 def test_answers_by_number_and_by_word() -> None:
     talk = interview()
-    to_its_end(talk, ["2", "AUTO", "no", "no", "wake", "3", "2", "1", "mirror", "24", "Europe/Berlin", "no", "yes"])
+    to_its_end(
+        talk, ["2", "AUTO", "no", "no", "no", "wake", "3", "2", "1", "mirror", "24", "Europe/Berlin", "no", "yes"]
+    )
     given = talk.given
     assert (given.microphone, given.loudspeaker, given.mode, given.wake_words) == (
         "usb:0d8c:0014",
@@ -83,8 +85,8 @@ def test_answers_by_number_and_by_word() -> None:
 
 def test_a_tone_that_nobody_heard_asks_for_another_loudspeaker() -> None:
     talk = interview()
-    assert asked(talk, "", "", "yes", "no", "none", "open") == [
-        "microphone", "loudspeaker", "tone", "tone heard", "loudspeaker", "mode",
+    assert asked(talk, "", "", "yes", "no", "none", "yes", "open") == [
+        "microphone", "loudspeaker", "tone", "tone heard", "loudspeaker", "level", "mode",
     ]  # fmt: skip
     assert talk.given.loudspeaker == "none"
 
@@ -203,3 +205,11 @@ def test_advice(memory_mb: int, cores: int, board: str, models: str) -> None:
     advised, why = advise(memory_mb, cores, board)
     assert advised == models
     assert why
+
+
+@pytest.mark.parametrize(
+    ("peak_dbfs", "clipped", "verdict"),
+    [(-120.0, 0, "nothing but zeros"), (0.0, 7, "clips"), (-55.0, 0, "very quiet, -55 dBFS"), (-12.4, 0, "Good")],
+)
+def test_what_a_level_means(peak_dbfs: float, clipped: int, verdict: str) -> None:
+    assert verdict in level_verdict(peak_dbfs, clipped)

@@ -1,7 +1,9 @@
 """The machine that an update is for: programs that are run, and what they say."""
 
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +119,24 @@ def test_the_environment_is_built_from_the_wheels_that_came_along(tmp_path: Path
     assert (links, no_index, path) == (str(wheels), "1", "")
     assert Path(python).exists()
     assert list((tmp_path / "device/__pycache__").iterdir())
+
+
+def test_whatever_is_interrupted_ends_with_all_that_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "install.sh", "sleep 60 &\necho $! >pid.part && mv pid.part pid\nwait")
+
+    def interrupted(*_: object, **__: object) -> None:
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        machine().build(tmp_path, tmp_path, offline=False)
+    stat = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
+    while stat.exists() and " Z " not in stat.read_text():
+        time.sleep(0.01)
 
 
 def test_wheels_for_this_machine() -> None:
