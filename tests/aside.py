@@ -2,10 +2,10 @@
 
     python -m pytest --two-at-a-time
 
-A test run is as long as its tests are, one after the other, and one core idles. With this option the folders of ASIDE
-run in a process of their own while the others run here. Those of ALONE come last, when that has ended: they hold real
-time, and another process beside them could be what fails them. The reports of the second process are counted and told
-here as if the tests had run here: one summary, one exit status.
+A test run is as long as its tests are, one after the other, and one core idles. With this option what ASIDE names runs
+in a process of its own while the others run here. What ALONE names comes last, when that has ended: it holds real time,
+and another process beside it could be what fails it. The reports of the second process are counted and told here as if
+the tests had run here: one summary, one exit status.
 """
 
 import contextlib
@@ -18,18 +18,21 @@ from pathlib import Path
 
 import pytest
 
-#: Decisions, files and sockets: no models (they are loaded once, in the other process), and no real time.
+#: Folders, and files of folders: decisions, arithmetic, files and sockets. No real time, and hardly any models: those
+#: are loaded once, in the other process.
 ASIDE = frozenset(
-    "bench_maths cli config control controls dsp gpio home house models_store personas session skills telemetry".split()
+    "bench_maths cli config control controls dsp gpio home house models_store personas session skills telemetry "
+    "audio_portaudio/test_drift.py audio_portaudio/test_two_cards.py".split()
 )
-#: In real time, the whole program, or a sound card.
+#: In real time, the whole program, or a sound card. What ASIDE names is not meant.
 ALONE = frozenset("audio_portaudio audio_recovery program".split())
 _TAIL_CHARS = 4_000
 
 
-def folder_of(item: pytest.Item) -> str:
-    """The area it is of."""
-    return item.path.relative_to(Path(__file__).parent).parts[0]
+def among(item: pytest.Item, named: frozenset[str]) -> bool:
+    """Is its folder or its file one of these?"""
+    path = item.path.relative_to(Path(__file__).parent)
+    return path.parts[0] in named or path.as_posix() in named
 
 
 class SecondProcess:
@@ -101,12 +104,12 @@ class TwoAtATime:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        aside = [item for item in items if folder_of(item) in ASIDE]
-        here = [item for item in items if folder_of(item) not in ASIDE]
+        aside = [item for item in items if among(item, ASIDE)]
+        here = [item for item in items if not among(item, ASIDE)]
         if aside and here and not config.option.collectonly:
             self._second = SecondProcess(config, aside)
             items[:] = here
-        items.sort(key=lambda item: folder_of(item) in ALONE)
+        items.sort(key=lambda item: among(item, ALONE))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -119,7 +122,7 @@ class TwoAtATime:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        if self._second is not None and folder_of(item) in ALONE:
+        if self._second is not None and among(item, ALONE):
             self._second.tell()
 
     def pytest_unconfigure(self) -> None:

@@ -181,7 +181,8 @@ def test_it_can_be_interrupted_and_remembers_what_was_heard(
     done = nearfield(
         "converse", spoken("Tell me a long story about a dog."), spoken("Stop it now please. What is your name?"),
         "--at", "0.5", "6.5", "--echo-db", "-10", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
-        "--set", f"session.database={tmp_path / 's.db'}", "--set", "answer.acknowledge=false", "--json",
+        "--set", f"session.database={tmp_path / 's.db'}", "--set", "answer.acknowledge=false",
+        "--set", "llm.max_reply_tokens=40", "--json",
     )  # fmt: skip
     story, *rest = done.json()["turns"]
     assert story["interrupted"]
@@ -234,7 +235,7 @@ def test_it_never_hears_itself(nearfield: Command, spoken: Callable[[str], Path]
     """The loudspeaker as loud in the microphone as it is played."""
     done = nearfield(
         "converse", spoken("Tell me about the sun."), "--echo-db", "0", "--echo-delay-ms", "25", "--json",
-        "--tail-s", "2", "--set", f"session.database={tmp_path / 's.db'}",
+        "--tail-s", "2", "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=60",
     )  # fmt: skip
     (turn,) = done.json()["turns"]
     assert not turn["interrupted"]
