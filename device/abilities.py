@@ -31,10 +31,11 @@ from device.skills.journal import MemoryJournal, MemoryState
 from device.skills.lent import Lent, Recollection, asks
 from device.skills.live_skillset import LiveSkillset
 from device.skills.meanings import Refused
-from device.skills.runner import NoServices, SkillRunner
+from device.skills.runner import SkillRunner
 from device.skills.services import ConversationMemory, Customs, DeviceControls, DeviceStatus, SkillCatalog
 from device.skills.skill import Services, Skill, State
 from device.skills.skillset import Skillset
+from device.skills.timer_list import timers_json
 from device.skills.timer_records import Ring
 from device.skills.timer_watch import TimerWatch
 from device.skills.timers import TimerBook, TimerDesk
@@ -55,7 +56,7 @@ class PersonaSkills:
         self._persona = persona if settings.skills.enabled else replace(persona, skills=(), own_skills=None)
         self._settings = settings
         self._state: Callable[[str], State] = MemoryJournal().state
-        self._services: Services = NoServices()
+        self._services: Services = Lent()
         self.live = LiveSkillset(self._load)
         for complaint in self.live.complaints:
             _log.warning("%s", complaint)
@@ -148,29 +149,16 @@ class Abilities:
             return None
         meaning = self.skills.meanings.of(question.skill, question.arguments)
         if isinstance(meaning, Refused):
-            _log.warning("a question is not put again: %s", meaning.error)
+            _log.warning("a question is not put again: skill %s does not take it any more", question.skill)
             return None
         return meaning
 
     def status(self) -> dict[str, Any]:
-        """Timers, alarms and what rings, soonest first; what is not there of the house. Names are words of users."""
+        """What is set, the next one first; what rings; what is not there of the house. Names are words of users."""
         with self._watch.open() as (book, now):
-            timers = [
-                {"name": timer.label, "left_s": round(timer.left_s(now), 1), "paused": timer.due_s is None}
-                for timer in book.timers(now)
-            ]
-            again = [{"name": each.label, "left_s": round(each.left_s(now), 1)} for each in book.snoozed(now)]
-            alarms = [
-                {
-                    "name": alarm.name,
-                    "at": book.local(at).isoformat(timespec="minutes"),
-                    "left_s": round(at - now.wall_s),
-                }
-                for alarm, at in book.alarms(now)
-            ]
-            rings = [ring.label for ring in book.ringing]
+            timers, rings = timers_json(book, now), [ring.label for ring in book.ringing]
         house = dict(self._bridges.trouble) if self._bridges is not None else {}
-        return {"timers": timers, "snoozed": again, "alarms": alarms, "rings": rings, "house": house}
+        return {"timers": timers, "rings": rings, "house": house}
 
     def begin(self, assistant: Assistant) -> None:
         """Timers ring from here on, and the house is told what goes on. Raises ConfigError: it cannot be."""

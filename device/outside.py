@@ -32,6 +32,8 @@ def _ways(settings: Settings) -> dict[str, Way]:
         ways["control socket"] = _control_socket
     for name in settings.webhooks:
         ways[f"webhook {name}"] = functools.partial(_webhook, name)
+    if settings.web.enabled:
+        ways["web page"] = _web_page
     if settings.metrics.port:
         ways["metrics"] = _metrics
     if settings.telemetry.otlp_endpoint:
@@ -49,6 +51,19 @@ def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.Abs
     from device.control.webhooks import Webhook  # noqa: PLC0415 - httpx
 
     return Webhook(name, settings.webhooks[name], desk)
+
+
+@contextlib.contextmanager
+def _web_page(settings: Settings, desk: ControlDesk) -> Iterator[None]:
+    from starlette.routing import Route  # noqa: PLC0415 - a web server, for those who use it
+
+    from device.kiosk.server import KioskServer  # noqa: PLC0415
+    from device.telemetry.metrics_server import MetricsApp  # noqa: PLC0415
+
+    with board_metrics(settings, desk) as metrics:
+        figures = Route("/metrics", MetricsApp(metrics))
+        with KioskServer(settings.web, desk, extra_routes=[figures]):
+            yield
 
 
 @contextlib.contextmanager

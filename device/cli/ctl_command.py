@@ -147,9 +147,9 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     health = get("health") or {}
     if health.get("temperature_c") is not None:
         lines.append(f"{health['temperature_c']:.0f} °C{', slowed down' if health.get('throttled') else ''}")
-    for timer in [*get("timers", ()), *get("snoozed", ()), *get("alarms", ())]:
-        paused = " (paused)" if timer.get("paused") else ""
-        lines.append(f"{timer.get('name') or 'alarm'}: {_duration(timer['left_s'])} left{paused}")
+    for timer in get("timers", ()):
+        paused = "" if timer.get("running", True) else " (paused)"
+        lines.append(f"{timer.get('label') or 'alarm'}: {_duration(timer['left_s'])} left{paused}")
     lines += [f"rings: {name}" for name in get("rings", ())]
     for what in ("trouble", "outside", "house"):
         lines += [f"trouble: {name}: {line}" for name, line in (get(what) or {}).items()]

@@ -20,7 +20,9 @@ from device.config.metrics import MetricsSettings, TelemetrySettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
+from device.config.update import UpdateSettings
 from device.config.wake import WakeSettings
+from device.config.web import WebSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
 WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
@@ -376,8 +378,10 @@ class Settings(BaseSettings):
     mcp: McpSettings = McpSettings()
     mqtt: MqttSettings = MqttSettings()
     control: ControlSettings = ControlSettings()
+    web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    update: UpdateSettings = UpdateSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -52,7 +52,7 @@ def file_layer(path: Path) -> Layer:
         return layer
 
     # an empty [section] is not a mistake
-    sections = [(name,) for name in Settings.model_fields]
+    sections = [(name,) for name in Settings.model_fields if name not in _TABLES]
     return [a for a in walk(table.values, ()) if not (a.value == {} and a.path in sections)]
 
 

@@ -125,8 +125,17 @@ class ControlDesk:
             out = self._status.to_json(words=words)
         out |= {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}
         for extra in [*self._extras, *(self._spoken if words else ())]:
-            out |= extra()
+            for key, value in extra().items():  # several may tell of the same: each webhook of "webhooks"
+                both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+                out[key] = {**out[key], **value} if both else value
         return out
+
+    def headline(self) -> str:
+        """How it stands, in one line without a word that was said or heard."""
+        with self._lock:
+            state, turns, trouble = self._status.state, self._status.turns, sorted(self._status.trouble)
+        parts = [state, *(["muted"] if self._controls.muted else []), f"{turns} turn{'s' * (turns != 1)}"]
+        return ", ".join(parts) + (f"; trouble with {', '.join(trouble)}" if trouble else "")
 
     def traces(self) -> list[Any]:
         """`TurnTrace`s of the newest turns, newest last."""

@@ -54,7 +54,7 @@ class Talk:
     def feed(self, data: bytes) -> list[Reply]:
         """A reply for each line that is complete; empty lines are none."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        replies = []
+        replies: list[Reply] = []
         for line in lines:
             if len(line) > w.MOST_WISH_BYTES:
                 return [*replies, self._too_long()]

@@ -25,6 +25,8 @@ from models.errors import ModelError
 
 _log = logging.getLogger(__name__)
 
+TERMINAL = Path("/dev/tty")  #: opens for a process with a controlling terminal (tty(4))
+
 
 class Reload:
     """Any thread; one at a time."""
@@ -78,7 +80,8 @@ def check_startable(settings: Settings, known: Collection[Complaint] = ()) -> No
     settings = settings_for(persona, settings)
     find_models(settings, persona)
     secrets = [hook.secret_file for hook in settings.webhooks.values()]
-    secrets += [settings.mqtt.password_file, settings.llm.server_key_file]
+    secrets += [settings.mqtt.password_file if settings.mqtt.host else None]
+    secrets += [settings.llm.server_key_file if settings.llm.server else None]
     for path in secrets:
         if path is not None:
             read_secret(path)
@@ -112,7 +115,7 @@ def is_service() -> bool:
     if not os.environ.get("NOTIFY_SOCKET"):
         return False
     try:
-        with Path("/dev/tty").open("rb"):
+        with TERMINAL.open("rb"):
             return False
     except OSError:
         return True

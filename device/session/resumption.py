@@ -62,16 +62,39 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
     if abs(age_s) > within_s:
         return None
     question, settled = _question(store, session.id)
+    turns, earlier = _with_earlier(store, session, turns)
+    for each in earlier:
+        if question is None and not settled:
+            question, settled = _question(store, each.id)
+    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+
+
+def before_turn(store: SessionStore, session: StoredSession, number: int) -> Unfinished:
+    """The conversation as it stood when turn `number` of `session` began. Raises SessionError."""
+    turns = [turn for turn in store.turns(session.id) if turn.committed.number < number]
+    turns, _ = _with_earlier(store, session, turns)
+    newest = None
+    for event in store.events(session.id):
+        if event.type in ("asked", "settled") and event.turn < number:
+            newest = event
+    question = _pending(newest) if newest is not None and newest.type == "asked" else None
+    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+
+
+def _with_earlier(
+    store: SessionStore, session: StoredSession, turns: list[StoredTurn]
+) -> tuple[list[StoredTurn], list[StoredSession]]:
+    """`turns` of `session` behind those of the sessions that it goes on with, which come too, the newest first."""
+    earlier: list[StoredSession] = []
     first = session
     for _ in range(MAX_SESSIONS):
-        earlier = store.session(first.continues) if first.continues is not None else None
-        if earlier is None or earlier.id >= first.id or len(turns) >= MAX_TURNS:
+        before = store.session(first.continues) if first.continues is not None else None
+        if before is None or before.id >= first.id or len(turns) >= MAX_TURNS:
             break
-        turns = store.turns(earlier.id) + turns
-        if question is None and not settled:
-            question, settled = _question(store, earlier.id)
-        first = earlier
-    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+        turns = store.turns(before.id) + turns
+        earlier.append(before)
+        first = before
+    return turns, earlier
 
 
 def _question(store: SessionStore, session_id: int) -> tuple[PendingQuestion | None, bool]:
