@@ -515,6 +515,7 @@ def _file(path: str, text: str) -> Callable[[HealthyDevice], None]:
     return plant
 
 
+THIS = f'input = "{CARD}"\noutput = "{CARD}"\n'  # not "default", which converts
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 WAITS = "[turn]\nend_silence_ms = 2500\n" + "".join(
     f"{name}_silence_ms = 2500\n" for name in ("sure", "likely", "unsure", "longest")
@@ -561,7 +562,7 @@ FAULTS = (
     Fault("no card", lambda d: d.unplug(), "card", "failed", "nearfield devices"),
     Fault("another name", lambda d: d.configure('[audio]\ninput = "ReSpeaker"\n'), "card", "failed", "audio.input"),
     Fault("busy card", lambda d: d.occupy(), "card", "failed", "nearfield devices"),
-    Fault("wrong rate", lambda d: d.configure("[audio]\nrate_hz = 44100\n"), "card", "failed", "audio.rate_hz"),
+    Fault("wrong rate", lambda d: d.configure(f"[audio]\n{THIS}rate_hz = 44100\n"), "card", "failed", "audio.rate_hz"),
     Fault("no loudspeaker", lambda d: d.without_loudspeaker(), "card", "warning", "audio.output"),
     Fault(
         "muted in the mixer",

@@ -25,9 +25,11 @@ from device.config.schema import Settings
 from device.diagnostics.doctor.running import Running, find_running
 from device.gpio.driver import driver
 from device.persona import Persona, load_persona, settings_for
-from models.protocols import Int16s
+from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 _COMMAND_S = 3.0
+#: A card begins with a click, and its filters with a step: not counted.
+SETTLE_SAMPLES = SAMPLE_RATE_HZ // 4
 
 
 @dataclass(frozen=True, slots=True)
