@@ -4,6 +4,7 @@
 #     ./install.sh            set up
 #     ./install.sh --demo     set up, then hold a conversation with the real models
 #     ./install.sh --test     set up, then run every check and every test
+#     ./install.sh --service  make it a service of this machine, below /opt/nearfield (docs/service.md)
 #
 # Every step looks first whether its result is there, and afterwards whether it really is: so a run that was
 # interrupted, or is repeated, does only what is missing. Nothing is written outside this folder but system
@@ -24,11 +25,15 @@ source "$ROOT/firmware_scripts/install/report.sh"
 source "$ROOT/firmware_scripts/install/runtimes.sh"
 # shellcheck source=firmware_scripts/install/steps.sh
 source "$ROOT/firmware_scripts/install/steps.sh"
+# shellcheck source=firmware_scripts/install/service.sh
+source "$ROOT/firmware_scripts/install/service.sh"
 
 usage() {
   cat <<'TEXT'
 usage: ./install.sh [--demo] [--test] [--models none|tiny|base] [--llama-wheel FILE] [--whisper-wheel FILE]
                     [--no-apt] [--help]
+       ./install.sh --service [--no-start] [--network off|home|any] [as above]
+       ./install.sh --uninstall-service [--purge]
 
 Sets Nearfield up: system packages, .venv, the compiled runtimes, the GPIO driver of this board, the models.
 Run it again after an interruption or an update: it does only what is missing.
@@ -41,6 +46,13 @@ Run it again after an interruption or an update: it does only what is missing.
   --whisper-wheel FILE  the same for pywhispercpp (2 to 30 minutes)
   --no-apt              install no system package; a missing one shows where it is needed
   --help                this text
+
+  --service             a service of this machine: a user, /opt/nearfield, /etc/nearfield, /var/lib/nearfield, a unit of
+                        systemd; started, and with the machine from now on. Takes root
+  --no-start            ... but not started now
+  --network WHAT        what the service may reach: off: this machine alone; home: the home's network; any    [off]
+  --uninstall-service   takes all of that out again; asks before it deletes configuration and state
+  --purge               ... and deletes them without asking
 
 environment:
   PYTHON                 the Python to build .venv with (3.11 or newer); else the first suitable one found
@@ -67,6 +79,24 @@ check() { # NAME COMMAND...: one line when it passes, all it said when not
   cat "$STATE/check.out" >>"$LOG"
 }
 
+check_libraries() { # known faults of what is installed; where nobody can be asked that is said, and is no failure
+  local status
+  set +e
+  "$PY" .ci/audit.py >"$STATE/check.out" 2>&1 </dev/null
+  status=$?
+  set -e
+  cat "$STATE/check.out" >>"$LOG"
+  if ((status == 77)); then
+    printf 'check %-18s left out: %s\n' "known faults" "$(tail -n 1 "$STATE/check.out")"
+  elif ((status == 0)); then
+    printf 'check %-18s ok: %s\n' "known faults" "$(tail -n 1 "$STATE/check.out")"
+  else
+    printf 'check %-18s failed (exit status %s):\n' "known faults" "$status"
+    cat "$STATE/check.out"
+    if ((FIRST_FAILURE == 0)); then FIRST_FAILURE=$status; fi
+  fi
+}
+
 run_tests() { # runs all, ends with pytest's summary and the status of the first that failed
   local scripts=() selection=() status
   FIRST_FAILURE=0
@@ -80,9 +110,10 @@ run_tests() { # runs all, ends with pytest's summary and the status of the first
   else
     echo "check shellcheck         left out: not installed (apt-get install shellcheck)"
   fi
+  check_libraries
   if [[ $MODELS == none ]]; then selection=(-m "not models"); fi
   set +e
-  "$VENV/bin/python" -m pytest "${selection[@]}" </dev/null
+  "$VENV/bin/python" -m pytest --two-at-a-time "${selection[@]}" </dev/null
   status=$?
   set -e
   if ((FIRST_FAILURE == 0)); then FIRST_FAILURE=$status; fi
@@ -91,6 +122,7 @@ run_tests() { # runs all, ends with pytest's summary and the status of the first
 
 parse_arguments() {
   RUN_DEMO=no RUN_TESTS=no USE_APT=yes MODELS="" LLAMA_WHEEL="" WHISPER_WHEEL="" PRINT_BOARD=no
+  DO=set-up START=yes NETWORK="" PURGE=no
   while (($#)); do
     case $1 in
       --help | -h)
@@ -100,11 +132,17 @@ parse_arguments() {
       --demo) RUN_DEMO=yes ;;
       --test) RUN_TESTS=yes ;;
       --no-apt) USE_APT=no ;;
-      --models | --llama-wheel | --whisper-wheel)
+      --service) DO=service ;;
+      --uninstall-service) DO=uninstall ;;
+      --no-start) START=no ;;
+      --purge) PURGE=yes ;;
+      --network=*) NETWORK=${1#*=} ;;
+      --models | --llama-wheel | --whisper-wheel | --network)
         if (($# < 2)); then refuse "$1 needs a value; see ./install.sh --help" 2; fi
         case $1 in
           --models) MODELS=$2 ;;
           --llama-wheel) LLAMA_WHEEL=$2 ;;
+          --network) NETWORK=$2 ;;
           *) WHISPER_WHEEL=$2 ;;
         esac
         shift
@@ -123,6 +161,15 @@ parse_arguments() {
     none | base) ;;
     *) refuse "--models takes none, tiny or base, not '$MODELS'" 2 ;;
   esac
+  case $NETWORK in
+    "" | off | home | any) ;;
+    *) refuse "--network takes off, home or any, not '$NETWORK'" 2 ;;
+  esac
+  if [[ $DO != service && ($START == no || -n $NETWORK) ]]; then refuse "--no-start and --network belong to --service" 2; fi
+  if [[ $DO != uninstall && $PURGE == yes ]]; then refuse "--purge belongs to --uninstall-service" 2; fi
+  if [[ $DO != set-up && ($RUN_TESTS == yes || $RUN_DEMO == yes) ]]; then
+    refuse "--demo and --test are for a set-up in this folder, not for a service" 2
+  fi
   check_named_wheel llama
   check_named_wheel whisper
   case ${NEARFIELD_GPIO_DRIVER:-none} in
@@ -158,14 +205,25 @@ main() {
     printf '%s %s %s\n' "$BOARD" "$GPIO" "${BOARD_MODEL:-unknown}"
     exit 0
   fi
+  if [[ $DO == uninstall ]]; then
+    uninstall_service
+    exit
+  fi
   cd "$ROOT"
   check_named_python
+  if is_release; then
+    export XDG_CACHE_HOME=${CACHE%/*} PIP_NO_CACHE_DIR=1 # what is compiled for one release serves the next
+  fi
   if [[ -t 0 ]]; then INTERACTIVE=yes; else INTERACTIVE=no; fi
-  prepare "$@"
   trap 'interrupted 2' INT
   trap 'interrupted 15' TERM
   trap 'interrupted 1' HUP
   exec 8>&1 # for a step that has something to show
+  if [[ $DO == service ]]; then
+    service_main "$@"
+    exit
+  fi
+  prepare "$@"
   BASE_PYTHON=$(find_python || true)
   printf 'Nearfield on %s (%s), log in %s\n' "${BOARD_MODEL:-this machine}" "$(uname -m)" "$LOG"
 

@@ -157,6 +157,11 @@ class KeptCard:
             if self._card is not None:
                 self._card.set_volume(factor)
 
+    @property
+    def lost(self) -> bool:
+        """Is it away, and looked for? Any thread."""
+        return self._card is None and not self._ended.is_set()
+
     def stats(self) -> CardStats:
         """Counters since `start`, over all the cards there were."""
         with self._lock:

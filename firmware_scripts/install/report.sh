@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # How install.sh says how it goes: one line a step, and on failure what failed, the log's end and the way out.
 
-readonly STEPS=8
+STEPS=8                # of a set-up; a service has its own
+AGAIN="./install.sh" # what whoever was interrupted runs again
 
 give_up() { # WHAT WAY_OUT: end the step; both are shown to whoever ran the script
   printf '%s\n' "$1" >"$STATE/failure"
@@ -45,15 +46,15 @@ fail() { # NUMBER NAME: show why a step failed and leave
       printf '%s\n' "$last" | sed 's/^/    | /'
       way_out=$(guess_way_out "$last")
     fi
-    printf '  way out: %s\n  log: %s\n  then run ./install.sh again: it goes on from here\n' "$way_out" "$LOG"
+    printf '  way out: %s\n  log: %s\n  then run %s again: it goes on from here\n' "$way_out" "$LOG" "$AGAIN"
   } >&2
   exit 1
 }
 
 interrupted() { # SIGNAL_NUMBER
   trap - INT TERM HUP
-  printf '\ninstall.sh: interrupted in %s. Nothing is half done: run ./install.sh again to go on. Log: %s\n' \
-    "${CURRENT_STEP:-the preparation}" "$LOG" >&2
+  printf '\ninstall.sh: interrupted in %s. Nothing is half done: run %s again to go on. Log: %s\n' \
+    "${CURRENT_STEP:-the preparation}" "$AGAIN" "$LOG" >&2
   exit $((128 + $1))
 }
 

@@ -12,7 +12,7 @@ packages_wanted() {
   echo build-essential cmake libportaudio2 libspeexdsp-dev
   # a Python that is not the system's brings its own headers and venv
   case ${BASE_PYTHON:-} in "" | /usr/bin/* | /bin/*) echo python3 python3-venv python3-dev ;; esac
-  if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus mosquitto; fi
+  if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus mosquitto chromium openssl; fi
   # there is no ready-made lgpio for newer Pythons: it is compiled, through swig
   if [[ $GPIO == rpi-lgpio && -n ${BASE_PYTHON:-} ]] && python_is_at_least 3 13 "$BASE_PYTHON"; then echo swig; fi
 }
@@ -191,6 +191,8 @@ nearfield_ready() {
 
 nearfield_make() {
   "$PY" -m pip install --no-deps --force-reinstall --editable "$ROOT"
+  # a service may not write there: what Python compiles is compiled now
+  if is_release; then "$PY" -m compileall -q "$ROOT/device" "$ROOT/models" "$ROOT/dsp"; fi
   stamp_set nearfield "$(nearfield_key)"
 }
 

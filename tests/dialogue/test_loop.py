@@ -63,13 +63,19 @@ def converse(ends: Ends) -> list[ev.Event]:
     """One loud second at 8 times real time; ends 3 s (of the card's clock) after the answer, or after 12 s."""
     card = VirtualCard(speed=8)
     events: list[ev.Event] = []
+
+    def stop_in_time(now: int) -> None:
+        answered = next((e.sample for e in events if isinstance(e, ev.PlayoutEnd)), 9 * 16_000)
+        if now > answered + 3 * 16_000:
+            assistant.stop()
+
     assistant = Assistant(
         Conversation(Policy(), "Be brief."),
         card,
         PassThrough(),
         Models(Loud(), ends, ends, ends),
         on_event=events.append,
-        on_block=lambda now: assistant.stop() if now > 12 * 16_000 else None,
+        on_block=stop_in_time,
     )
     card.say(np.full(16_000, 9000, np.int16), 8000)
     with card:
@@ -191,3 +197,43 @@ def test_stop_from_another_thread_ends_the_run() -> None:
     threading.Timer(0.2, assistant.stop).start()
     with card:
         assistant.run()
+
+
+def test_heart_beats_are_answered_until_the_conversation_hangs_and_are_never_waited_for() -> None:
+    card = VirtualCard()
+    ends = Ends()
+    gate, hangs = threading.Event(), threading.Event()
+
+    def on_block(now: int) -> None:
+        if now > 8_000:
+            hangs.set()
+            gate.wait(60)
+
+    assistant = Assistant(
+        Conversation(Policy(), ""),
+        card,
+        PassThrough(),
+        Models(Loud(), ends, ends, ends),
+        on_event=lambda _: None,
+        on_block=on_block,
+    )
+    with card:
+        running = threading.Thread(target=assistant.run)
+        running.start()
+        answered = heard = 0
+        while not hangs.is_set():
+            assistant.beat()
+            answered, heard = assistant.beats, assistant.heard_samples
+            time.sleep(0.01)
+        assert answered > 0
+        assert 0 < heard < 16_000
+        assistant.beat()
+        answered = assistant.beats
+        for _ in range(5000):
+            assistant.beat()
+        assert assistant.beats == answered
+        assert assistant.heard_samples > 8_000, "the ear goes on by itself"
+        assistant.stop()
+        gate.set()
+        running.join(30)
+    assert not running.is_alive()

@@ -1,0 +1,243 @@
+#!/usr/bin/env bash
+# From a bare Debian to a running, healthy service: how long does `install.sh --service` take, and does it leave nothing?
+#
+#     sudo bench/bare_root.sh make FOLDER [SUITE]      a bare Debian (debootstrap, minbase and systemd)        [bookworm]
+#     sudo bench/bare_root.sh install FOLDER [...]     boot it, set up the service, see that it hears and is watched
+#     sudo bench/bare_root.sh remove FOLDER            boot it, take the service out again, list what is left
+#
+# Nothing of this machine is changed: the Debian is a folder, and systemd runs in it as the first process of name spaces of
+# its own (processes, mounts, host name, control groups); the network is this machine's. The sound card is the virtual one
+# of tests/virtual_card. Options of `install` and `make`, as often as needed:
+#
+#     --copy PATH      copy this file or folder of this machine to the same place there: the configuration of a mirror or a
+#                      proxy for apt and pip, certificates
+#     --bind PATH      show this folder there, read-only: a package index that is a folder
+#     --environment V  take this variable along (HTTPS_PROXY, PIP_INDEX_URL ...)
+#     --wheels         take along the wheels that were compiled here before (~/.cache/nearfield): it does not compile then
+#     --within S       stop the set-up after so many seconds; a second call goes on, and its time is added
+#     --models SET     as install.sh                                                                            [tiny]
+#     --python FILE    the Python that makes the virtual card: one with this project's libraries   [.venv/bin/python]
+
+set -Eeuo pipefail
+HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+PACKAGES=ca-certificates,systemd,systemd-sysv,dbus
+
+usage() {
+  sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  exit 2
+}
+
+say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
+
+parse() {
+  (($# >= 2)) || usage
+  WHAT=$1 FOLDER=$(realpath -m -- "$2") SUITE=bookworm
+  COPIES=() BINDS=() VARIABLES=() WHEELS=no WITHIN=1800 MODELS=tiny PYTHON=$HERE/.venv/bin/python
+  shift 2
+  while (($#)); do
+    case $1 in
+      --copy) COPIES+=("$2") && shift ;;
+      --bind) BINDS+=("$2") && shift ;;
+      --environment) VARIABLES+=("$2") && shift ;;
+      --wheels) WHEELS=yes ;;
+      --within) WITHIN=$2 && shift ;;
+      --models) MODELS=$2 && shift ;;
+      --python) PYTHON=$2 && shift ;;
+      -*) usage ;;
+      *) SUITE=$1 ;;
+    esac
+    shift
+  done
+  ROOT=$FOLDER/root CARD=$FOLDER/card
+  CARD_THERE=/srv/nearfield-card # not below /tmp, which the service does not see
+}
+
+make_root() {
+  local started=$SECONDS
+  mkdir -p "$FOLDER"
+  if [[ ! -e $ROOT/etc/debian_version ]]; then
+    "${DEBOOTSTRAP:-debootstrap}" --variant=minbase --include=$PACKAGES "$SUITE" "$ROOT" ${MIRROR:+"$MIRROR"} \
+      >"$FOLDER/debootstrap.log" 2>&1 || { tail -n 5 "$FOLDER/debootstrap.log" && exit 1; }
+  fi
+  # what a folder on another machine must not do: touch the kernel's settings, devices, clock and consoles
+  local unit
+  for unit in systemd-sysctl systemd-udevd systemd-modules-load systemd-binfmt systemd-timesyncd console-getty getty@tty1; do
+    ln -sf /dev/null "$ROOT/etc/systemd/system/$unit.service"
+  done
+  list_files >"$FOLDER/files.before"
+  say "a bare Debian $SUITE: $(du -sm "$ROOT" | cut -f1) MB, $((SECONDS - started)) s"
+}
+
+list_files() { (cd "$ROOT" && find . -xdev \( -path ./dev -o -path ./proc -o -path ./sys -o -path ./run -o -path ./root/nearfield \) -prune -o -print | sort); }
+
+prepare_root() {
+  local path
+  for path in /etc/resolv.conf "${COPIES[@]}"; do
+    mkdir -p "$ROOT$(dirname "$path")"
+    rm -rf "${ROOT:?}$path"
+    cp -aL "$path" "$ROOT$path"
+  done
+  rm -rf "$ROOT/root/nearfield"
+  mkdir -p "$ROOT/root/nearfield"
+  (cd "$HERE" && tar --exclude=./.venv --exclude=./.git --exclude=./.nearfield --exclude='*.so' --exclude=__pycache__ -cf - .) |
+    tar -C "$ROOT/root/nearfield" -xf -
+  if [[ $WHEELS == yes ]]; then
+    mkdir -p "$ROOT/root/.cache/nearfield"
+    cp -a "$HOME/.cache/nearfield/wheels" "$ROOT/root/.cache/nearfield/"
+  fi
+}
+
+make_card() { # a folder with the plugin, the card's time line and an asound.conf, seen by the service at the same path
+  mkdir -p "$CARD" "$ROOT/etc/systemd/system/nearfield.service.d"
+  (cd "$HERE" && PYTHONPATH=$HERE:$HERE/tests "$PYTHON" - "$CARD" "$CARD_THERE" <<'PYTHON'
+import sys
+from pathlib import Path
+
+from virtual_card.alsa_card import AlsaCard
+from virtual_card.stage import build_plugin
+
+folder, there = Path(sys.argv[1]), sys.argv[2]
+plugin = build_plugin(folder).name
+AlsaCard.make(folder / "vcard.timeline", rate_hz=16_000, seconds=3600)
+(folder / "asound.conf").write_text(
+    f'pcm_type.nearfield {{ lib "{there}/{plugin}" }}\n'
+    f'pcm.vcard {{ type nearfield timeline "{there}/vcard.timeline" }}\n'
+    'pcm.default { type plug slave.pcm "vcard" }\n'
+)
+PYTHON
+  )
+  chmod -R a+rwX "$CARD"
+  cat >"$ROOT/etc/systemd/system/nearfield.service.d/test-card.conf" <<CONF
+[Service]
+Environment=ALSA_CONFIG_PATH=$CARD_THERE/asound.conf VIRTUAL_CARDS=$CARD_THERE
+ReadWritePaths=$CARD_THERE
+CONF
+}
+
+boot() { # systemd as the first process there; its id on this machine: $PID
+  local waited=0
+  GROUP=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/nearfield-bare-root
+  mkdir -p "$GROUP"
+  (
+    echo "$BASHPID" >"$GROUP/cgroup.procs"
+    # shellcheck disable=SC2016  # that shell's variables
+    exec unshare --mount --pid --ipc --uts --cgroup --fork --kill-child=KILL bash -c '
+      set -e
+      root=$1 card=$2 card_there=$3
+      shift 3
+      mount --make-rprivate /
+      mount --bind "$root" "$root"
+      mount -t proc proc "$root/proc"
+      mount --bind "$root/proc/sys" "$root/proc/sys"
+      mount -o remount,bind,ro "$root/proc/sys"
+      mount -t sysfs -o ro sysfs "$root/sys"
+      mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+      mount -t tmpfs -o mode=755 tmpfs "$root/run"
+      mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+      for node in null zero full random urandom tty; do
+        touch "$root/dev/$node"
+        mount --bind "/dev/$node" "$root/dev/$node"
+      done
+      mkdir "$root/dev/pts" "$root/dev/shm"
+      mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
+      ln -s pts/ptmx "$root/dev/ptmx"
+      ln -s /proc/self/fd "$root/dev/fd"
+      ln -s /proc/self/fd/1 "$root/dev/stdout"
+      ln -s /proc/self/fd/2 "$root/dev/stderr"
+      mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+      mkdir -p "$root$card_there"
+      mount --bind "$card" "$root$card_there"
+      for shown; do
+        mkdir -p "$root$shown"
+        mount --bind "$shown" "$root$shown"
+        mount -o remount,bind,ro "$root$shown"
+      done
+      hostname bare-root
+      cd "$root"
+      mkdir -p .outside
+      pivot_root . .outside
+      umount -l /.outside
+      rmdir /.outside
+      exec setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-syslog,-mknod \
+        env -i container=bare-root PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=journal
+    ' bash "$ROOT" "$CARD" "$CARD_THERE" "${BINDS[@]}" >"$FOLDER/boot.log" 2>&1 </dev/null
+  ) &
+  UNSHARE=$!
+  trap end EXIT
+  until PID=$(pgrep -P "$UNSHARE") && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
+    if ((++waited > 60)) || ! kill -0 "$UNSHARE" 2>/dev/null; then
+      say "systemd does not come up: $(tail -n 3 "$FOLDER/boot.log")"
+      exit 1
+    fi
+    sleep 0.5
+  done
+  say "booted: $(inside systemctl --version | head -n 1)"
+}
+
+end() {
+  kill -KILL "$UNSHARE" 2>/dev/null || true # and with it all that runs there
+  wait "$UNSHARE" 2>/dev/null || true
+  sleep 0.5
+  find "$GROUP" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
+inside() { # COMMAND...: there, with a clean environment and the variables that were named
+  local name variables=()
+  for name in "${VARIABLES[@]}"; do if [[ -n ${!name:-} ]]; then variables+=("$name=${!name}"); fi; done
+  nsenter -t "$PID" --mount --pid --ipc --uts --cgroup --root -- \
+    env -i --chdir=/root HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "${variables[@]}" "$@"
+}
+
+service_value() { inside systemctl show -p "$1" --value nearfield; }
+
+install_there() {
+  local before started spent status=0 pid
+  prepare_root
+  make_card
+  boot
+  before=$(cat "$FOLDER/spent" 2>/dev/null || echo 0)
+  started=$SECONDS
+  inside timeout -s INT "$WITHIN" ./nearfield/install.sh --service --models "$MODELS" || status=$?
+  spent=$((before + SECONDS - started))
+  echo "$spent" >"$FOLDER/spent"
+  if ((status != 0)); then
+    say "stopped with status $status after $spent s in all; call it again to go on"
+    exit "$status"
+  fi
+  say "set up and running after $((spent / 60)) min $((spent % 60)) s ($spent s)"
+  pid=$(service_value MainPID)
+  say "state $(service_value ActiveState), '$(service_value StatusText)', user $(inside stat -c %U "/proc/$pid"), watchdog $(service_value WatchdogUSec)"
+  inside systemd-analyze security --no-pager nearfield | tail -n 1
+  inside nearfield --version
+  if inside nearfield ctl --help >/dev/null 2>&1; then inside nearfield ctl status; fi
+  # is it watched? A process that stands still is found, and another one takes its place
+  inside kill -STOP "$pid"
+  say "process $pid stopped (SIGSTOP)"
+  started=$SECONDS
+  until [[ $(service_value MainPID) != "$pid" && $(service_value ActiveState) == active ]]; do
+    ((SECONDS - started < 120)) || { say "nothing came in its place"; exit 1; }
+    sleep 1
+  done
+  say "another one runs $((SECONDS - started)) s later, restarts: $(service_value NRestarts)"
+  inside journalctl -u nearfield --no-pager -o short-monotonic | tail -n 25
+}
+
+remove_there() {
+  make_card
+  boot
+  inside ./nearfield/install.sh --uninstall-service --purge
+  rm -rf "$ROOT/etc/systemd/system/nearfield.service.d"
+  list_files | grep -vxF ".$CARD_THERE" >"$FOLDER/files.after"
+  say "left with the name in it: $(comm -13 "$FOLDER/files.before" "$FOLDER/files.after" | grep -ci nearfield || true) files, " \
+    "users: $(grep -c '^nearfield' "$ROOT/etc/passwd" "$ROOT/etc/group" | xargs)"
+  comm -13 "$FOLDER/files.before" "$FOLDER/files.after" | grep -i nearfield || true
+}
+
+if [[ ${BASH_SOURCE[0]} != "$0" ]]; then return; fi
+parse "$@"
+case $WHAT in
+  make) make_root ;;
+  install) install_there ;;
+  remove) remove_there ;;
+  *) usage ;;
+esac
