@@ -68,7 +68,7 @@ make_root() {
   say "a bare Debian $SUITE: $(du -sm "$ROOT" | cut -f1) MB, $((SECONDS - started)) s"
 }
 
-list_files() { (cd "$ROOT" && find . -xdev \( -path ./dev -o -path ./proc -o -path ./sys -o -path ./run -o -path ./root/nearfield \) -prune -o -print | sort); }
+list_files() { (cd "$ROOT" && find . -xdev \( -path ./dev -o -path ./proc -o -path ./sys -o -path ./run -o -path ./root \) -prune -o -print | sort); }
 
 prepare_root() {
   local path
