@@ -31,10 +31,11 @@ from device.skills.journal import MemoryJournal, MemoryState
 from device.skills.lent import Lent, Recollection, asks
 from device.skills.live_skillset import LiveSkillset
 from device.skills.meanings import Refused
-from device.skills.runner import NoServices, SkillRunner
+from device.skills.runner import SkillRunner
 from device.skills.services import ConversationMemory, Customs, DeviceControls, DeviceStatus, SkillCatalog
 from device.skills.skill import Services, Skill, State
 from device.skills.skillset import Skillset
+from device.skills.timer_list import timers_json
 from device.skills.timer_records import Ring
 from device.skills.timer_watch import TimerWatch
 from device.skills.timers import TimerBook, TimerDesk
@@ -55,7 +56,7 @@ class PersonaSkills:
         self._persona = persona if settings.skills.enabled else replace(persona, skills=(), own_skills=None)
         self._settings = settings
         self._state: Callable[[str], State] = MemoryJournal().state
-        self._services: Services = NoServices()
+        self._services: Services = Lent()
         self.live = LiveSkillset(self._load)
         for complaint in self.live.complaints:
             _log.warning("%s", complaint)
@@ -148,9 +149,16 @@ class Abilities:
             return None
         meaning = self.skills.meanings.of(question.skill, question.arguments)
         if isinstance(meaning, Refused):
-            _log.warning("a question is not put again: %s", meaning.error)
+            _log.warning("a question is not put again: skill %s does not take it any more", question.skill)
             return None
         return meaning
+
+    def status(self) -> dict[str, Any]:
+        """What is set, the next one first; what rings; what is not there of the house. Names are words of users."""
+        with self._watch.open() as (book, now):
+            timers, rings = timers_json(book, now), [ring.label for ring in book.ringing]
+        house = dict(self._bridges.trouble) if self._bridges is not None else {}
+        return {"timers": timers, "rings": rings, "house": house}
 
     def begin(self, assistant: Assistant) -> None:
         """Timers ring from here on, and the house is told what goes on. Raises ConfigError: it cannot be."""

@@ -7,7 +7,7 @@ but their life time.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from device.abilities import Abilities, PersonaSkills
@@ -21,11 +21,13 @@ from device.card import Block, Card, CardStats
 from device.config import Settings
 from device.control.desk import ControlDesk
 from device.control.levels import Levels
+from device.control.machine import MachineStatus
 from device.control.status import LiveStatus
 from device.controls import Controls
 from device.diagnostics.calibration_store import CalibrationStore
 from device.diagnostics.health import Health, HealthReader, HealthWatch
 from device.dialogue.conversation import Conversation, Policy
+from device.dialogue.deeds import Doer
 from device.dialogue.degrade import DegradePolicy
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
@@ -38,9 +40,11 @@ from device.dialogue.wake_gate import WakePolicy
 from device.persona import Persona
 from device.session.forgetting import prune
 from device.session.from_events import Scribe
-from device.session.resumption import unfinished
+from device.session.resumption import Unfinished, unfinished
 from device.session.store import SessionStore
 from device.session.turn_audio import keep_turn_audio
+from device.skills.complaints import Complaint
+from device.skills.live_skillset import LiveSkillset
 from models.protocols import Int16s, ToolSpec
 
 
@@ -123,6 +127,14 @@ def card_figures(stats: CardStats) -> dict[str, Any]:
     return {"card_stats": asdict(stats)}
 
 
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A turn of an earlier session is run again (`device.converse.replay`): from where, and with whose hands."""
+
+    before: Unfinished
+    hands: Callable[[Doer, LiveSkillset], Doer]  #: instead of who carries out: that one may be asked
+
+
 class Appliance:
     """One session on one card. Use as a context manager: leaving it closes the record, whatever happened."""
 
@@ -138,12 +150,14 @@ class Appliance:
         with_earcons: bool = False,
         resume: bool = False,
         controls: Controls | None = None,
+        rerun: Rerun | None = None,
     ) -> None:
         """Raises SessionError when the record cannot be written. `on_event`, `on_block`: see `Assistant`.
 
         `with_earcons`: as the configuration has it; else none, so that all that sounds is an answer.
         `resume`: this is the device itself: go on with a conversation that broke off a short while ago
         (session.continue_within_s), and with its timers. `controls`: mute and volume (None: of this session alone).
+        `rerun`: go on from there instead; the record knows nothing of it.
         """
         self._on_event = on_event
         self._pending_errors: list[str] = []
@@ -152,6 +166,7 @@ class Appliance:
         within_s = settings.session.continue_within_s if resume else 0
         broken = unfinished(self._store, persona.name, within_s)
         self._recorder = self._store.begin(persona.name, broken.session_id if broken else None)
+        broken = rerun.before if rerun else broken
         self._scribe = Scribe(self._recorder)
         self._turn_audio = keep_turn_audio(
             settings.session.database,
@@ -198,15 +213,19 @@ class Appliance:
             greeting="" if broken else persona.greeting,
             earcons=_earcons(settings) if with_earcons else None,
             interpreter=able.interpreter if settings.skills.enabled else None,
-            doer=able.runner,
+            doer=rerun.hands(able.runner, able.skills) if rerun else able.runner,
             on_snooze=able.on_snooze,
         )
         #: For whoever looks on, or asks for something, from outside.
         self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
         self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, **card_figures(card.stats())})
+        self.desk.add_status(MachineStatus().to_json)
+        self.desk.add_spoken_status(able.status)
+        self._begins_anew = False
         self._levels = Levels()
         #: Does this session go on with a conversation that broke off?
-        self.resumed = broken is not None
+        self.resumed = broken is not None and rerun is None
+        self.desk.add_status(lambda: {"resumed": self.resumed})
         if kept is not None:
             kept.watch(self._on_lost, self._on_back)
 
@@ -225,7 +244,7 @@ class Appliance:
     def _hear_mic(self, block: Block) -> None:
         if self._turn_audio is not None:
             self._turn_audio.hear(block.mic, block.sample)
-        if self.desk.feed.watched and (levels := self._levels.feed(block)) is not None:
+        if self.desk.feed.wanted("levels") and (levels := self._levels.feed(block)) is not None:
             self.desk.feed.publish(levels)
         if self._mic_health is None or block.muted:  # muted: zeros, as was asked
             return
@@ -242,6 +261,21 @@ class Appliance:
     def _chime_back(self) -> None:
         """It is here again: told even to who wants no other signals, for nothing was heard meanwhile."""
         self._card.play(earcon("card back", self._earcon_level_db))
+
+    @property
+    def complaints(self) -> frozenset[Complaint]:
+        """What is wrong in files of skills and sentences, and was left out."""
+        return frozenset(self._able.skills.complaints)
+
+    def begin_anew(self) -> None:
+        """End soon, as one who is back at once: the next session goes on with this conversation. Any thread."""
+        self._begins_anew = True
+        self.assistant.stop()
+
+    @property
+    def begins_anew(self) -> bool:
+        """Did it end because `begin_anew` was asked for?"""
+        return self._begins_anew
 
     def run(self) -> None:
         """Converse until `assistant.stop()`. Raises AudioError when the card is lost (a `KeptCard`: CardStuckError)."""
@@ -260,7 +294,7 @@ class Appliance:
         self._able.close()
         if self._turn_audio is not None:
             self._turn_audio.close()
-        self._recorder.close(failed=failed)
+        self._recorder.close(failed=failed, reloads=self._begins_anew)
 
     def __enter__(self) -> Self:
         return self

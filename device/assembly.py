@@ -70,6 +70,11 @@ def load_wake_words(settings: Settings) -> "WakeWords":
     """The wake words that the configuration names, wanted or not. Raises ModelError."""
     from models.wake import WakeWord, WakeWords  # noqa: PLC0415
 
+    return WakeWords([WakeWord.of_file(path, sensitivity=much) for path, much in _wake_configs(settings)])
+
+
+def _wake_configs(settings: Settings) -> list[tuple[Path, float]]:
+    """Of each wake word its file and its sensitivity. Raises ModelError."""
     store = open_store(settings)
     ours = [file.role for file in store.catalog.model(WAKE_MODEL).files if not file.role.endswith("-config")]
     words = []
@@ -83,8 +88,8 @@ def load_wake_words(settings: Settings) -> "WakeWords":
             raise ModelMissingError(
                 f"there is no wake word {name!r}", hint=f"there is: {', '.join(ours)}, or name a .json of your own"
             )
-        words.append(WakeWord.of_file(config, sensitivity=sensitivity))
-    return WakeWords(words)
+        words.append((config, sensitivity))
+    return words
 
 
 def load_turn(settings: Settings) -> "SmartTurn | None":
@@ -256,6 +261,25 @@ def _log_held() -> Iterator[None]:
         root.handlers = handlers
         for record in held.buffer:
             root.handle(record)
+
+
+def find_models(settings: Settings, persona: Persona) -> None:
+    """Is all there that `load_models` would load? Nothing is loaded. Raises ModelError, ConfigError."""
+    from device.persona_chat import needs_llm  # noqa: PLC0415
+
+    store = open_store(settings)
+    store.path(settings.vad.model)
+    if settings.turn.model != "none":
+        store.path(settings.turn.model)
+    if settings.turn.wake_words:
+        _wake_configs(settings)
+    if settings.stt.fallback or not settings.stt.server:
+        store.path(settings.stt.model)
+    if needs_llm(persona, able=offers_tools(settings)) and (settings.llm.fallback or not settings.llm.server):
+        store.path(settings.llm.model)
+    if settings.tts.fallback or not settings.tts.server:
+        store.path(settings.tts.voice)
+        store.path(settings.tts.voice, "config")
 
 
 def load_models(settings: Settings, persona: Persona) -> Models:

@@ -6,17 +6,15 @@
 The one owner of what was *asked*. What *is* (are the microphone's blocks zeros?) only the card knows: `card.muted`.
 """
 
-import contextlib
 import json
 import logging
 import math
-import os
-import tempfile
 import threading
 from pathlib import Path
 
 from device.audio.volume import HIGHEST_DB, LOWEST_DB, Volume
 from device.card import Card
+from device.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -108,13 +106,13 @@ class Controls:
             return
         text = json.dumps({"muted": self._muted, "volume_db": self._volume.level_db}) + "\n"
         try:
-            _replace(self._kept, text)
+            write_whole(self._kept, text)
         except OSError as error:
             _log.warning("mute and volume will not survive a restart: %s: %s", self._kept, error.strerror)
 
 
 def _read(path: Path) -> tuple[bool, float | None]:
-    """(muted, volume in dB) of a file that `_replace` wrote, else what holds without one."""
+    """(muted, volume in dB) of a file that `_keep` wrote, else what holds without one."""
     try:
         state = json.loads(path.read_text("utf-8"))
         muted, level_db = state["muted"], state["volume_db"]
@@ -127,19 +125,3 @@ def _read(path: Path) -> tuple[bool, float | None]:
     if level_db is not None and not (is_level and LOWEST_DB <= level_db <= HIGHEST_DB):
         level_db = HIGHEST_DB
     return muted is True, level_db
-
-
-def _replace(path: Path, text: str) -> None:
-    """All of the new file or all of the old one, after a power cut too. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

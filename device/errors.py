@@ -44,6 +44,12 @@ class CardStuckError(AudioError):
     exit_status = 75  # EX_TEMPFAIL of sysexits.h: "try again later"
 
 
+class ModelStuckError(NearfieldError):
+    """A model hangs in its runtime: only a new process has it again. A supervisor should start one."""
+
+    exit_status = 75
+
+
 class AudioFileError(AudioError):
     """A file is not audio, is empty, or is cut short."""
 
@@ -54,3 +60,7 @@ class SessionError(NearfieldError):
 
 class ButtonError(NearfieldError):
     """A button or lamp cannot be driven: no GPIO here, no permission, pin in use."""
+
+
+class UpdateError(NearfieldError):
+    """A release cannot be taken: unsigned, altered, too old, no room, not healthy. The one that ran goes on."""

@@ -7,13 +7,17 @@ taken) is logged and told in the status; the assistant runs without it.
 """
 
 import contextlib
+import functools
 import logging
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self
 
 from device.config import Settings
 from device.control.desk import ControlDesk
 from device.errors import NearfieldError
+
+if TYPE_CHECKING:
+    from device.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -21,9 +25,67 @@ _log = logging.getLogger(__name__)
 Way = Callable[[Settings, ControlDesk], contextlib.AbstractContextManager[object]]
 
 
-def _ways(settings: Settings) -> dict[str, Way]:  # noqa: ARG001 - each way adds its line
+def _ways(settings: Settings) -> dict[str, Way]:
     """Those that are configured, by the name that a person knows them by."""
-    return {}
+    ways: dict[str, Way] = {}
+    if settings.control.enabled:
+        ways["control socket"] = _control_socket
+    for name in settings.webhooks:
+        ways[f"webhook {name}"] = functools.partial(_webhook, name)
+    if settings.web.enabled:
+        ways["web page"] = _web_page
+    if settings.metrics.port:
+        ways["metrics"] = _metrics
+    if settings.telemetry.otlp_endpoint:
+        ways["telemetry"] = _telemetry
+    return ways
+
+
+def _control_socket(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.control.socket_server import SocketServer  # noqa: PLC0415
+
+    return SocketServer(settings.control, desk)
+
+
+def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.control.webhooks import Webhook  # noqa: PLC0415 - httpx
+
+    return Webhook(name, settings.webhooks[name], desk)
+
+
+@contextlib.contextmanager
+def _web_page(settings: Settings, desk: ControlDesk) -> Iterator[None]:
+    from starlette.routing import Route  # noqa: PLC0415 - a web server, for those who use it
+
+    from device.kiosk.server import KioskServer  # noqa: PLC0415
+    from device.telemetry.metrics_server import MetricsApp  # noqa: PLC0415
+
+    with board_metrics(settings, desk) as metrics:
+        figures = Route("/metrics", MetricsApp(metrics))
+        with KioskServer(settings.web, desk, extra_routes=[figures]):
+            yield
+
+
+@contextlib.contextmanager
+def _metrics(settings: Settings, desk: ControlDesk) -> Iterator[None]:
+    from device.telemetry.metrics_server import MetricsServer  # noqa: PLC0415 - prometheus_client
+
+    with board_metrics(settings, desk) as metrics, MetricsServer(settings.metrics, metrics):
+        yield
+
+
+def board_metrics(settings: Settings, desk: ControlDesk) -> "Metrics":
+    """The figures of this assistant on this board; to be entered by whoever serves them."""
+    from device.diagnostics.board import BoardReader  # noqa: PLC0415
+    from device.telemetry.metrics import Metrics  # noqa: PLC0415
+
+    return Metrics(desk, read_board=BoardReader(settings.session.database.parent).read)
+
+
+def _telemetry(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
+    from device.telemetry.otlp import TurnSpans  # noqa: PLC0415 - the OpenTelemetry SDK
+
+    return TurnSpans(settings.telemetry, desk)
 
 
 class Outside:

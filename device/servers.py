@@ -8,7 +8,6 @@ it is there. Without one it is an error.
 
 import logging
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from device.config.schema import Settings
 from device.errors import ConfigError
+from device.secret_file import owners_text
 from models.errors import ModelError
 from models.fallback import FallbackChat, FallbackRecogniser, FallbackVoice, LocalChat
 from models.guard import Guard
@@ -111,16 +111,7 @@ def api_key(path: Path | None) -> str:
     if path is None:
         return _as_key(os.environ.get(KEY_VARIABLE, ""), f"the variable {KEY_VARIABLE}")
     where = f"the key file {path}"
-    try:
-        with path.open(encoding="utf-8") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            text = file.read(_MOST_KEY_CHARS + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise ConfigError(f"{where} cannot be read: {reason.lower()}", hint="see llm.server_key_file") from None
-    if mode & 0o077:
-        raise ConfigError(f"{where} can be read by others than its owner", hint=f"chmod 600 {path}")
-    key = _as_key(text, where)
+    key = _as_key(owners_text(path, where), where)
     if not key:
         raise ConfigError(f"{where} is empty", hint="put the key into it, in one line")
     return key

@@ -54,14 +54,18 @@ class Supervised:
         card: WatchedCard,
         *,
         headline: Callable[[], str],
+        goes_on: Callable[[], bool] = lambda: False,
         watchdog: Watchdog | None = None,
         look_s: float = LOOK_S,
     ) -> None:
-        """`headline`: how it stands, in one line without words of the conversation; any thread."""
+        """`headline`: how it stands, in one line without words of the conversation; any thread. `goes_on`: the
+        end of this run is none of the service; it begins anew in the same process.
+        """
         self._service = service
         self._assistant = assistant
         self._card = card
         self._headline = headline
+        self._goes_on = goes_on
         self._watchdog = watchdog or Watchdog()
         self._look_s = look_s
         self._ended = threading.Event()
@@ -76,7 +80,8 @@ class Supervised:
         self._ended.set()
         if self._service.listens:
             self._thread.join(2.0)
-            self._service.stopping()
+            if not self._goes_on():
+                self._service.stopping()
 
     def _watch(self) -> None:
         """The thread. One that ended by an error would be taken for a hang: so it should be."""

@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from device.whole_file import write_whole
 from models.clause_audio import MAX_GAIN_DB
 
 _log = logging.getLogger(__name__)
@@ -45,11 +46,8 @@ class VoiceGains:
         known = self._read()
         known.pop(key, None)
         newest = list(known.items())[-(_MOST - 1) :]
-        fresh = self._path.with_suffix(".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps(dict([*newest, (key, gain_db)]), indent=1), "utf-8")
-            fresh.replace(self._path)
+            write_whole(self._path, json.dumps(dict([*newest, (key, gain_db)]), indent=1))
         except OSError as error:
             _log.info("how loud the voice is cannot be kept in %s: %s", self._path, error)
 

@@ -190,20 +190,13 @@ class FallbackRecogniser:
 
     def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:
         """See `Recogniser`."""
-        if self._guard.permits():
-            try:
-                heard = self._remote.transcribe(audio, cancelled=cancelled, effort=effort)
-            except ModelRunError as error:
-                self._guard.failed(error)
-            except BaseException:
-                self._guard.released()
-                raise
-            else:
-                self.last_source = "server"
-                self._guard.succeeded() if heard.complete else self._guard.released()
-                return heard
-        self.last_source = "local"
-        return self._local.transcribe(audio, cancelled=cancelled, effort=effort)
+        heard, self.last_source = _either(
+            self._guard,
+            lambda: self._remote.transcribe(audio, cancelled=cancelled, effort=effort),
+            lambda: self._local.transcribe(audio, cancelled=cancelled, effort=effort),
+            lambda transcript: transcript.complete,
+        )
+        return heard
 
     def close(self) -> None:
         """Both."""
@@ -223,25 +216,39 @@ class FallbackVoice:
 
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:
         """See `Voice`."""
-        if self._guard.permits():
-            try:
-                speech = self._remote.speak(text, cancelled=cancelled)
-            except ModelRunError as error:
-                self._guard.failed(error)
-            except BaseException:
-                self._guard.released()
-                raise
-            else:
-                self.last_source = "server"
-                self._guard.succeeded() if speech is not None else self._guard.released()
-                return speech
-        self.last_source = "local"
-        return self._local.speak(text, cancelled=cancelled)
+        speech, self.last_source = _either(
+            self._guard,
+            lambda: self._remote.speak(text, cancelled=cancelled),
+            lambda: self._local.speak(text, cancelled=cancelled),
+            lambda speech: speech is not None,
+        )
+        return speech
 
     def close(self) -> None:
         """Both."""
         self._guard.close()
         _close(self._remote, self._local)
+
+
+def _either(
+    guard: Guard, remote: Callable[[], T], local: Callable[[], T], is_whole: Callable[[T], bool]
+) -> tuple[T, Source]:
+    """What the server answers if it may be asked and can, else what the local model does; and whose it is.
+
+    `is_whole`: an answer that is not was cancelled, and shows nothing about the server.
+    """
+    if guard.permits():
+        try:
+            answer = remote()
+        except ModelRunError as error:
+            guard.failed(error)
+        except BaseException:
+            guard.released()
+            raise
+        else:
+            guard.succeeded() if is_whole(answer) else guard.released()
+            return answer, "server"
+    return local(), "local"
 
 
 @contextlib.contextmanager

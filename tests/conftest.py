@@ -9,11 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aside import ReportsTo, TwoAtATime
+from hypothesis import settings
 from virtual_card.stage import AlsaStage, CannotBuildError, build_plugin
 
 from device.config import load_settings
 from models.errors import ModelMissingError
 from models.store import ModelStore, open_store
+
+# a busy machine is no failure: what hangs is ended by pytest-timeout
+settings.register_profile("nearfield", deadline=None)
+settings.load_profile("nearfield")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--two-at-a-time", action="store_true", help="some tests in a second process (tests/aside.py)")
+    parser.addoption("--reports-to", metavar="FILE", help="for that process: where it tells of its tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.two_at_a_time:
+        config.pluginmanager.register(TwoAtATime())
+    if config.option.reports_to:
+        config.pluginmanager.register(ReportsTo(config, config.option.reports_to))
 
 
 @pytest.fixture(scope="session")

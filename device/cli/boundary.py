@@ -2,7 +2,7 @@
 
     sys.exit(guarded(lambda: command.main(args, standalone_mode=False)))
 
-0 done, 1 failed, 2 bad usage, 75 start me again (a card hangs in its driver), 130 interrupted. What was not foreseen
+0 done, 1 failed, 2 bad usage, 75 start me again (a card or a model hangs), 130 interrupted. What was not foreseen
 goes with its traceback to nearfield.log in the state folder; NEARFIELD_DEBUG=1 shows tracebacks at once.
 """
 

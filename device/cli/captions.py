@@ -1,7 +1,14 @@
 """The conversation as lines in a terminal.
 
 captions = Captions("Ready."); assistant = Appliance(..., on_event=captions.show)
+
+A service has no terminal: its standard output is the journal, which is kept, and read by others. There it tells what
+happens and no word of what is said.
 """
+
+import os
+import sys
+from collections.abc import Mapping
 
 from device.cli.options import print_text
 from device.dialogue import events as ev
@@ -10,9 +17,13 @@ from device.dialogue import events as ev
 class Captions:
     """Prints what was understood, what is said, and how long it took by the appliance's own clock."""
 
-    def __init__(self, ready: str) -> None:
-        """`ready` is said before the first event: the card runs then, which is known no sooner."""
+    def __init__(self, ready: str, *, words: bool = True) -> None:
+        """`ready` is said before the first event: the card runs then, which is known no sooner.
+
+        `words`: with what is said and heard.
+        """
         self._ready = ready
+        self._words = words
         self._speech_end: dict[int, int] = {}
 
     @property
@@ -24,6 +35,9 @@ class Captions:
         if self._ready:
             print_text(self._ready)
             self._ready = ""
+        if not self._words and isinstance(event, ev.Commit | ev.PlayoutEnd | ev.Interrupted):
+            print_text(f"           ({event.type})")
+            return
         match event:
             case ev.SpeechEnd():
                 self._speech_end[event.turn] = event.offset_sample
@@ -61,3 +75,13 @@ def _hearing(event: ev.Event) -> str:
             return "(no longer listening)"
         case _:
             return ""
+
+
+def into_a_journal(environ: Mapping[str, str] | None = None, descriptor: int | None = None) -> bool:
+    """Is standard output the journal of systemd? (systemd.exec(5), $JOURNAL_STREAM: device and inode of the socket)"""
+    stream = (os.environ if environ is None else environ).get("JOURNAL_STREAM", "")
+    try:
+        there = os.fstat(sys.stdout.fileno() if descriptor is None else descriptor)
+    except (OSError, ValueError):  # closed; replaced by something that is no file
+        return False
+    return stream == f"{there.st_dev}:{there.st_ino}"

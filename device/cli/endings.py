@@ -32,6 +32,7 @@ class Endings:
     def __init__(self) -> None:
         self._asked = ""  # the name of the first signal that came
         self._on_ask: Callable[[], None] = self.check
+        self._on_hang_up: Callable[[], None] | None = None
         self._before: list[tuple[signal.Signals, object]] = []
 
     def __enter__(self) -> Self:
@@ -45,8 +46,16 @@ class Endings:
             signal.signal(number, previous)  # type: ignore[arg-type]  # as signal.signal gave it
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self._on_hang_up is not None:
+            self._on_hang_up()
+            return
         self._asked = self._asked or signal.Signals(number).name
         self._on_ask()
+
+    @property
+    def asked(self) -> bool:
+        """Has the end been asked for by a signal?"""
+        return bool(self._asked)
 
     def check(self) -> None:
         """Raises EndedEarlyError if the end was asked for: a library may have swallowed the first one."""
@@ -74,6 +83,15 @@ class Endings:
         if interrupts:
             raise KeyboardInterrupt
         self.check()
+
+    @contextlib.contextmanager
+    def hang_up_means(self, do: Callable[[], None]) -> Iterator[None]:
+        """Within, SIGHUP asks for no end: `do` is called, which must return at once. The custom of services."""
+        self._on_hang_up = do
+        try:
+            yield
+        finally:
+            self._on_hang_up = None
 
     @contextlib.contextmanager
     def by(self, stop: Callable[[], None], *, begun: Callable[[], bool]) -> Iterator[None]:

@@ -4,7 +4,8 @@
 
 Only our own modules are ever heard in detail. Of other libraries there are warnings and nothing below: what they tell
 for debugging has the words in it that were said or are to be spoken, and nobody's words belong into a log. For the same
-reason nothing of ours logs a transcript or an answer (tests/dialogue/test_loop.py).
+reason nothing of ours logs a transcript, an answer or the arguments of a skill; only with --verbose an error may, that
+repeats what it was given (tests/skills/test_logs_without_words.py).
 """
 
 import logging

@@ -30,10 +30,14 @@ COMMANDS = {
     "turn": Lazy("device.cli.turn_stage", "turn", "Has the speaker finished?", _STAGES),
     "wake": Lazy("device.cli.wake_stage", "wake", "Wake words in a recording, or live.", _STAGES),
     "cancel-echo": Lazy("device.cli.stages", "cancel_echo", "Take the loudspeaker out of a recording.", _STAGES),
+    "ctl": Lazy("device.cli.ctl_command", "ctl_app", "Ask a running assistant: mute, say, volume, status.", _UPKEEP),
     "calibrate": Lazy("device.cli.calibrate_command", "calibrate", "Measure the card in its room.", _UPKEEP),
     "meter": Lazy("device.cli.meter_command", "meter", "Levels and echo, live.", _UPKEEP),
+    "top": Lazy("device.cli.top_command", "top", "A running assistant, live in the terminal.", _UPKEEP),
     "trace": Lazy("device.cli.trace_command", "trace", "How long each step of a turn took.", _UPKEEP),
+    "replay": Lazy("device.cli.replay_command", "replay", "A kept turn once more, through today's code.", _UPKEEP),
     "sessions": Lazy("device.cli.sessions_command", "sessions_app", "What was said and done; forget it.", _UPKEEP),
+    "doctor": Lazy("device.cli.doctor_command", "doctor", "What is wrong, and the command that mends it.", _UPKEEP),
     "devices": Lazy("device.cli.devices_command", "devices", "Sound cards that are there.", _UPKEEP),
     "bench": Lazy("device.cli.bench_command", "bench_app", "Measure this machine, by the scripts of bench/.", _UPKEEP),
     "skills": Lazy("device.cli.skills_command", "skills_app", "What it can do, and the sentences for it.", _UPKEEP),
@@ -41,6 +45,8 @@ COMMANDS = {
         "device.cli.personas_command", "personas_app", "Who it can be, and what is wrong with one.", _UPKEEP
     ),
     "models": Lazy("device.cli.models_commands", "models_app", "Fetch, verify and find the models.", _UPKEEP),
+    "setup": Lazy("device.cli.setup_command", "setup", "Set it up: a few questions, or a file of answers.", _UPKEEP),
+    "update": Lazy("device.cli.update_command", "update", "Take a new release, or go back to the last one.", _UPKEEP),
     "config": Lazy("device.cli.config_commands", "config_app", "Show, check and find the configuration.", _UPKEEP),
 }
 
@@ -70,7 +76,7 @@ def _root(
 ) -> None:
     """An on-device voice assistant: it hears, thinks and speaks with no network.
 
-    Exit status: 0 done, 1 failed, 2 bad usage, 75 start me again (a sound card hangs), 130 interrupted. Examples:
+    Exit status: 0 done, 1 failed, 2 bad usage, 75 start me again (a card or a model hangs), 130 interrupted. Examples:
 
       nearfield run                                        talk to it
       nearfield converse question.wav --output both.wav    the same on a recording

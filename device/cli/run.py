@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,11 +39,15 @@ def run(
         str | None,
         typer.Option("--mode", metavar="M", help="open, wake, push-to-talk, or several: as --set turn.listen=M."),
     ] = None,
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Serve the page for a screen (http://127.0.0.1:8765): as --set web.enabled=true."),
+    ] = False,
     verbose: VerboseOption = False,  # noqa: ARG001 - its callback has obeyed
 ) -> None:
     """The assistant on the sound card. Ctrl-C ends it.
 
-    A card that is unplugged is waited for. Exit status 75: it hangs in its driver, start me again.
+    A card that is unplugged is waited for. Exit status 75: it hangs in its driver, or a model does; start me again.
 
     With turn.listen = "push-to-talk" it listens while the space bar, or the button on gpio.push_to_talk_pin, is held;
     with "open" (the default) it listens all the time, and the space bar works too; with "wake" it waits for a wake word
@@ -53,35 +58,42 @@ def run(
       nearfield run --mode wake --set wake.words=hey_jarvis
     """
     with Endings() as endings:  # what is imported and loaded takes seconds, in which the end may be asked for
+        flags = [
+            *(overrides or ()),
+            *([f"persona={persona}"] if persona else []),
+            *([f"turn.listen={mode}"] if mode else []),
+            *(["web.enabled=true"] if web else []),
+        ]
+        read = partial(settings_from, config, flags)
         try:
-            settings = settings_from(
-                config,
-                [
-                    *(overrides or ()),
-                    *([f"persona={persona}"] if persona else []),
-                    *([f"turn.listen={mode}"] if mode else []),
-                ],
-            )
-            _run(settings, events, endings)
+            settings = read()
+            anew = _run(settings, events, endings, read)
         except EndedEarlyError as end:
             say(f"ended by {end.signal_name} before it listened")
+            return
+    if anew:
+        from device.control.reload import exec_again  # noqa: PLC0415
+
+        exec_again()
 
 
-def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
-    """Until somebody ends it. Raises EndedEarlyError when that was before it began."""
+def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Callable[[], Settings]") -> bool:
+    """Until somebody ends it; True: it is to begin anew. Raises EndedEarlyError when that was before it began.
+
+    `read` gives the settings as they are by then.
+    """
     from device.appliance import Appliance  # noqa: PLC0415
     from device.audio import priority  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.devices import rescan  # noqa: PLC0415
     from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
     from device.audio.reopen import SameCard  # noqa: PLC0415
-    from device.cli.captions import Captions  # noqa: PLC0415
+    from device.cli.captions import Captions, into_a_journal  # noqa: PLC0415
     from device.cli.card_report import trouble  # noqa: PLC0415
     from device.cli.event_log import EventLog  # noqa: PLC0415
     from device.cli.hands import Hands  # noqa: PLC0415
     from device.cli.sound_card import open_sound_card  # noqa: PLC0415
     from device.dialogue.events import Event  # noqa: PLC0415
-    from device.outside import Outside  # noqa: PLC0415
     from device.persona import load_persona, settings_for  # noqa: PLC0415
 
     audio = settings.audio
@@ -113,7 +125,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
         card = KeptCard(first, SameCard(audio.input, audio.output, first, partial(open_sound_card, settings)), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
-        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.")
+        captions = Captions(f"{who.name} is listening on {card.name}. Ctrl-C ends.", words=not into_a_journal())
         with endings.held():
             appliance = stack.enter_context(
                 Appliance(
@@ -131,9 +143,37 @@ def _run(settings: "Settings", events: Path | None, endings: Endings) -> None:
             log.start_anew()
         stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
-        stack.enter_context(Outside(settings, appliance.desk))
+        stack.enter_context(_asked_from_outside(settings, appliance, endings, read))
         stack.enter_context(_supervised(appliance, card))
         appliance.run()
+    return appliance.begins_anew and not endings.asked
+
+
+@contextlib.contextmanager
+def _asked_from_outside(
+    settings: "Settings", appliance: "Appliance", endings: Endings, read: "Callable[[], Settings]"
+) -> Iterator[None]:
+    """Within, the ways in that are configured are open, and it can be asked to begin anew."""
+    from device.control.reload import Reload, is_service  # noqa: PLC0415
+    from device.notify import ServiceManager  # noqa: PLC0415
+    from device.outside import Outside  # noqa: PLC0415
+
+    service = ServiceManager.from_environment()
+    check = partial(_startable, read, appliance)
+    reload = Reload(check, appliance.begin_anew, begins=service.reloading)
+    appliance.desk.reload_by(reload)
+    with contextlib.ExitStack() as stack:
+        if is_service():
+            stack.enter_context(endings.hang_up_means(reload.in_background))
+        stack.enter_context(Outside(settings, appliance.desk))
+        yield
+
+
+def _startable(read: "Callable[[], Settings]", appliance: "Appliance") -> None:
+    """Could it begin with the configuration as it is by now? Raises NearfieldError, ModelError."""
+    from device.control.reload import check_startable  # noqa: PLC0415
+
+    check_startable(read(), appliance.complaints)
 
 
 def _loaded(settings: "Settings", who: "Persona") -> "Models":
@@ -155,7 +195,13 @@ def _supervised(appliance: "Appliance", card: "KeptCard") -> contextlib.Abstract
     from device.supervised import Supervised  # noqa: PLC0415
 
     service = ServiceManager.from_environment()
-    return Supervised(service, appliance.assistant, card, headline=appliance.desk.headline)
+    return Supervised(
+        service,
+        appliance.assistant,
+        card,
+        headline=appliance.desk.headline,
+        goes_on=lambda: appliance.begins_anew,
+    )
 
 
 def _card_if_there(settings: "Settings") -> "PortAudioCard | None":

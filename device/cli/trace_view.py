@@ -10,37 +10,21 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from device.telemetry.bars import Scale, axis_cells, bar_cells
 from device.telemetry.budgets import BY_KEY
 from device.telemetry.percentiles import StagePercentiles
 from device.telemetry.turn_trace import TurnTrace
-from device.telemetry.waterfall import Kind, Row, notes_of, rows_of
+from device.telemetry.waterfall import Row, notes_of, rows_of
 
 _LABEL = 14
 _FIGURES = 22  # " start    took budget!"
 MIN_WIDTH, MAX_WIDTH = 60, 120
 
-_STYLES: dict[Kind, str] = {
-    "speech": "cyan",
-    "stage": "blue",
-    "over": "bold red",
-    "partial": "cyan",
-    "discarded": "yellow",
-    "total": "bold",
-}
-_FILLS: dict[Kind, tuple[str, str]] = {  # UTF-8, ASCII
-    "speech": ("▒", "-"),
-    "stage": ("█", "#"),
-    "over": ("▓", "X"),
-    "partial": ("▒", "-"),
-    "discarded": ("░", "."),
-    "total": ("━", "="),
-}
-
 
 def waterfall_text(trace: TurnTrace, window_ms: tuple[float, float], width: int, *, ascii_only: bool = False) -> Text:
     """`width` columns (60 to 120) of as many lines as the turn has stages, and its notes."""
     width = min(max(width, MIN_WIDTH), MAX_WIDTH)
-    scale = _Scale(*window_ms, columns=width - _LABEL - _FIGURES - 2)
+    scale = Scale(*window_ms, columns=width - _LABEL - _FIGURES - 2)
     lines = [_title(trace), _axis(scale)]
     lines += [_row(row, scale, ascii_only=ascii_only) for row in rows_of(trace)]
     notes = notes_of(trace)
@@ -49,21 +33,6 @@ def waterfall_text(trace: TurnTrace, window_ms: tuple[float, float], width: int,
     for line in lines:
         line.rstrip()
     return Text("\n").join(lines)
-
-
-class _Scale:
-    """Milliseconds to columns."""
-
-    def __init__(self, left_ms: float, right_ms: float, columns: int) -> None:
-        self.left_ms, self.right_ms, self.columns = left_ms, right_ms, columns
-
-    def column(self, ms: float) -> int:
-        share = (ms - self.left_ms) / (self.right_ms - self.left_ms)
-        return min(max(round(share * self.columns), 0), self.columns)
-
-    @property
-    def zero(self) -> int:
-        return self.column(0)
 
 
 def _title(trace: TurnTrace) -> Text:
@@ -79,45 +48,13 @@ def _title(trace: TurnTrace) -> Text:
     return text
 
 
-def _axis(scale: _Scale) -> Text:
+def _axis(scale: Scale) -> Text:
     """Zero is the end of speech."""
-    cells = [" "] * scale.columns
-    right = f"{scale.right_ms:g}"
-    figures = {
-        0: f"{scale.left_ms:g}",
-        scale.zero: "0",
-        scale.column(scale.right_ms / 2): f"{scale.right_ms / 2:g}",
-        scale.columns - len(right): right,
-    }
-    for at, text in figures.items():
-        cells[at : at + len(text)] = text
-    return Text(f"{'ms':>{_LABEL}} {''.join(cells)} {'from':>7}{'took':>7}{'max':>6}", style="dim")
+    return Text(f"{'ms':>{_LABEL}} {axis_cells(scale)} {'from':>7}{'took':>7}{'max':>6}", style="dim")
 
 
-def _row(row: Row, scale: _Scale, *, ascii_only: bool) -> Text:
-    empty = [" "] * scale.columns
-    styles = [""] * scale.columns
-    if scale.zero < scale.columns:
-        empty[scale.zero] = "|" if ascii_only else "│"
-        styles[scale.zero] = "dim"
-    for bar in row.bars:
-        if bar.start_ms > scale.right_ms:
-            continue
-        start = min(scale.column(bar.start_ms), scale.columns - 1)
-        end = max(scale.column(bar.end_ms), start + 1)
-        fill = _FILLS[bar.kind][ascii_only]
-        empty[start:end] = [fill] * (end - start)
-        styles[start:end] = [_STYLES[bar.kind]] * (end - start)
-        if bar.start_ms < scale.left_ms:  # it began before what is shown, and may have ended there
-            empty[0] = "<" if ascii_only else "◂"
-    for at_ms, letter in row.ticks:
-        if scale.left_ms <= at_ms <= scale.right_ms:
-            at = min(scale.column(at_ms), scale.columns - 1)
-            empty[at], styles[at] = letter, "reverse"
-    text = Text(f"{row.label:<{_LABEL}} ")
-    for cell, style in zip(empty, styles, strict=True):
-        text.append(cell, style=style)
-    return text + _figures(row)
+def _row(row: Row, scale: Scale, *, ascii_only: bool) -> Text:
+    return Text(f"{row.label:<{_LABEL}} ") + bar_cells(row, scale, ascii_only=ascii_only) + _figures(row)
 
 
 def _figures(row: Row) -> Text:

@@ -156,7 +156,7 @@ def _value_problems(error: ValidationError, origins: Mapping[str, str]) -> list[
             origin = origins.get(named) or next((origins[key] for key in touched), DEFAULT)
             problems.append(f"{origin}: {rule}")
             continue
-        key = name if name in keys_of(Settings) else ".".join(name.split(".")[:2])
+        key = next((k for k in (name, name.split(".")[0]) if k in keys_of(Settings)), ".".join(name.split(".")[:2]))
         if key != name and get_origin(keys_of(Settings)[key].annotation) is dict:
             problems.append(f"{origins.get(key, DEFAULT)}: {name}: {_table_problem(detail)}")
             continue

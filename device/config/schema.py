@@ -9,16 +9,20 @@ with bounds and a description: file, environment, `--set`, `nearfield config` an
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from device.config.acting import ActingSettings
+from device.config.control import ControlSettings, WebhookSettings, named_hooks
 from device.config.dirs import data_dir, state_dir
 from device.config.home import McpSettings, MqttSettings
+from device.config.metrics import MetricsSettings, TelemetrySettings
 from device.config.section import Name, OptionalPath, Section, Threads, UserPath, contradiction, none_word
 from device.config.servers import HttpUrl, ServersSettings, WyomingUri
 from device.config.turn_taking import BargeInSettings, TurnSettings, VadSettings
+from device.config.update import UpdateSettings
 from device.config.wake import WakeSettings
+from device.config.web import WebSettings
 
 APA102_PINS = (10, 11)  #: SPI0's data and clock (BCM2835 ARM Peripherals, table 6-31)
 WS2812_PINS = (10, 12, 18, 21)  #: SPI0's data, PWM0, PWM0, PCM: what rpi_ws281x drives on its first channel
@@ -343,6 +347,10 @@ class Settings(BaseSettings):
     persona: Name = Field(
         default="assistant", description="who the assistant is: name of a persona or path of its file"
     )
+    #: before the sections: it is a key of none
+    webhooks: Annotated[dict[str, WebhookSettings], AfterValidator(named_hooks)] = Field(
+        default={}, description="a table for each address that is told what happens, [webhooks.NAME]"
+    )
     audio: AudioSettings = AudioSettings()
     echo: EchoSettings = EchoSettings()
     vad: VadSettings = VadSettings()
@@ -369,6 +377,11 @@ class Settings(BaseSettings):
     timers: TimerSettings = TimerSettings()
     mcp: McpSettings = McpSettings()
     mqtt: MqttSettings = MqttSettings()
+    control: ControlSettings = ControlSettings()
+    web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    update: UpdateSettings = UpdateSettings()
 
     @classmethod
     def settings_customise_sources(

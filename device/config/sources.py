@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from device.config.schema import Settings
 from device.config.tomlfile import KeyPath, read_toml
@@ -32,6 +32,9 @@ class Assignment:
 
 Layer = list[Assignment]
 
+#: Keys of no section whose value is a table, as [webhooks.NAME] is
+_TABLES = {name for name, field in Settings.model_fields.items() if get_origin(field.annotation) is dict}
+
 
 def file_layer(path: Path) -> Layer:
     """All keys of a TOML file. Raises ConfigError (unreadable, not TOML)."""
@@ -41,7 +44,7 @@ def file_layer(path: Path) -> Layer:
         layer: Layer = []
         for key, value in values.items():
             here = (*above, key)
-            if isinstance(value, dict) and not above and value:
+            if isinstance(value, dict) and not above and value and key not in _TABLES:
                 layer += walk(value, here)
             else:
                 line = table.lines.get(here)
@@ -49,7 +52,7 @@ def file_layer(path: Path) -> Layer:
         return layer
 
     # an empty [section] is not a mistake
-    sections = [(name,) for name in Settings.model_fields]
+    sections = [(name,) for name in Settings.model_fields if name not in _TABLES]
     return [a for a in walk(table.values, ()) if not (a.value == {} and a.path in sections)]
 
 

@@ -7,6 +7,7 @@
 Ways in (a socket, a page, MQTT) parse with `wishes`, ask here, and own nothing.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -16,6 +17,9 @@ from device.control.feed import Feed
 from device.control.status import LiveStatus
 from device.dialogue.events import Event
 from device.errors import NearfieldError
+from device.telemetry.turn_trace import TurnTrace
+
+_log = logging.getLogger(__name__)
 
 
 class AssistantCalls(Protocol):
@@ -40,6 +44,16 @@ class ControlCalls(Protocol):
     def set_volume_percent(self, percent: int) -> None: ...
 
 
+class Listener(Protocol):
+    """Counts what goes on. Called from the thread of the conversation: it must take no time to speak of."""
+
+    def on_event(self, event: Event) -> None: ...
+
+    def on_trace(self, trace: TurnTrace) -> None:
+        """A turn is over."""
+        ...
+
+
 #: More of the status, by key; called whenever it is asked for, from the thread that asks.
 Extra = Callable[[], Mapping[str, Any]]
 
@@ -62,26 +76,58 @@ class ControlDesk:
         self._reload = reload
         self._lock = threading.Lock()
         self._extras: list[Extra] = []
+        self._spoken: list[Extra] = []
+        self._listeners: tuple[Listener, ...] = ()
         self.feed = feed or Feed()
 
     def add_status(self, extra: Extra) -> None:
         """Its keys are part of the status from now on (timers, the card, the machine ...)."""
         self._extras.append(extra)
 
+    def add_spoken_status(self, extra: Extra) -> None:
+        """As `add_status`, of what holds words that were said: not part of a status without words."""
+        self._spoken.append(extra)
+
+    def reload_by(self, reload: Callable[[], None]) -> None:
+        """How it begins anew: raises NearfieldError when the configuration is not valid."""
+        self._reload = reload
+
+    def add_listener(self, listener: Listener) -> None:
+        """It is told of every event and trace from now on. What it raises is logged, and ends it."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
+
     def on_event(self, event: Event) -> None:
         """Every event, in order, from the thread of the conversation."""
         with self._lock:
-            self._status.on_event(event)
+            over = self._status.on_event(event)
+            listeners = self._listeners
         if self.feed.watched:
             self.feed.publish(event.to_json())
+            for trace in over:
+                self.feed.publish({"type": "trace", **trace.to_json()})
+        for each in listeners:
+            try:
+                each.on_event(event)
+                for trace in over:
+                    each.on_trace(trace)
+            except Exception:  # noqa: BLE001 - a figure that is not counted must not cost anybody the answer
+                _log.exception("%s is told no more", type(each).__name__)
+                self.remove_listener(each)
 
     def status(self, *, words: bool = True) -> dict[str, Any]:
         """A JSON object; see docs/control.md. `words`: with what was said and heard."""
         with self._lock:
             out = self._status.to_json(words=words)
         out |= {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}
-        for extra in self._extras:
-            out |= extra()
+        for extra in [*self._extras, *(self._spoken if words else ())]:
+            for key, value in extra().items():  # several may tell of the same: each webhook of "webhooks"
+                both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+                out[key] = {**out[key], **value} if both else value
         return out
 
     def headline(self) -> str:

@@ -10,7 +10,7 @@ An onlooker who does not keep up loses the oldest, and `lost` says how many: nob
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Self
 
 MOST_WAITING = 256
@@ -22,15 +22,22 @@ Item = Mapping[str, Any]
 class Subscription:
     """Of one onlooker. Any thread."""
 
-    def __init__(self, feed: "Feed", wake: Callable[[], None]) -> None:
+    def __init__(self, feed: "Feed", wake: Callable[[], None], only: Collection[str] | None) -> None:
         self._feed = feed
+        self._only = only
         self._lock = threading.Lock()
         self._waiting: deque[Item] = deque(maxlen=MOST_WAITING)
         self._wake = wake
         self.lost = 0  #: items that were dropped because they were not taken in time
 
+    def wants(self, kind: str) -> bool:
+        """Items of this type?"""
+        return self._only is None or kind in self._only
+
     def put(self, item: Item) -> None:
         """By the feed."""
+        if not self.wants(item.get("type", "")):
+            return
         with self._lock:
             self.lost += len(self._waiting) == MOST_WAITING
             self._waiting.append(item)
@@ -64,15 +71,17 @@ class Feed:
         self._lock = threading.Lock()
         self._onlookers: list[Subscription] = []
 
-    def subscribe(self, wake: Callable[[], None] = lambda: None) -> Subscription:
+    def subscribe(
+        self, wake: Callable[[], None] = lambda: None, *, only: Collection[str] | None = None
+    ) -> Subscription:
         """`wake` is called after each item, in the publisher's thread: it must neither block nor raise.
 
-        Raises TooManyError.
+        `only`: items of these types (None: all). Raises TooManyError.
         """
         with self._lock:
             if len(self._onlookers) >= MOST_ONLOOKERS:
                 raise TooManyError(f"{MOST_ONLOOKERS} look on already")
-            mine = Subscription(self, wake)
+            mine = Subscription(self, wake, only)
             self._onlookers.append(mine)
         return mine
 
@@ -85,6 +94,11 @@ class Feed:
     def watched(self) -> bool:
         """Is anybody looking? What nobody sees need not be worked out."""
         return bool(self._onlookers)
+
+    def wanted(self, kind: str) -> bool:
+        """Does anybody want items of this type?"""
+        with self._lock:
+            return any(each.wants(kind) for each in self._onlookers)
 
     def publish(self, item: Item) -> None:
         with self._lock:

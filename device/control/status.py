@@ -18,6 +18,7 @@ from device.telemetry.turn_trace import TurnTrace
 
 #: Of so many turns are the percentiles.
 TURNS = 100
+_WRITTEN_TURNS = 4
 
 
 class LiveStatus:
@@ -37,10 +38,12 @@ class LiveStatus:
         self.trouble: dict[str, str] = {}  #: what is wrong now: "card", "microphone", "degraded"
         self._hearing = {"stable": "", "unstable": ""}
         self._saying = {"text": "", "heard": ""}
+        self._saying_turn = -1
+        self._written: dict[int, str] = {}  # by turn: clauses may come before it is certain that they will be said
         self._last = {"heard": "", "said": "", "error": ""}
 
-    def on_event(self, event: ev.Event) -> None:
-        """Every event, in order."""
+    def on_event(self, event: ev.Event) -> list[TurnTrace]:
+        """Every event, in order; returns the traces of the turns that are over with it, nearly always none."""
         self.turn = max(self.turn, event.turn)
         match event:
             case ev.StateChange(state=state):
@@ -54,21 +57,46 @@ class LiveStatus:
             case ev.Commit(text=text):
                 self.turns += 1
                 self._hearing = {"stable": text, "unstable": ""}
-                self._saying = {"text": "", "heard": ""}
+                self._speak(event.turn)
                 self._last["heard"] = text
-            case ev.Clause(text=text):
-                self._saying["text"] = f"{self._saying['text']} {text}".strip()
-            case ev.PlayoutEnd(heard=heard) | ev.Interrupted(heard=heard):
-                self._saying["heard"] = heard
-                self._last["said"] = heard
             case ev.RingStart(text=text):
                 self.ringing = text
             case ev.RingEnd():
                 self.ringing = None
             case _:
+                self._on_answer(event)
                 self._on_trouble(event)
-        for closed in self._tracer.on_event(event):
-            self.traces.append(TurnTrace.of(self._session, closed.number, closed.marks))
+        over = [TurnTrace.of(self._session, each.number, each.marks) for each in self._tracer.on_event(event)]
+        self.traces.extend(over)
+        return over
+
+    def _on_answer(self, event: ev.Event) -> None:
+        match event:
+            case ev.Clause():
+                self._on_clause(event)
+            case ev.PlayoutStart(turn=turn) | ev.Resumed(turn=turn) if turn != self._saying_turn:
+                self._speak(turn)  # an announcement, which no commit came before
+            case ev.Spoken(heard=heard):
+                self._saying["heard"] = heard
+            case ev.PlayoutEnd(heard=heard) | ev.Interrupted(heard=heard):
+                self._saying["heard"] = heard
+                self._last["said"] = heard
+            case _:
+                pass
+
+    def _on_clause(self, clause: ev.Clause) -> None:
+        before = self._written.pop(clause.turn, "") if clause.index else ""
+        self._written[clause.turn] = f"{before} {clause.text}".strip()
+        while len(self._written) > _WRITTEN_TURNS:
+            del self._written[next(iter(self._written))]
+        if clause.turn == self._saying_turn:
+            heard = self._saying["heard"] if clause.index else ""
+            self._saying = {"text": self._written[clause.turn], "heard": heard}
+
+    def _speak(self, turn: int) -> None:
+        """From here on it is the answer of `turn` that is being said."""
+        self._saying_turn = turn
+        self._saying = {"text": self._written.get(turn, ""), "heard": ""}
 
     def _on_trouble(self, event: ev.Event) -> None:
         match event:

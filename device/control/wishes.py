@@ -19,7 +19,9 @@ class WishError(ValueError):
     """It cannot be obeyed as it stands; the message is one line for whoever asked."""
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
+    """Of what comes in: exactly these keys, of exactly these types."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
@@ -30,51 +32,51 @@ def _speakable(text: str) -> str:
     return words
 
 
-class SetMute(_Form):
+class SetMute(Form):
     """Mute the microphone, or open it (a closed mute switch has the last word)."""
 
     do: Literal["mute", "unmute"]
 
 
-class Say(_Form):
+class Say(Form):
     """Speak this, at the next pause."""
 
     do: Literal["say"]
     text: Annotated[str, Field(min_length=1, max_length=MOST_TEXT_CHARS), AfterValidator(_speakable)]
 
 
-class Hush(_Form):
+class Hush(Form):
     """Silence: the answer, a ringing timer."""
 
     do: Literal["stop"]
 
 
-class SetVolume(_Form):
+class SetVolume(Form):
     """0 is silent, 100 full."""
 
     do: Literal["volume"]
     percent: Annotated[int, Field(ge=0, le=100)]
 
 
-class StepVolume(_Form):
+class StepVolume(Form):
     """A step, as by a key."""
 
     do: Literal["louder", "softer"]
 
 
-class Talk(_Form):
+class Talk(Form):
     """The talk button of a page goes down, or comes up."""
 
     do: Literal["press", "release"]
 
 
-class Reload(_Form):
+class Reload(Form):
     """Begin anew with the configuration as it is now; refused if that is not valid."""
 
     do: Literal["reload"]
 
 
-class AskStatus(_Form):
+class AskStatus(Form):
     """What `ControlDesk.status` says."""
 
     do: Literal["status"]
@@ -91,12 +93,14 @@ def wish_in(data: object) -> Wish:
     try:
         return _WISHES.validate_python(dict(data))
     except ValidationError as error:
-        raise WishError(_line(error.errors(include_url=False, include_context=False, include_input=False)[0])) from None
+        raise WishError(one_line(error)) from None
     except RecursionError:
         raise WishError("a wish is a flat JSON object") from None
 
 
-def _line(problem: Any) -> str:
+def one_line(error: ValidationError) -> str:
+    """What is wrong first, without what was sent."""
+    problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ": ".join(str(part) for part in problem["loc"])
     what = str(problem["msg"]).removeprefix("Value error, ")
     return " ".join(f"{where}: {what}".split()) if where else " ".join(what.split())

@@ -9,11 +9,8 @@ in another order. Two cards of one make share an entry.
 
 import logging
 import math
-import os
 import re
-import tempfile
 import tomllib
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from device.config.dirs import state_dir
 from device.config.tomlfile import read_toml
 from device.diagnostics.calibration_result import MIN_GAIN_DB, CalibrationResult
 from device.errors import ConfigError, NearfieldError
+from device.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +76,6 @@ class CalibrationStore:
         """
         values = {key: value for key in _KEPT if (value := getattr(result, key)) is not None}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 cards = self._read()
             except ConfigError as damage:
@@ -116,21 +113,10 @@ class CalibrationStore:
         log.warning("%s; it is kept as %s", damage.message, aside.name)
 
     def _write(self, cards: dict[str, Any]) -> None:
-        """All or nothing: a power cut leaves the old file or the new one."""
         tables = [_table(name, values) for name, values in cards.items() if isinstance(values, dict)]
         text = _HEAD + "".join(tables)
         tomllib.loads(text)  # never leave a file that cannot be read
-        handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        write_whole(self.path, text)
 
 
 def _table(name: str, values: dict[str, Any]) -> str:

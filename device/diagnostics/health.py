@@ -68,6 +68,13 @@ class HealthReader:
             _avg10_percent(_text(self._pressure)),
         )
 
+    def flags(self) -> int | None:
+        """The firmware's flags as they are (vcgencmd get_throttled): bits 0 to 3 now, 16 to 19 since the start.
+
+        None: this is no Raspberry Pi. Raises nothing.
+        """
+        return None if self._flags is None else _whole(self._flags, base=16)
+
 
 class HealthWatch:
     """A thread that reads every `interval_s` and tells. A machine that says nothing gets no thread."""

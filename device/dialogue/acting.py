@@ -11,7 +11,7 @@ It ties a `Doing` for each hypothesis to the question that waits (`confirmation`
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from device.dialogue import events as ev
 from device.dialogue.answer import Answer
@@ -96,7 +96,8 @@ class Acting:
         reading = self._confirmation.reading(text, onset_sample, probability)
         if reading == "yes":
             doing.settles = "yes"
-            return doing.mean(_agreed(pending.meaning), now)
+            # it was asked because it changes something
+            return doing.mean(replace(pending.meaning, question="", read_only=False), now)
         if reading == "other" and not repeat:
             return doing.begin(now)
         doing.settles = "again" if reading == "other" else reading
@@ -223,15 +224,3 @@ class Acting:
     def asking(self) -> bool:
         """Does a question wait?"""
         return self._confirmation.pending is not None
-
-
-def _agreed(meaning: Meaning) -> Meaning:
-    """What is done once it was said yes to."""
-    return Meaning(
-        meaning.skill,
-        meaning.arguments,
-        read_only=False,  # it was asked because it is not
-        says=meaning.says,
-        aside=meaning.aside,
-        promise=meaning.promise,
-    )

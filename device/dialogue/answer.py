@@ -7,7 +7,7 @@
     answer.suspend(); answer.resume(now)        # somebody coughed: it goes on from the first word that was not heard
 
 Before the release everything is preparation: clauses are made and a few of them synthesised, none is queued.
-When it takes too long after the release, a few words say so (`lateness`); they lie in front of the answer in the ring,
+When it takes too long after the release, a few words say so (`notice`); they lie in front of the answer in the ring,
 but they are no words of it: neither `generated` nor `heard` has them.
 Each method returns what happened and what is wanted next. Sans-IO.
 """
@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from device.card import Span
 from device.dialogue.clauses import ClausePolicy, ClauseSplitter
 from device.dialogue.commands import Output, Play, Speak
-from device.dialogue.events import Acknowledged, Clause, LlmFirstToken, PlayoutEnd, PlayoutStart, TtsFirstAudio
-from device.dialogue.lateness import Lateness, LatenessPolicy
+from device.dialogue.events import Clause, LlmFirstToken, PlayoutEnd, PlayoutStart, TtsFirstAudio
+from device.dialogue.lateness import LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
+from device.dialogue.notice import ACKNOWLEDGEMENT, Notice
 from device.dialogue.pace import Pace
+from device.dialogue.read_along import ReadAlong
 from device.dialogue.rounds import Rounds
 from device.dialogue.supply import Supply
 from models.protocols import SAMPLE_RATE_HZ, Speech
 
-ACKNOWLEDGEMENT = -1  #: index of the words that say that the answer takes a while
 _LIVE_CHARS = 16  # of an answer, before its speed means anything
 #: What is there as a whole is cut between sentences; within one only where it is long.
 _SENTENCES = ClausePolicy(first_min_chars=60, min_chars=60, max_chars=200, first_max_chars=200)
@@ -66,12 +67,7 @@ class Answer:
         self._speak_asked: dict[int, int] = {}  # when, for clauses that the voice has in work
         self._voice_free = 0  # when the voice came back last
         self._rounds: Rounds | None = Rounds()  # None: what is said was not written by a model
-        self._lateness: Lateness | None = None
-        self._notice: Speech | None = None  # the words that say that it takes a while, ready
-        self._notice_asked = False
-        self._notice_due = False
-        self._notice_from = self._notice_to = 0  # ring positions
-        self._notice_sounds = False
+        self._notice = Notice(job, turn)
         self._stalled = False  # no text comes for a long time
         self._held = False  # its words wait for what they tell of
         self._dropped = 0  # clauses that were replaced before any of them sounded
@@ -91,6 +87,7 @@ class Answer:
         self.interrupted_at: int | None = None
         self.interrupt_onset = 0
         self.resumed = 0  #: how often it went on
+        self._read_along = ReadAlong(turn)
         self.ledger = PlayoutLedger()
 
     @property
@@ -120,14 +117,16 @@ class Answer:
     @property
     def started(self) -> bool:
         """Has its first sample, or that of the words in front of it, left the loudspeaker?"""
-        return self._notice_sounds or self.ledger.first_dac_sample is not None
+        return self._notice.sounds or self.ledger.first_dac_sample is not None
 
     @property
     def finished(self) -> bool:
         return self._finished
 
     def token(self, piece: str, now: int) -> list[Output]:
-        """A piece of the text."""
+        """A piece of the text. One that comes behind its end, from a model that was given up, is too late."""
+        if self._written:
+            return []
         out: list[Output] = []
         if self._first_token:
             self._chars += len(piece)
@@ -231,8 +230,7 @@ class Answer:
     def spoken(self, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
         """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or that was all."""
         if index == ACKNOWLEDGEMENT:
-            self._notice = speech
-            return self._acknowledge(now) if self._notice_due else []
+            return self._acknowledge(now) if self._notice.made(speech) else []
         if index < self._dropped:
             return []
         made = self._ready.add(index, speech, more=more)
@@ -251,7 +249,7 @@ class Answer:
         """The turn is committed. `since`: the end of speech, from which on the user waits (None: that was just now)."""
         self._released = True
         if self.turn > 0:
-            self._lateness = Lateness(self._policy.lateness, now if since is None else since)
+            self._notice.begin(self._policy.lateness, now if since is None else since)
         return self._place(now)
 
     def hold(self) -> None:
@@ -282,15 +280,15 @@ class Answer:
             if not self._ready.complete(self._placed):
                 break
             self._placed += 1
-        if (out or self._placed > self._dropped) and self._lateness is not None:
-            self._lateness.over()
+        if out or self._placed > self._dropped:
+            self._notice.over()
         return out + self._ask(now) + self._end(now)
 
     def queued(self, span: Span, speech: Speech) -> None:
         """A clause, or a part of one, lies in the ring at `span`."""
         index = self._queuing.pop(0)
         if index == ACKNOWLEDGEMENT:
-            self._notice_from, self._notice_to = span.start, span.end
+            self._notice.queued(span)
             return
         self._in_ring.append(index)
         self.ledger.add(span, speech)
@@ -299,13 +297,13 @@ class Answer:
         """A block went to the converter."""
         before = self.ledger.first_dac_sample
         self.ledger.advance(span, dac_sample)
-        if span.end > self._notice_from and span.start < self._notice_to:
-            self._notice_sounds = True
+        self._notice.played(span)
         out: list[Output] = []
         first = self.ledger.first_dac_sample
         if before is None and first is not None:
             out.append(PlayoutStart(first, self.turn))
         if self.interrupted_at is None:
+            out += self._read_along.played(dac_sample, self.ledger)
             out += self._say_what_there_is(dac_sample)
             out += self._acknowledge(dac_sample)
             out += self._ask(dac_sample)
@@ -323,21 +321,12 @@ class Answer:
 
     def _acknowledge(self, now: int) -> list[Output]:
         """Say that it takes a while, if it does."""
-        late = self._lateness
         ready = bool(self._ready) and not self._held
-        if late is None or late.is_over or self._suspended or ready or self._placed > self._dropped:
+        if not self._notice.waits or self._suspended or ready or self._placed > self._dropped:
             return []
-        self._notice_due = late.due(now, self._remaining_ms(now))
-        if self._notice is None:
-            if self._notice_asked or not (self._notice_due or (late.soon(now) and self._asked == 0)):
-                return []
-            self._notice_asked = True
-            return [Speak(self.job, ACKNOWLEDGEMENT, late.text)]
-        if not self._notice_due:
-            return []
-        late.over()
-        self._queuing.append(ACKNOWLEDGEMENT)
-        return [Acknowledged(now, self.turn, late.text), Play(self.job, ACKNOWLEDGEMENT, self._notice)]
+        out = self._notice.step(now, self._remaining_ms(now), voice_is_free=self._asked == 0)
+        self._queuing += [ACKNOWLEDGEMENT for each in out if isinstance(each, Play)]
+        return out
 
     def _remaining_ms(self, now: int) -> float | None:
         """Until the answer's first sound, by what is known; None: it should have come, and nobody knows."""

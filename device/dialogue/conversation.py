@@ -38,10 +38,11 @@ from device.dialogue.floor import Floor
 from device.dialogue.history import History
 from device.dialogue.policy import Policy
 from device.dialogue.ringing import Ringing
+from device.dialogue.setbacks import Setbacks, Stage
 from device.dialogue.speculation import Speculation
 from device.dialogue.unasked import Unasked
 from device.dialogue.waking import Waking
-from device.dialogue.wording import wording_of
+from device.dialogue.wording import Wording, wording_of
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript, WakeDetection
 
 __all__ = ["Conversation", "Policy"]
@@ -101,6 +102,9 @@ class Conversation:
             degrade=self.degrade,
             waking=self._waking,
         )
+        self._setbacks = Setbacks(
+            self._floor, self._mine, self._waking, self._ringing, unheard_text=policy.answer.unheard_text
+        )
         self._muted = False  # the card zeroes the microphone
         self._state: ev.State = "idle"
         self._card_lost = False
@@ -108,6 +112,10 @@ class Conversation:
     @property
     def state(self) -> ev.State:
         return self._state
+
+    @property
+    def card_is_lost(self) -> bool:
+        return self._card_lost
 
     @property
     def history(self) -> History:
@@ -285,7 +293,9 @@ class Conversation:
             return self._after(out + self._floor.conclude(turn, now))
         if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
             return self._after(out + self._speculation.warm(turn, known.stable))
-        turn.worded(wording_of(heard.text, self._policy.language))
+        wording = wording_of(heard.text, self._policy.language)
+        answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
+        turn.worded(Wording.STATEMENT if answers else wording)
         return self._after([*out, *self._speculation.suppose(turn, heard, self._floor.now), *self._floor.listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
@@ -330,34 +340,9 @@ class Conversation:
             answer.queued(span, speech)
         return []
 
-    def failed(
-        self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], message: str, now: int
-    ) -> list[Output]:
+    def failed(self, job: int, stage: Stage, message: str, now: int) -> list[Output]:
         """A model raised an error while it worked for `job`. The conversation goes on."""
-        turn, answer = self._floor.turn, self._floor.working(job)
-        if stage == "wake":  # no turn's: the button and, where it may, any voice still open one
-            return [ev.Failure(now, 0, stage, message), Chime("error")]
-        if self._waking.gave_up(job):
-            return []  # whoever it was, nobody had invited them
-        rings = self._ringing.works_for(job)
-        if answer is None and not rings and (turn is None or not turn.works_for(job)):
-            return []
-        number = answer.turn if answer is not None else 0 if rings else self._floor.committed + 1
-        out: list[Output] = [ev.Failure(now, number, stage, message)]
-        if stage == "stt":
-            assert turn is not None
-            turn.failed(job)
-            out += turn.discard("failed", now)  # while the user still talks the next pause tries again
-            if turn.ended:
-                out += [*self._floor.drop(), *self._mine.silenced.settle_all()]
-                out += self._mine.announce(self._policy.answer.unheard_text, now)
-        elif stage == "llm" and answer is not None:
-            out += answer.failed(now)
-        elif stage == "turn" and turn is not None:  # silence and words decide without it
-            turn.failed(job)
-        elif stage == "tts":  # what cannot be spoken can still be sounded
-            out.append(Chime("error"))
-        return self._after(out)
+        return self._after(self._setbacks.failed(job, stage, message, now))
 
     def close(self, now: int) -> list[Output]:
         """The session ends at `now`: what was heard so far is all that will be."""

@@ -85,7 +85,7 @@ class DeedWorkers:
             if self._interpreter is not None:
                 meaning = self._interpreter.interpret(command.text)
         except Exception as error:  # noqa: BLE001 - the language model is asked in its place
-            _log.error("what was said could not be looked up: %s", error)
+            _log.error("what was said could not be looked up: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
         if meaning is None and self._looks_again(command):
             return
@@ -104,7 +104,7 @@ class DeedWorkers:
         try:
             return look.near(text)
         except Exception as error:  # noqa: BLE001 - the language model is asked in its place
-            _log.error("a second look failed: %s", error)
+            _log.error("a second look failed: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
             return False
 
@@ -118,7 +118,7 @@ class DeedWorkers:
         try:
             meaning = look.guess(command.text, again)
         except Exception as error:  # noqa: BLE001 - as above
-            _log.error("what was heard again could not be looked up: %s", error)
+            _log.error("what was heard again could not be looked up: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
         self._understood(command.job, meaning)
 
@@ -130,7 +130,7 @@ class DeedWorkers:
             if self._doer is not None:
                 outcome = self._doer.carry_out(command.call)
         except Exception as error:  # noqa: BLE001 - it may have been done before it failed
-            _log.error("skill '%s' failed: %s", command.call.skill, error)
+            _log.error("skill '%s' failed: %s", command.call.skill, type(error).__name__)
             _log.debug("where it failed", exc_info=error)
             outcome = Outcome("unknown", error=str(error) or type(error).__name__)
         self._acted(command.job, command.call, outcome)

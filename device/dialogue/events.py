@@ -269,6 +269,14 @@ class PlayoutStart(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken(Event):
+    """So far `heard` has left the loudspeaker; told while an answer sounds, when a word is complete, 100 ms apart."""
+
+    type: ClassVar[str] = "spoken"
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlayoutEnd(Event):
     """The last sample of the answer left the loudspeaker at `sample`."""
 
@@ -360,5 +368,5 @@ class Failure(Event):
     """A stage failed; the conversation goes on."""
 
     type: ClassVar[str] = "error"
-    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake"]
+    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake", "vad"]
     message: str

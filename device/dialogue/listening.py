@@ -65,6 +65,7 @@ class Listening:
         self._agreement = LocalAgreement()
         self._decoding: _Decoding | None = None
         self._covered = onset_sample  # a decode was asked for up to here
+        self._not_before = 0  # a decode failed: so long no other is tried
         self._stretch = 1.0  # between partials, while the machine is behind
         self.heard: Heard | None = None  #: the newest
 
@@ -87,6 +88,8 @@ class Listening:
 
     def due(self, now: int, *, offset_sample: int, paused: bool) -> Effort | None:
         """Is what was said up to `now` to be decoded, and with which effort? `offset_sample`: end of the voice."""
+        if now < self._not_before:
+            return None
         if not paused:
             if self._decoding is not None:
                 return None
@@ -112,9 +115,14 @@ class Listening:
         return stretch
 
     def given_up(self) -> None:
-        """The decode in work failed or was called off."""
+        """The decode in work was called off."""
         self._decoding = None
         self._covered = 0 if self.heard is None else self.heard.covered_sample
+
+    def failed(self, now: int) -> None:
+        """The decode in work failed: the next one is tried a little later, not a hundred times a second."""
+        self.given_up()
+        self._not_before = now + _samples(self._policy.partial_interval_ms)
 
     def transcribed(self, job: int, transcript: Transcript) -> Heard | None:
         """The decode `job` came back. None: it is not the one that is waited for, or it came to nothing."""

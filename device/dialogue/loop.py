@@ -10,6 +10,7 @@ thread wait (the capture ring holds the microphone meanwhile), a full queue of a
 always one that has been cancelled, and an act for which there is no room is refused, and told.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -38,10 +39,11 @@ from device.dialogue.commands import (
 from device.dialogue.conversation import Conversation
 from device.dialogue.deed_workers import DeedWorkers
 from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome
+from device.dialogue.ear_watch import EarWatch, SteadyMeter
 from device.dialogue.events import Event
 from device.dialogue.model_workers import Models, ModelWorkers
 from device.dialogue.ringing import at_gain
-from device.dialogue.voice_meter import Reading, VoiceMeter
+from device.dialogue.voice_meter import Reading
 from device.dialogue.wake_ear import WakeEar
 from device.dialogue.work_meter import WorkMeter
 from models.protocols import SAMPLE_RATE_HZ, Frugal, Int16s
@@ -112,6 +114,8 @@ class Assistant:
         self._work = WorkMeter(conversation.degrade)
         self._heard = (0, time.monotonic())  # end of the newest block, and when it was read
         self._beats, self._beat_asked = 0, False
+        self._ear_watch = EarWatch(time.monotonic())
+        self._looked_s = 0.0  # when it was last looked whether anything hangs
 
     def run(self) -> None:
         """Converse until `stop`. Raises AudioError when the card is lost. The record is closed in any case."""
@@ -135,13 +139,15 @@ class Assistant:
         ear = threading.Thread(target=self._listen, name="nearfield-ear", daemon=True)
         try:
             self._carry_out(self._conversation.open(self._greeting))
+            self._ear_watch.alive(time.monotonic())
             ear.start()
             while not self._stopping.is_set():
-                try:
+                message = None
+                with contextlib.suppress(queue.Empty):
                     message = self._inbox.get(timeout=_READ_TIMEOUT_S)
-                except queue.Empty:
-                    continue
-                self._carry_out(message())
+                if message is not None:
+                    self._carry_out(message())
+                self._look_for_what_hangs()
         finally:
             self._stopping.set()
             self._jobs.clear()
@@ -240,6 +246,17 @@ class Assistant:
         self._beat_asked = False
         return []
 
+    def _look_for_what_hangs(self) -> None:
+        """Raises ModelStuckError: what hangs will not come back."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _READ_TIMEOUT_S:
+            return
+        self._looked_s = now_s
+        self._carry_out(self._model_workers.impatient())
+        trouble = self._ear_watch.look(now_s, card_lost=self._conversation.card_is_lost)
+        if trouble:
+            self._carry_out(self._conversation.failed(0, "vad", trouble, self.now()))
+
     def _post(self, message: Callable[[], list[Output]]) -> None:
         while not self._stopping.is_set():
             try:
@@ -258,11 +275,12 @@ class Assistant:
 
     def _listen(self) -> None:
         """The ear: every block through the canceller, every 32 ms of it through the VAD."""
-        meter = VoiceMeter(self._models.vad)
+        meter = SteadyMeter(self._models.vad, partial(self._model_workers.fail, 0, "vad"))
         wake = None if self._models.wake is None else WakeEar(self._models.wake)
         try:
             while not self._stopping.is_set():
                 asked_s = time.monotonic()
+                self._ear_watch.alive(asked_s)
                 block = self._card.read(_READ_TIMEOUT_S)
                 if block is None:
                     continue

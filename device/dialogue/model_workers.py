@@ -3,7 +3,7 @@
     models = ModelWorkers(Models(vad, recogniser, chat, voice), conversation, post, now, alive=jobs.alive, work=meter)
     models.give(Decode(job, audio))         # later: post(conversation.transcribed(...)), or conversation.failed(...)
 
-A model that raises is told to the conversation, and ends nothing.
+A model that raises is told to the conversation, and ends nothing; one that hangs likewise (`patience`, `impatient`).
 """
 
 import logging
@@ -15,15 +15,19 @@ from typing import Literal
 
 from device.dialogue.commands import Decode, Judge, Output, Prepare, Reply, Speak, Warm
 from device.dialogue.conversation import Conversation
+from device.dialogue.patience import HOPELESS_LIMITS, LIMITS_S, Patience, Stage, Ticket
 from device.dialogue.right_of_way import RightOfWay
 from device.dialogue.work_meter import WorkMeter
 from device.dialogue.workers import Worker
+from device.errors import ModelStuckError
 from models.protocols import (
+    SAMPLE_RATE_HZ,
     Cancelled,
     ChatModel,
     Expecting,
     Floats,
     Recogniser,
+    Speech,
     ToolCaller,
     ToolRequest,
     TurnModel,
@@ -37,6 +41,7 @@ _log = logging.getLogger(__name__)
 
 #: A second look is given up after this, waiting and all: the answer waits for it.
 _LONGEST_LOOK_S = 2.0
+_CHARS_A_SECOND = 15  # of speech: how much the voice has to make
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class ModelWorkers:
         alive: Callable[[int], bool],
         work: WorkMeter,
         stopping: Callable[[], bool],
+        patience: Patience | None = None,
     ) -> None:
         """`post`: to the thread that feeds the conversation; `now`: the capture clock; `alive`: is a job wanted?
         `stopping`: nobody waits for anything any more.
@@ -76,25 +82,67 @@ class ModelWorkers:
         self._work = work
         self._right_of_way = RightOfWay()  # of the first clause
         self._stopping = stopping
+        self._patience = patience or Patience()
+        self._told_job = 0  # the answer whose voice was last given up
         self._stt, self._judge_of_turns, self._llm, self._tts = map(Worker, ("stt", "turn", "llm", "tts"))
 
     def give(self, command: Decode | Judge | Reply | Speak | Warm | Prepare) -> None:
         """To the thread whose work it is."""
+        now_s = time.monotonic()
         match command:
             case Decode():
-                self._stt.give(self._work.timed("stt", partial(self._decode, command)))
+                ticket = self._patience.given("stt", command, now_s, work_s=command.audio.size / SAMPLE_RATE_HZ)
+                self._stt.give(self._work.timed("stt", partial(self._decode, command, ticket)))
             case Judge():
-                self._judge_of_turns.give(self._work.timed("turn", partial(self._judge, command)))
+                ticket = self._patience.given("turn", command, now_s)
+                self._judge_of_turns.give(self._work.timed("turn", partial(self._judge, command, ticket)))
             case Reply():
-                self._llm.give(self._work.timed("llm", partial(self._reply, command)))
+                ticket = self._patience.given("llm", command, now_s)
+                self._llm.give(self._work.timed("llm", partial(self._reply, command, ticket)))
             case Speak():
                 if command.index == 0 and not command.apart:
                     self._right_of_way.take()
-                self._tts.give(partial(self._speak, command))
+                work_s = len(command.text) / _CHARS_A_SECOND
+                self._tts.give(
+                    partial(self._speak, command, self._patience.given("tts", command, now_s, work_s=work_s))
+                )
             case Warm():
-                self._llm.give(partial(self._warm, command))
-            case Prepare(texts):
-                self._tts.give(partial(self._prepare, texts))
+                self._llm.give(partial(self._warm, command, self._patience.given("llm", command, now_s)))
+            case Prepare():
+                self._tts.give(partial(self._prepare, command, self._patience.given("tts", command, now_s)))
+
+    def impatient(self) -> list[Output]:
+        """What follows from models that hang; to be asked some times a second, by the thread of the conversation.
+
+        Raises ModelStuckError: one of them will not come back, and only a new process has it again.
+        """
+        now_s = time.monotonic()
+        out: list[Output] = []
+        for ticket in self._patience.overdue(now_s):
+            out += self._give_up(ticket)
+        stage = self._patience.hopeless(now_s)
+        if stage is not None:
+            raise ModelStuckError(
+                f"{stage} hangs: no sign of life for {HOPELESS_LIMITS * LIMITS_S[stage]:.0f} s",
+                hint="only a new process has it again: start nearfield again (a supervisor does at status 75)",
+            )
+        return out
+
+    def _give_up(self, ticket: Ticket) -> list[Output]:
+        stage, work = ticket.stage, ticket.work
+        message = f"no sign of life for {ticket.limit_s:.0f} s"
+        if isinstance(work, Warm | Prepare):  # nobody waits for these
+            _log.warning("%s: %s", stage, message)
+            return []
+        _log.error("%s hangs: %s", stage, message)
+        again = isinstance(work, Speak) and work.job == self._told_job  # one tone an answer, not one a clause
+        out = [] if again else self._conversation.failed(work.job, stage, message, self._now())
+        if isinstance(work, Speak):
+            self._told_job = work.job
+            if work.index == 0 and not work.apart:
+                self._right_of_way.give_back()
+            out = [*out, *self._conversation.spoken(work.job, work.index, None, self._now())]
+        return out
 
     def hear_again(self, job: int, audio: Floats, expected: str, then: Callable[[str], None]) -> bool:
         """Recognise `audio` once more, with `expected` in mind; `then`, in the recogniser's thread, gets the text.
@@ -128,50 +176,73 @@ class ModelWorkers:
         for worker in (self._stt, self._judge_of_turns, self._llm, self._tts):
             worker.finish(timeout_s)
 
-    def _cancelled(self, job: int) -> Callable[[], bool]:
-        return lambda: not self._alive(job)
+    def _cancelled(self, job: int, ticket: Ticket) -> Callable[[], bool]:
+        return lambda: ticket.given_up or not self._alive(job)
 
-    def _decode(self, command: Decode) -> None:
-        cancelled = self._cancelled(command.job)
-        if cancelled():
-            return
+    def _alive_at(self, ticket: Ticket) -> None:
+        self._patience.life(ticket, time.monotonic())
+
+    def _over(self, ticket: Ticket) -> bool:
+        """The model has come back. Does anybody want what came of it?"""
+        return self._patience.done(ticket, time.monotonic())
+
+    def _decode(self, command: Decode, ticket: Ticket) -> None:
+        self._alive_at(ticket)
+        cancelled = self._cancelled(command.job, ticket)
+        transcript = None
         try:
-            transcript = self._models.recogniser.transcribe(command.audio, cancelled=cancelled, effort=command.effort)
-        except Exception as error:  # noqa: BLE001 - a model that fails must not end the conversation
-            self.fail(command.job, "stt", error)
-        else:
+            if not cancelled():
+                transcript = self._models.recogniser.transcribe(
+                    command.audio, cancelled=cancelled, effort=command.effort
+                )
+        except BaseException as error:  # noqa: BLE001 - a model that fails must not end the conversation nor the thread
+            if self._over(ticket):
+                self.fail(command.job, "stt", error)
+            return
+        if self._over(ticket) and transcript is not None:
             self._work.decoded(transcript)
             self._post(partial(self._conversation.transcribed, command.job, transcript, self._now()))
 
-    def _judge(self, command: Judge) -> None:
+    def _judge(self, command: Judge, ticket: Ticket) -> None:
+        self._alive_at(ticket)
         model = self._models.turn
-        if model is None:
-            return
         begun_s = time.monotonic()
+        finished = 0.0
         try:
-            finished = model.finished(command.audio)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.fail(command.job, "turn", error)
-        else:
+            if model is not None:
+                finished = model.finished(command.audio)
+        except BaseException as error:  # noqa: BLE001 - as above
+            if self._over(ticket):
+                self.fail(command.job, "turn", error)
+            return
+        if self._over(ticket) and model is not None:
             self._work.judged((time.monotonic() - begun_s) * 1000)
             self._post(partial(self._conversation.judged, command.job, finished, self._now()))
 
-    def _reply(self, command: Reply) -> None:
-        cancelled = self._cancelled(command.job)
-        if cancelled():
-            return
+    def _reply(self, command: Reply, ticket: Ticket) -> None:
+        self._alive_at(ticket)
         try:
-            for piece in self._pieces(command, cancelled):
-                if isinstance(piece, ToolRequest):
-                    self._post(partial(self._conversation.requested, command.job, piece, self._now()))
-                    return
-                self._post(partial(self._conversation.token, command.job, piece, self._now()))
-                self._right_of_way.wait()
-        except Exception as error:  # noqa: BLE001 - as above
-            self.fail(command.job, "llm", error)
-        else:
+            wanted = not self._cancelled(command.job, ticket)() and self._write(command, ticket)
+        except BaseException as error:  # noqa: BLE001 - as above
+            if self._over(ticket):
+                self.fail(command.job, "llm", error)
+            return
+        if self._over(ticket) and wanted:
             complete = self._models.chat.last_complete
             self._post(partial(self._conversation.written, command.job, self._now(), complete=complete))
+
+    def _write(self, command: Reply, ticket: Ticket) -> bool:
+        """Post the pieces of a reply. False: its end is not to be told."""
+        for piece in self._pieces(command, self._cancelled(command.job, ticket)):
+            if ticket.given_up:
+                return False
+            self._alive_at(ticket)
+            if isinstance(piece, ToolRequest):
+                self._post(partial(self._conversation.requested, command.job, piece, self._now()))
+                return False
+            self._post(partial(self._conversation.token, command.job, piece, self._now()))
+            self._right_of_way.wait()
+        return True
 
     def _pieces(self, command: Reply, cancelled: Cancelled) -> Iterator[str | ToolRequest]:
         chat = self._models.chat
@@ -179,42 +250,57 @@ class ModelWorkers:
             return chat.reply_with_tools(command.messages, command.tools, cancelled=cancelled)
         return iter(chat.reply(command.messages, cancelled=cancelled))
 
-    def _speak(self, command: Speak) -> None:
-        cancelled = self._cancelled(command.job)
+    def _speak(self, command: Speak, ticket: Ticket) -> None:
+        self._alive_at(ticket)
+        cancelled = self._cancelled(command.job, ticket)
+        first = command.index == 0 and not command.apart
         voice, speech = self._models.voice, None
+        wanted = not cancelled()
         try:
-            if cancelled():
-                return
-            if command.index == 0 and not command.apart:
+            if wanted and first:
                 for part in in_parts(voice, command.text, cancelled=cancelled):
+                    if ticket.given_up:
+                        break
+                    self._alive_at(ticket)
                     self._post(partial(self._conversation.spoken, command.job, 0, part, self._now(), more=True))
-            else:
+            elif wanted:
                 speech = voice.speak(command.text, cancelled=cancelled)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.fail(command.job, "tts", error)
-        finally:
-            if command.index == 0 and not command.apart:
-                self._right_of_way.give_back()
-        self._post(partial(self._conversation.spoken, command.job, command.index, speech, self._now()))
+        except BaseException as error:  # noqa: BLE001 - as above
+            if self._over(ticket):
+                self.fail(command.job, "tts", error)
+                self._spoken(command, None, wanted=wanted)
+            return
+        if self._over(ticket):
+            self._spoken(command, speech, wanted=wanted)
 
-    def _warm(self, command: Warm) -> None:
+    def _spoken(self, command: Speak, speech: Speech | None, *, wanted: bool) -> None:
+        if command.index == 0 and not command.apart:
+            self._right_of_way.give_back()
+        if wanted:
+            self._post(partial(self._conversation.spoken, command.job, command.index, speech, self._now()))
+
+    def _warm(self, command: Warm, ticket: Ticket) -> None:
+        self._alive_at(ticket)
         try:
             self._models.chat.warm(command.messages, cancelled=lambda: self._llm.busy or self._stopping())
-        except Exception as error:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
+        except BaseException as error:  # noqa: BLE001 - nobody waits for it; a reply will say what is wrong
             _log.warning("the language model could not be warmed: %s", error)
+        self._over(ticket)
 
-    def _prepare(self, texts: tuple[str, ...]) -> None:
+    def _prepare(self, command: Prepare, ticket: Ticket) -> None:
         """The voice keeps what it has said before: nobody waits for this."""
-        for text in texts:
+        for text in command.texts:
             if self._tts.busy or self._stopping():
-                return
+                break
+            self._alive_at(ticket)
             try:
                 self._models.voice.speak(text)
-            except Exception as error:  # noqa: BLE001 - when it is wanted, its failure will be told
+            except BaseException as error:  # noqa: BLE001 - when it is wanted, its failure will be told
                 _log.warning("a phrase could not be prepared: %s", error)
-                return
+                break
+        self._over(ticket)
 
-    def fail(self, job: int, stage: Literal["stt", "turn", "llm", "tts", "wake"], error: Exception) -> None:
+    def fail(self, job: int, stage: Literal[Stage, "wake", "vad"], error: BaseException) -> None:
         """A model raised `error` while it worked for `job`. Any thread."""
         _log.error("%s failed: %s", stage, error)
         _log.debug("where it failed", exc_info=error)

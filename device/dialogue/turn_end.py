@@ -22,7 +22,7 @@ from device.dialogue.events import EndPoint
 from device.dialogue.wording import Wording
 from models.protocols import SAMPLE_RATE_HZ
 
-_HOLDS_BACK = (Wording.UNFINISHED, Wording.DICTATING)
+_HOLDS_BACK = (Wording.UNFINISHED, Wording.DICTATING, Wording.LONE)
 _SOUNDS_WHOLE = (Wording.QUESTION, Wording.STATEMENT)
 
 

@@ -164,7 +164,7 @@ class UserTurn:
             self._judging = None
             self._end.unjudged()
         else:
-            self._listening.given_up()
+            self._listening.failed(self._memory.end_sample)
 
     # --- what follows from it ---------------------------------------------------------------------------------
 

@@ -50,5 +50,5 @@ class WakeEar:
         said = self._own.get(found.word)
         own = said is not None and found.end_sample - said < _ECHO_SAMPLES
         if own:
-            _log.info("%s: said by the loudspeaker, not by a person", found.phrase)
+            _log.debug("%s: said by the loudspeaker, not by a person", found.phrase)
         return own

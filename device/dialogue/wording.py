@@ -23,6 +23,7 @@ class Wording(StrEnum):
     STATEMENT = "statement"  #: closed by a mark, or a command known to be whole
     OPEN = "open"  #: no evidence
     UNFINISHED = "unfinished"  #: grammar demands more
+    LONE = "lone"  #: a word alone that is no sentence: a beginning, unless it answers a question
     DICTATING = "dictating"  #: digits, letters, or the name of what is dictated next: more may come
 
 
@@ -46,12 +47,13 @@ def wording_of(text: str, language: str = "en") -> Wording:
     text = text.strip()
     if not any(c.isalnum() for c in text):
         return Wording.OPEN
-    tokens = _tokens(_CLAUSE_END.split(text)[-1])
+    clauses = [_tokens(clause) for clause in _CLAUSE_END.split(text)]
+    tokens = clauses[-1]
     if not tokens:
         return Wording.OPEN
     closed = bool(_CLOSED.search(text)) and not _TRAILING_OFF.search(text)
-    verdict = _english(tokens, _tokens(text), closed=closed) if language == "en" else _tabled(tokens, language)
-    if verdict is Wording.DICTATING:
+    verdict = _english(clauses, closed=closed) if language == "en" else _tabled(tokens, language)
+    if verdict in (Wording.DICTATING, Wording.LONE):
         return verdict
     if verdict is Wording.UNFINISHED or _TRAILING_OFF.search(text) or _unclosed(text):
         return Wording.UNFINISHED
@@ -81,17 +83,20 @@ def _tabled(tokens: list[str], language: str) -> Wording:
     return Wording.UNFINISHED if last in table.dangling else Wording.OPEN
 
 
-def _english(tokens: list[str], whole: list[str], *, closed: bool) -> Wording:
-    """The verdict on the last clause; `whole`: all of the text. `closed`: a full stop or its like is behind it."""
+def _english(clauses: list[list[str]], *, closed: bool) -> Wording:
+    """The verdict on the last clause. `closed`: a full stop or its like is behind it."""
+    tokens, whole = clauses[-1], [token for clause in clauses for token in clause]
     phrase = " ".join(tokens)
     if phrase in lists.SAYINGS | lists.SHORT_QUESTIONS:
         return Wording.STATEMENT if phrase in lists.SAYINGS else Wording.QUESTION
     if _dictating(tokens, whole):
         return Wording.DICTATING
-    if len(tokens) == 1 and tokens[0] in lists.ONE_WORD:
+    if len(tokens) == 1 and tokens[0] in lists.ONE_WORD - lists.OPENERS:
         return Wording.STATEMENT
     if _dangling(tokens, closed=closed) or any(missing(tokens) for missing in _MISSING):
         return Wording.UNFINISHED
+    if all(len(clause) < 2 for clause in clauses):
+        return Wording.LONE
     return (
         Wording.STATEMENT if _whole_command(tokens) else Wording.QUESTION if _whole_question(tokens) else Wording.OPEN
     )
@@ -282,6 +287,11 @@ def _wants_object(tokens: list[str]) -> bool:
     )
 
 
+def _set_to_nothing(tokens: list[str]) -> bool:
+    """ "set the timer", "set bed light brightness": to what?"""
+    return tokens[0] == "set" and not any(token in lists.SET_TO or _is_number(token) for token in tokens[1:])
+
+
 def _measure_without_noun(tokens: list[str]) -> bool:
     """A number above one with its unit in the singular stands before a noun: "a ten minute", "a 12 ounce"."""
     if len(tokens) < 2:
@@ -300,7 +310,14 @@ def _main_clause_missing(tokens: list[str]) -> bool:
     return subject in lists.PRONOUNS and not rest & (lists.PRONOUNS | lists.COMMAND_VERBS)
 
 
-_MISSING = (_wants_object, _measure_without_noun, _main_clause_missing)
+def _politeness_alone(tokens: list[str]) -> bool:
+    """ "Would you please", "could you just": to do what?"""
+    return (
+        len(tokens) == 3 and tokens[0] in lists.AUXILIARIES and tokens[1] == "you" and tokens[2] in {"please", "just"}
+    )
+
+
+_MISSING = (_wants_object, _politeness_alone, _set_to_nothing, _measure_without_noun, _main_clause_missing)
 
 
 # --- what is whole without a mark --------------------------------------------------------------------------------

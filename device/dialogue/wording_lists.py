@@ -66,6 +66,9 @@ WANTING = _words("want wants wanted need needs")
 GIVING = _words("give get bring make buy send")  # "give me"
 COMMAND_WITH_OBJECT = _words("set add put remind order create schedule brew increase decrease")  # alone: "set"
 
+#: "set the lamp to blue": behind these is what something is set to
+SET_TO = _words("to for at on off up down as in by a.m p.m am pm noon midnight tomorrow high higher low lower")
+
 #: at the head of a clause that hangs on another
 SUBORDINATORS = _words("if when whenever unless although while as")
 #: a command's verb: where one is, the main clause has come
@@ -104,6 +107,9 @@ ONE_WORD = _words(
     " correct wrong exactly maybe never always nothing everything louder softer up down off what why who where when how"
     " restart shuffle lock unlock open close start begin finish uh-huh mm-hm mhm mmhm"
 )
+#: ... but said alone they are as often the beginning of more ("okay, what about ...", "what is ..."), and what a small
+#: recogniser makes of a single dictated digit ("six": "Okay.", "eight": "Hey.", "five": "Bye.")
+OPENERS = _words("okay ok hey right sure bye what now")
 SAYINGS = frozenset({
     "thank you", "thanks a lot", "never mind", "go on", "go ahead", "go back", "come in", "come on", "shut up",
     "be quiet", "that's it", "that's all", "that's right", "of course", "of course not", "no thanks", "no thank you",

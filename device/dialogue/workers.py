@@ -34,7 +34,11 @@ class Worker:
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
-            work()
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - SystemExit too: without its thread a model is silent for good
+                _log.error("%s: a piece of work failed: %s", self.name, type(error).__name__)
+                _log.debug("where it failed", exc_info=error)  # may repeat what was said
 
     def give(self, work: Work | None) -> None:
         """Do this too, if need be in place of the oldest job."""

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from device.persona import Persona
 from device.skills.complaints import Complaint
-from device.skills.fast_path import FastPath
 from device.skills.journal import MemoryJournal
+from device.skills.lent import Lent
 from device.skills.prepared import PreparingMeanings
 from device.skills.registry import Origin, Registry, load_registry
-from device.skills.runner import NoServices
 from device.skills.sentences import load_sentences, sentence_files
 from device.skills.skill import Context, Services, Skill, State
-from device.skills.skillset import Skillset
+from device.skills.skillset import Skillset, assemble
 from device.skills.templates import Templates
 
 
@@ -49,15 +48,14 @@ def load_persona_skills(
     registry, _ = _joined(own, registry)
     paths = sentence_files(folder, language) + _own_sentences(persona)
     sentences = load_sentences(paths, everything, Templates(), language)
-    kept, lent = state or MemoryJournal().state, services or NoServices()
+    kept, lent = state or MemoryJournal().state, services or Lent()
 
     def looking(skill: Skill) -> Context:
         return Context(now(), "", kept(skill.group), lent, language)
 
     meanings = PreparingMeanings(registry, sentences.responses, looking)
-    sentences = sentences.only(registry)
     found = [*complaints, *own_complaints, *doubled, *sentences.complaints]
-    return Skillset(registry, sentences, meanings, FastPath(sentences, meanings), tuple(found))
+    return assemble(registry, sentences.only(registry), found, meanings)
 
 
 def _own_skills(persona: Persona) -> tuple[Registry, list[Complaint]]:

@@ -10,6 +10,8 @@ commits; FULL adds one fsync a commit, and there are two or three commits a turn
 in the writer's own thread.
 """
 
+import contextlib
+import os
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -77,6 +79,7 @@ def prepare(path: Path) -> Path | None:
             hint="set session.database to a file in a folder that can be written to",
         ) from error
     set_aside = _set_aside(path) if _looks_damaged(path) else None
+    _keep_from_others(path)
     try:
         connection = connect(path)
         try:
@@ -87,6 +90,18 @@ def prepare(path: Path) -> Path | None:
     except sqlite3.Error as error:
         raise session_error(path, "written", error) from error
     return set_aside
+
+
+def _keep_from_others(path: Path) -> None:
+    """What was said is its owner's: a new file is made so, and SQLite gives its write-ahead log the same mode. Of one
+    that is there the group is left as it is. Where it cannot be done, opening it says why."""
+    with contextlib.suppress(OSError):
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        # never opened where it is: closing it would let go of the locks that this process has on it
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o007:
+            path.chmod(mode & 0o770)
 
 
 def check(path: Path) -> None:

@@ -25,7 +25,8 @@ class Recorder(Protocol):
 
 #: Of what comes by the dozen, and of what others tell, the log has nothing.
 _NOT_LOGGED = frozenset(
-    "end_point supposed understood discarded llm_first_token clause tts_first_audio state called call_ended".split()
+    "end_point supposed understood discarded llm_first_token clause tts_first_audio spoken state "
+    "called call_ended".split()
 )
 #: These wait for company: nothing depends on them.
 _BY_THE_WAY = (ev.SpeechStart, ev.SpeechEnd, ev.Partial, ev.Final, ev.PlayoutStart, ev.Mute, ev.Degraded, ev.MicTrouble)

@@ -24,7 +24,7 @@ from typing import Any, Self, TypeVar
 
 from device.errors import SessionError
 from device.session.database import BUSY_TIMEOUT_S, reason
-from device.session.records import Record, TurnCommitted, TurnFinished, TurnTraced
+from device.session.records import RELOAD, Record, TurnCommitted, TurnFinished, TurnTraced
 from device.session.rows import log, name_of, utc_now, written
 
 PENDING_LIMIT = 4_000
@@ -71,6 +71,7 @@ class SessionRecorder:
         self._tries_made = 0
         self._closing = False
         self._failed = False
+        self._reloads = False
         self._failure = ""  #: why the last try failed, "" when it did not
         self._lost: list[str] = []  #: what will never be written
         self._lost_count = 0
@@ -147,14 +148,17 @@ class SessionRecorder:
             made = self._changed.wait_for(lambda: self._tries_made >= wanted, timeout_s)
             return made and not self._failure
 
-    def close(self, *, failed: bool = False) -> None:
-        """Write what is left and the end of the session; `failed`: it did not end in order. Safe to call twice.
+    def close(self, *, failed: bool = False, reloads: bool = False) -> None:
+        """Write what is left and the end of the session. Safe to call twice.
+
+        `failed`: it did not end in order; `reloads`: it did, and the next session goes on with the conversation.
 
         Raises SessionError when something could not be written, naming it.
         """
         with self._changed:
             already = self._closing
             self._failed = self._failed or failed
+            self._reloads = self._reloads or reloads
             self._closing = True
             self._want_try()
         self._thread.join(CLOSE_TIMEOUT_S)
@@ -295,7 +299,7 @@ class SessionRecorder:
         self._connection.execute("RELEASE errand")
 
     def _end(self) -> None:
-        now, ending = utc_now(), "failed" if self._failed else "done"
+        now, ending = utc_now(), "failed" if self._failed else RELOAD if self._reloads else "done"
         self._connection.execute(
             "UPDATE session SET ended_at = ?, ending = ?, owner = NULL WHERE id = ?", (now, ending, self.session_id)
         )

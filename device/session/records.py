@@ -12,6 +12,10 @@ from typing import Any, Literal
 CommitReason = Literal["complete", "silence", "release", "cap", "typed"]
 
 
+#: How a session ends that the next one goes on with: it was asked to begin anew.
+RELOAD = "reload"
+
+
 @dataclass(frozen=True, slots=True)
 class TurnCommitted:
     """The user's half of a turn: from here on the assistant may speak and act."""
@@ -104,7 +108,7 @@ class StoredSession:
     persona: str
     software_version: str
     sample_rate_hz: int
-    ending: str | None = None  #: "done", "failed"; None: running, no farewell, or older than this column
+    ending: str | None = None  #: "done", "failed", RELOAD; None: running, no farewell, or older than this column
     continues: int | None = None  #: the session that this one goes on with
     owner: str | None = None  #: the process that writes it (`device.session.owner`); None once it has ended
 

@@ -3,10 +3,10 @@
     broken = unfinished(store, "assistant", within_s=600)
     if broken: store.begin("assistant", continues=broken.session_id); Conversation(policy, prompt, broken.messages)
 
-A conversation broke off when its session ended without a farewell (power cut, kill) or with a failure, and nothing
-came after it. What is told again is what history would have held: the user's words, and of the answers what was heard.
-A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether it was
-heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
+A conversation broke off when its session ended without a farewell (power cut, kill), with a failure or to begin anew
+(reload), and nothing came after it. What is told again is what history would have held: the user's words, and of the
+answers what was heard. A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether
+it was heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from device.session.owner import alive
-from device.session.records import StoredEvent, StoredSession, StoredTurn
+from device.session.records import RELOAD, StoredEvent, StoredSession, StoredTurn
 from device.session.store import SessionStore
 from models.protocols import Message
 
@@ -53,7 +53,7 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
     session = store.latest()
     if within_s <= 0 or session is None or session.persona != persona:
         return None
-    if session.ended_at is not None and session.ending != "failed":
+    if session.ended_at is not None and session.ending not in ("failed", RELOAD):
         return None
     if session.ended_at is None and alive(session.owner):  # it is going on, elsewhere
         return None
@@ -62,16 +62,39 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
     if abs(age_s) > within_s:
         return None
     question, settled = _question(store, session.id)
+    turns, earlier = _with_earlier(store, session, turns)
+    for each in earlier:
+        if question is None and not settled:
+            question, settled = _question(store, each.id)
+    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+
+
+def before_turn(store: SessionStore, session: StoredSession, number: int) -> Unfinished:
+    """The conversation as it stood when turn `number` of `session` began. Raises SessionError."""
+    turns = [turn for turn in store.turns(session.id) if turn.committed.number < number]
+    turns, _ = _with_earlier(store, session, turns)
+    newest = None
+    for event in store.events(session.id):
+        if event.type in ("asked", "settled") and event.turn < number:
+            newest = event
+    question = _pending(newest) if newest is not None and newest.type == "asked" else None
+    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+
+
+def _with_earlier(
+    store: SessionStore, session: StoredSession, turns: list[StoredTurn]
+) -> tuple[list[StoredTurn], list[StoredSession]]:
+    """`turns` of `session` behind those of the sessions that it goes on with, which come too, the newest first."""
+    earlier: list[StoredSession] = []
     first = session
     for _ in range(MAX_SESSIONS):
-        earlier = store.session(first.continues) if first.continues is not None else None
-        if earlier is None or earlier.id >= first.id or len(turns) >= MAX_TURNS:
+        before = store.session(first.continues) if first.continues is not None else None
+        if before is None or before.id >= first.id or len(turns) >= MAX_TURNS:
             break
-        turns = store.turns(earlier.id) + turns
-        if question is None and not settled:
-            question, settled = _question(store, earlier.id)
-        first = earlier
-    return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+        turns = store.turns(before.id) + turns
+        earlier.append(before)
+        first = before
+    return turns, earlier
 
 
 def _question(store: SessionStore, session_id: int) -> tuple[PendingQuestion | None, bool]:

@@ -58,6 +58,12 @@ class Match:
         return self.wildcards, -self.literal_chars
 
 
+def _tell(what: str, error: Exception) -> None:
+    """An error may repeat what was said, and nobody's words belong into a log: only for whoever looks for the cause."""
+    _log.error("%s: %s", what, type(error).__name__)
+    _log.debug("where it failed", exc_info=error)
+
+
 class FastPath:
     """The `Interpreter` of the sentences of one language. Safe to use from several threads."""
 
@@ -75,8 +81,8 @@ class FastPath:
             return None
         try:
             reading = self.best_reading(text)
-        except Exception:  # noqa: BLE001 - the conversation must go on without it
-            _log.exception("cannot interpret %r", text)
+        except Exception as error:  # noqa: BLE001 - the conversation must go on without it
+            _tell("what was said cannot be interpreted", error)
             return None
         return reading.meaning if reading is not None else None
 
@@ -89,8 +95,8 @@ class FastPath:
         """Is `text`, which means nothing, near enough to one of the sentences for a second look? Never raises."""
         try:
             return self._nearness.near(text)
-        except Exception:  # noqa: BLE001 - the conversation must go on without it
-            _log.exception("cannot tell what %r is near to", text)
+        except Exception as error:  # noqa: BLE001 - the conversation must go on without it
+            _tell("it cannot be told what was said is near to", error)
             return False
 
     @cached_property
@@ -109,8 +115,8 @@ class FastPath:
             if not alike(heard, again) or len(again) > MOST_CHARS:
                 return None
             reading = self.best_reading(again)
-        except Exception:  # noqa: BLE001 - the conversation must go on without it
-            _log.exception("cannot guess %r", again)
+        except Exception as error:  # noqa: BLE001 - the conversation must go on without it
+            _tell("what was heard again cannot be interpreted", error)
             return None
         return _asked(reading.meaning, wordings(again)[0]) if reading is not None else None
 
@@ -148,7 +154,7 @@ class FastPath:
                 if len(found) >= MOST_MATCHES:
                     break
         except HassilError as error:
-            _log.error("sentences: %s", error)
+            _tell("the sentences cannot be looked through", error)
         return sorted(found, key=lambda match: match.rank)
 
     def _meaning(self, match: Match) -> Meaning | None:
@@ -178,8 +184,9 @@ def best(readings: Sequence[Reading], is_ours: Callable[[str], bool] = lambda _:
     `is_ours`: a skill that comes with the software stands back for one that somebody has added.
     """
     first = [reading for reading in readings if reading.match.rank == readings[0].match.rank]
-    first = [reading for reading in first if not is_ours(reading.meaning.skill)] or first
-    return first[0] if first and len({reading.meaning.skill for reading in first}) == 1 else None
+    # by the skill that the sentence is of: what several cannot do may mean one and the same (`prepared.say_why_not`)
+    first = [reading for reading in first if not is_ours(reading.match.skill)] or first
+    return first[0] if first and len({reading.match.skill for reading in first}) == 1 else None
 
 
 def alike(heard: str, again: str) -> bool:

@@ -9,11 +9,12 @@ commands leaves out "is the" before "front door locked", and a short word now an
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from hassil.expression import Alternative, Expression, Group, ListReference, RuleReference, Sentence, TextChunk
+from hassil.expression import Alternative, Expression, ListReference
 from hassil.intents import IntentData, RangeSlotList, TextSlotList
 
+from device.skills.expressions import Speller
 from device.skills.sentences import Sentences
 
 #: Whisper takes 224 tokens of a prompt, the last ones if there are more; English has some four letters a token.
@@ -53,7 +54,7 @@ def _values(slot_list: TextSlotList) -> list[str]:
     return [" ".join(sampler.text(value.text_in, {}, None).split()) for value in slot_list.values]
 
 
-class _Sampler:
+class _Sampler(Speller):
     """Spells sentences out; of a list it takes another value each time."""
 
     def __init__(self) -> None:
@@ -69,28 +70,17 @@ class _Sampler:
                 return text
         return " ".join(self.text(block.sentences[0].expression, block.expansion_rules, block).split())
 
-    def text(self, expression: Expression, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
-        if isinstance(expression, TextChunk):
-            return str(expression.text)
-        if isinstance(expression, Alternative):
-            return self._choice(expression, rules, block)
-        if isinstance(expression, Group):
-            return "".join(self.text(item, rules, block) for item in expression.items)
-        if isinstance(expression, RuleReference) and expression.rule_name in rules:
-            return self.text(rules[expression.rule_name].expression, rules, block)
-        if isinstance(expression, ListReference) and block is not None:
-            return self._value(expression, block)
-        return ""
-
-    def _choice(self, expression: Alternative, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
+    def chosen(self, alternative: Alternative, spell: Callable[[Expression], str]) -> str:
+        """The first; nothing in place of an option that is longer than an article."""
         was_open = self._open
-        first = self.text(expression.items[0], rules, block)
-        if expression.is_optional and len(first.strip()) > MOST_OPTIONAL:
+        first = spell(alternative.items[0])
+        if alternative.is_optional and len(first.strip()) > MOST_OPTIONAL:
             self._open = was_open
             return ""
         return first
 
-    def _value(self, reference: ListReference, block: IntentData) -> str:
+    def value(self, reference: ListReference, block: IntentData) -> str:
+        """The next one of a list; of what has no values its name."""
         found = block.slot_lists.get(reference.list_name)
         if isinstance(found, TextSlotList):
             index = self._next.get(id(found), 0)

@@ -1,7 +1,7 @@
 """What the appliance lends to skills, by type, and two small things to lend.
 
 memory = Recollection(lambda text: asks(skills.fast_path, text))
-lent = Lent({TimerDesk: watch, DeviceControls: controls, ConversationMemory: memory, SkillCatalog: Loaded(registry)})
+lent = Lent({TimerDesk: watch, DeviceControls: controls, ConversationMemory: memory, SkillCatalog: live_skillset})
 memory.on_event(event)        # every event of the conversation
 """
 
@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from device.dialogue.deeds import Interpreter
 from device.dialogue.events import Commit, Event, Interrupted, PlayoutEnd
-from device.skills.registry import Registry
 from device.skills.skill import SkillError
 
 _T = TypeVar("_T")
@@ -22,10 +21,10 @@ _ASKING = frozenset({"what_did_you_hear", "what_did_you_say"})
 
 
 class Lent:
-    """`Services`: a thing for each type."""
+    """`Services`: a thing for each type; `Lent()` lends nothing."""
 
-    def __init__(self, lent: Mapping[type[Any], Any]) -> None:
-        self._lent = dict(lent)
+    def __init__(self, lent: Mapping[type[Any], Any] | None = None) -> None:
+        self._lent = dict(lent or {})
 
     def get(self, kind: type[_T]) -> _T:
         """Raises SkillError: there is none here."""
@@ -33,16 +32,6 @@ class Lent:
             raise SkillError(f"I can't do that here: there is no {kind.__name__}.")
         found: _T = self._lent[kind]
         return found
-
-
-class Loaded:
-    """`SkillCatalog` of a registry."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(skill.name for skill in self._registry)
 
 
 class Recollection:

@@ -65,7 +65,8 @@ class Meanings:
         except ValidationError as error:
             return _refused(error)
         except Exception as error:  # noqa: BLE001 - a validator of the skill's own
-            _log.exception("skill %s cannot check its arguments", name)
+            _log.error("skill %s cannot check its arguments: %s", name, type(error).__name__)
+            _log.debug("where it failed", exc_info=error)  # may repeat what was said
             return Refused("I can't do that: something in it is broken.", f"{type(error).__name__}: {error}", False)
 
     def of(self, name: str, raw: Mapping[str, Any]) -> Meaning | Refused:
@@ -92,7 +93,8 @@ class Meanings:
         try:
             return response.render(checked.values, result)
         except TemplateError as error:
-            _log.error("the response of skill %s: %s", checked.skill.name, error.message)
+            _log.error("the response of skill %s cannot be put into words", checked.skill.name)
+            _log.debug("skill %s: %s", checked.skill.name, error.message)  # may repeat what was said
             return None
 
 

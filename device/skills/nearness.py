@@ -13,13 +13,14 @@ question. Deterministic. Figures: docs/skills.md.
 import difflib
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from hassil.expression import Alternative, Expression, Group, ListReference, RuleReference, Sentence, TextChunk
+from hassil.expression import Alternative, Expression, ListReference
 from hassil.intents import IntentData, RangeSlotList, TextSlotList
 
+from device.skills.expressions import Speller
 from device.skills.sentences import Sentences
 
 _T = TypeVar("_T")
@@ -130,7 +131,7 @@ def _misheard(word: str, others: set[str]) -> float:
 def _spelled(block: IntentData) -> list[str]:
     found: list[str] = []
     for sentence in block.sentences:
-        speller = _Speller()
+        speller = _Shuffled()
         for way in range(MOST_WAYS):
             if way > WAYS * speller.choices:
                 break
@@ -138,7 +139,7 @@ def _spelled(block: IntentData) -> list[str]:
     return found
 
 
-class _Speller:
+class _Shuffled(Speller):
     """Spells a sentence out: of several alternatives each comes before one comes twice, in a random order.
 
     The same ways in every run, whatever else there is.
@@ -153,18 +154,9 @@ class _Speller:
         """How many have been come across."""
         return len(self._left)
 
-    def text(self, expression: Expression, rules: Mapping[str, Sentence], block: IntentData | None) -> str:
-        if isinstance(expression, TextChunk):
-            return str(expression.text)
-        if isinstance(expression, Alternative):
-            return self.text(self._one_of(expression, expression.items), rules, block)
-        if isinstance(expression, Group):
-            return "".join(self.text(item, rules, block) for item in expression.items)
-        if isinstance(expression, RuleReference) and expression.rule_name in rules:
-            return self.text(rules[expression.rule_name].expression, rules, block)
-        if isinstance(expression, ListReference) and block is not None:
-            return self._value(expression, block)
-        return ""
+    def chosen(self, alternative: Alternative, spell: Callable[[Expression], str]) -> str:
+        """Another one each time."""
+        return spell(self._one_of(alternative, alternative.items))
 
     def _one_of(self, owner: Expression | TextSlotList, items: Sequence[_T]) -> _T:
         left = self._left.setdefault(id(owner), [])
@@ -173,7 +165,7 @@ class _Speller:
         item: _T = left.pop()
         return item
 
-    def _value(self, reference: ListReference, block: IntentData) -> str:
+    def value(self, reference: ListReference, block: IntentData) -> str:
         """What a wildcard stands for is left out."""
         found = block.slot_lists.get(reference.list_name)
         if isinstance(found, TextSlotList) and found.values:

@@ -13,7 +13,7 @@ from typing import Any
 
 from device.dialogue.deeds import Meaning
 from device.skills.meanings import Checked, Meanings, Refused
-from device.skills.registry import Registry
+from device.skills.registry import BUILT_IN, Registry
 from device.skills.skill import Context, Skill, SkillError, skill
 from device.skills.templates import Response
 
@@ -38,7 +38,7 @@ class PreparingMeanings(Meanings):
     def __init__(
         self, registry: Registry, responses: Mapping[str, Response], context_of: Callable[[Skill], Context]
     ) -> None:
-        super().__init__(registry.plus([say_why_not]), responses)
+        super().__init__(registry.plus([say_why_not], BUILT_IN), responses)
         self._context_of = context_of
 
     def of(self, name: str, raw: Mapping[str, Any]) -> Meaning | Refused:
@@ -50,8 +50,9 @@ class PreparingMeanings(Meanings):
             return self._prepared(checked)
         except SkillError as error:
             return _refusal(error.message)
-        except Exception:  # noqa: BLE001 - whatever a skill does, the conversation goes on
-            _log.exception("skill %s cannot prepare", name)
+        except Exception as error:  # noqa: BLE001 - whatever a skill does, the conversation goes on
+            _log.error("skill %s cannot prepare: %s", name, type(error).__name__)
+            _log.debug("where it failed", exc_info=error)  # may repeat what was said
             return _refusal(_BROKEN)
 
     def _prepared(self, checked: Checked) -> Meaning | Refused:

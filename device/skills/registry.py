@@ -68,12 +68,12 @@ class Registry:
         """Does it come with the software?"""
         return self.origin(name) == BUILT_IN
 
-    def plus(self, others: Iterable[Skill]) -> "Registry":
-        """With the tools of servers, as far as their names are free."""
+    def plus(self, others: Iterable[Skill], where: str = "") -> "Registry":
+        """With `others`, as far as their names are free. `where`: they come from; "": each from the server of its
+        group."""
         free = [skill for skill in others if skill.name not in self]
-        return Registry(
-            [*self, *free], {**self._origins, **{skill.name: Origin(f"server '{skill.group}'") for skill in free}}
-        )
+        origins = {skill.name: Origin(where or f"server '{skill.group}'") for skill in free}
+        return Registry([*self, *free], {**self._origins, **origins})
 
     def without(self, others: Collection[Skill]) -> "Registry":
         """But for these."""

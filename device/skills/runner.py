@@ -18,6 +18,7 @@ from typing import Any
 
 from device.dialogue.deeds import Call, Outcome
 from device.skills.journal import Journal
+from device.skills.lent import Lent
 from device.skills.meanings import Checked, Meanings, Refused
 from device.skills.skill import Context, Result, Services, SkillError, SkillUnsureError
 
@@ -32,13 +33,6 @@ _BROKEN = "Sorry, that did not work."
 _UNSURE = "Sorry, I am not sure whether that worked."
 _NO_JOURNAL = "I can't do that now: I cannot write down that I do it."
 _HUNG = "I can't do that now: things that I began earlier have not come to an end."
-
-
-class NoServices:
-    """Nothing is lent to skills."""
-
-    def get(self, kind: type[Any]) -> Any:
-        raise SkillError(f"I can't do that here: there is no {kind.__name__}.")
 
 
 class SkillRunner:
@@ -57,7 +51,7 @@ class SkillRunner:
         """`session` begins `Context.key`, which names a call for good; `now` gives the time with its zone."""
         self._meanings = meanings
         self._journal = journal
-        self._services = services or NoServices()
+        self._services = services or Lent()
         self._session = session
         self._language = language
         self._now = now
@@ -87,7 +81,8 @@ class SkillRunner:
             return before
         outcome = self._run(call, checked)
         if outcome.status != "done":
-            _log.warning("skill %s: %s: %s", call.skill, outcome.status, outcome.error)
+            _log.warning("skill %s: %s ('nearfield sessions show' says why)", call.skill, outcome.status)
+            _log.debug("skill %s: %s", call.skill, outcome.error)  # may repeat what was said
         try:
             self._journal.end_call(call, outcome)
         except Exception:  # noqa: BLE001 - it is done, and that is what is told
@@ -144,7 +139,8 @@ class SkillRunner:
         except (SkillError, SkillUnsureError) as error:
             run.answer.put(error)
         except BaseException as error:  # noqa: BLE001 - SystemExit too: it ends a thread without a word
-            _log.warning("skill %s raised", skill.name, exc_info=True)
+            _log.warning("skill %s raised %s", skill.name, type(error).__name__)
+            _log.debug("where it failed", exc_info=error)  # may repeat what was said
             run.answer.put(error)
         finally:
             self._end(run)

@@ -35,27 +35,27 @@ def load_skillset(
     *,
     language: str = "en",
     builtin: bool = True,
-    allowed: Collection[str] | None = None,
     filters: Mapping[str, Callable[..., Any]] | None = None,
     tools: Collection[Skill] = (),
 ) -> Skillset:
     """Skills and sentences: ours (`builtin`) and those of installed packages, those in `folder` (skills.d; None: none).
 
-    `allowed`: names of skills or groups that a persona is content with (None: all). `filters` of the responses; None:
-    those of `device.skills.spoken`. `tools`: of servers. Never raises for what is in a file.
+    `filters` of the responses; None: those of `device.skills.spoken`. `tools`: of servers. Never raises for what is in
+    a file.
     """
     registry, complaints = load_registry(folder, builtin=builtin, installed=builtin)
     registry = registry.plus(tools)
     files = sentence_files(folder, language, builtin=builtin)
     sentences = load_sentences(files, registry, Templates(filters), language)
-    complaints += sentences.complaints
-    if allowed is not None:
-        registry = registry.only(allowed)
-        sentences = sentences.only(registry)
-    return assemble(registry, sentences, complaints)
+    return assemble(registry, sentences, [*complaints, *sentences.complaints])
 
 
-def assemble(registry: Registry, sentences: Sentences, complaints: Collection[Complaint] = ()) -> Skillset:
-    """From the parts, such as those of a test."""
-    meanings = Meanings(registry, sentences.responses)
+def assemble(
+    registry: Registry,
+    sentences: Sentences,
+    complaints: Collection[Complaint] = (),
+    meanings: Meanings | None = None,
+) -> Skillset:
+    """From the parts, such as those of a persona or of a test. `meanings`: None for what the parts alone say."""
+    meanings = meanings or Meanings(registry, sentences.responses)
     return Skillset(registry, sentences, meanings, FastPath(sentences, meanings), tuple(complaints))

@@ -10,31 +10,20 @@ Nothing outlives it: what skills keep, they keep in memory.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from device.dialogue.deeds import Call, Meaning, Outcome
 from device.skills.journal import MemoryJournal
-from device.skills.runner import NoServices, SkillRunner
+from device.skills.lent import Lent
+from device.skills.runner import SkillRunner
 from device.skills.skill import Services, State
 from device.skills.skillset import Skillset, load_skillset
 
-_T = TypeVar("_T")
 
-
-class TestServices:
+class TestServices(Lent):
     """Lends what it is given: `TestServices({DeviceControls: FakeControls()})`."""
 
     __test__ = False  # pytest: its name is no wish to be collected
-
-    def __init__(self, lent: Mapping[type[Any], Any]) -> None:
-        self._lent = dict(lent)
-
-    def get(self, kind: type[_T]) -> _T:
-        """Raises SkillError: there is none."""
-        if kind not in self._lent:
-            NoServices().get(kind)
-        found: _T = self._lent[kind]
-        return found
 
 
 class SkillBench:

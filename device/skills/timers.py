@@ -328,7 +328,7 @@ class TimerBook:
                 elif kind == "next":
                     self._next_id = max(self._next_id, int(value))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                _log.warning("timers: '%s' cannot be read and is left out: %s: %s", key, type(error).__name__, error)
+                _log.warning("timers: '%s' cannot be read and is left out: %s", key, type(error).__name__)
         for entry in self._ringing.values():  # the power went between two writes
             self._timers.pop(entry.id, None)
             if entry.id in self._alarms:

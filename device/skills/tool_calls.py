@@ -49,7 +49,7 @@ def meaning_of(request: ToolRequest, meanings: Meanings) -> Meaning | Refused:
         return Refused("I can't do that.", f"the arguments are {length:,} characters long", understood=False)
     meant = meanings.of(request.name, request.arguments)
     if isinstance(meant, Refused):
-        _log.info("the language model asked for %r: %s", request.name[:64], meant.error)
+        _log.debug("the language model asked for %r: %s", request.name[:64], meant.error)
     return meant
 
 

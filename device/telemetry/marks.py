@@ -23,6 +23,7 @@ _LEFT_OUT = (
     ev.MicTrouble,
     ev.Wake,
     ev.WakeTimeout,
+    ev.Spoken,
 )  # follow from other marks, or concern no turn
 # what the program itself says; every other text of an event is somebody's words, or may hold some
 _LABELS = ("verdict", "wording", "reason", "stage", "without", "skill", "status", "answer", "control")

@@ -153,7 +153,8 @@ class TurnTrace:
             "wasted_ms": self.wasted_ms,
             "spans": [span.to_json() for span in self.spans],
             "hypotheses": [guess.to_json() for guess in self.guesses],
-            "marks": [{"name": m.name, "at_ms": self.at_ms(m.sample), **_with_times(m, self)} for m in self.marks],
+            # what a timer is called is counted under "name" too: the mark's own name has precedence
+            "marks": [{**_with_times(m, self), "name": m.name, "at_ms": self.at_ms(m.sample)} for m in self.marks],
         }
 
 

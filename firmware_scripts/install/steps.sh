@@ -12,7 +12,7 @@ packages_wanted() {
   echo build-essential cmake libportaudio2 libspeexdsp-dev
   # a Python that is not the system's brings its own headers and venv
   case ${BASE_PYTHON:-} in "" | /usr/bin/* | /bin/*) echo python3 python3-venv python3-dev ;; esac
-  if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus mosquitto; fi
+  if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus mosquitto chromium openssl; fi
   # there is no ready-made lgpio for newer Pythons: it is compiled, through swig
   if [[ $GPIO == rpi-lgpio && -n ${BASE_PYTHON:-} ]] && python_is_at_least 3 13 "$BASE_PYTHON"; then echo swig; fi
 }

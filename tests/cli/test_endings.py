@@ -114,3 +114,15 @@ def test_handlers_are_put_back_and_nohup_is_respected() -> None:
             pass
         endings.check()
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)] == before
+
+
+def test_for_a_service_hanging_up_may_mean_something_else() -> None:
+    done: list[str] = []
+    with Endings() as endings, endings.by(lambda: done.append("stop"), begun=lambda: True):
+        with endings.hang_up_means(lambda: done.append("reload")):
+            kill(signal.SIGHUP)
+            assert done == ["reload"]
+            assert not endings.asked
+        kill(signal.SIGHUP)
+        assert done == ["reload", "stop"]
+        assert endings.asked

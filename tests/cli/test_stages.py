@@ -26,10 +26,15 @@ SHARED = ROOT.parent / "shared" / "data"
 Capture = pytest.CaptureFixture[str]
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: how loud the voice is need not be measured for each."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def no_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_configuration(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The defaults, whatever the machine is configured to; the models stay where they are."""
-    home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.delenv("NEARFIELD_CONFIG", raising=False)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from desk_kit import FakeAssistant, FakeControls
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,40 +12,6 @@ from device.control.feed import MOST_ONLOOKERS, MOST_WAITING, Feed, TooManyError
 from device.control.wishes import Say, SetVolume, WishError, wish_in
 from device.dialogue import events as ev
 from device.errors import NearfieldError
-
-
-class FakeAssistant:
-    def __init__(self) -> None:
-        self.calls: list[object] = []
-
-    def announce(self, text: str) -> None:
-        self.calls.append(("announce", text))
-
-    def hush(self) -> None:
-        self.calls.append("hush")
-
-    def press(self) -> None:
-        self.calls.append("press")
-
-    def release(self) -> None:
-        self.calls.append("release")
-
-
-class FakeControls:
-    muted = False
-    volume_percent = 50
-
-    def mute(self, muted: bool) -> None:
-        self.muted = muted
-
-    def louder(self) -> None:
-        self.volume_percent += 10
-
-    def softer(self) -> None:
-        self.volume_percent -= 10
-
-    def set_volume_percent(self, percent: int) -> None:
-        self.volume_percent = percent
 
 
 def test_each_wish_does_its_thing() -> None:

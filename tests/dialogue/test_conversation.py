@@ -26,7 +26,7 @@ def test_a_question_gets_its_answer_in_order() -> None:
     rim = VirtualRim(answers=[ANSWER])
     rim.say(1000, 2500, QUESTION)
     rim.run(12_000)
-    assert [k for k in rim.kinds() if k not in ("clause", "state", "partial")] == [
+    assert [k for k in rim.kinds() if k not in ("clause", "state", "partial", "spoken")] == [
         "speech_start",
         "supposed",
         "llm_first_token",
@@ -41,6 +41,9 @@ def test_a_question_gets_its_answer_in_order() -> None:
     assert [e.state for e in rim.of(ev.StateChange)] == ["idle", "listening", "thinking", "speaking", "idle"]
     (end,) = rim.of(ev.PlayoutEnd)
     assert end.generated == end.heard == ANSWER
+    told = [e.heard for e in rim.of(ev.Spoken)]
+    assert len(told) > 3 and all(later.startswith(earlier) for earlier, later in itertools.pairwise(told))
+    assert ANSWER.startswith(told[-1])
     assert [(m.role, m.text) for m in rim.talk.history.messages[1:]] == [("user", QUESTION), ("assistant", ANSWER)]
 
 
@@ -72,6 +75,25 @@ def test_a_pause_to_think_discards_the_hypothesis_without_a_trace() -> None:
     assert rim.of(ev.PlayoutEnd)[0].heard == "Right."
     assert "Wrong." not in rim.truly_heard()
     assert [e.reason for e in rim.of(ev.Discarded)] == ["more_speech"]
+
+
+def test_a_word_alone_may_be_a_beginning() -> None:
+    rim = VirtualRim(answers=["I have launched it."], policy=Policy())
+    rim.say(1000, 1400, "Launch")
+    rim.say(2600, 3000, "firefox")
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == "Launch firefox"
+
+
+def test_a_word_alone_answers_what_was_asked_without_delay() -> None:
+    rim = VirtualRim(answers=["In which room?", "Done."], policy=Policy())
+    rim.say(1000, 2000, "Turn on the light.")
+    rim.say(6000, 6400, "Kitchen.")
+    rim.run(10_000)
+    first, second = rim.of(ev.Commit)
+    assert second.text == "Kitchen."
+    assert second.sample - 6400 * MS <= first.sample - 2000 * MS + 50 * MS
 
 
 def test_a_slow_recogniser_delays_the_commit_but_loses_nothing() -> None:

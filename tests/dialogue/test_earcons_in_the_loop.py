@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from quiet_models import Quiet
 
 from device.audio.earcons import earcons
 from device.audio.frontend import PassThrough
@@ -13,44 +14,23 @@ from device.audio.virtual import VirtualCard
 from device.dialogue import events as ev
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.loop import Assistant, Models
-from models.protocols import Cancelled, Effort, Floats, Int16s, Mark, Message, Speech, Transcript, never
+from models.protocols import Floats, Int16s
 
 WAIT_S = 20.0
 
 
-class Quiet:
-    """Models with nothing to do but to say a greeting of 2 s."""
-
-    frame_samples = 512
-    last_complete = True
+class HearsNoise(Quiet):
+    """Whatever is loud is a voice."""
 
     def probability(self, frame: Floats) -> float:
         return float(np.abs(frame).max() > 0.5)
-
-    def reset(self) -> None:
-        pass
-
-    def fresh(self) -> "Quiet":
-        return self
-
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
-        raise AssertionError("nothing was said")
-
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
-        raise AssertionError("nothing was asked")
-
-    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
-        pass
-
-    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
-        return Speech(text, np.full(32_000, 321, np.int16), (Mark(len(text), 32_000),))
 
 
 class Session:
     def __init__(self, *, with_earcons: bool = True, greeting: str = "") -> None:
         self.card = VirtualCard(speed=4)
         self.events: list[ev.Event] = []
-        quiet = Quiet()
+        quiet = HearsNoise()
         self.assistant = Assistant(
             Conversation(Policy(), ""),
             self.card,

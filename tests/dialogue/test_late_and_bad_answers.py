@@ -7,10 +7,11 @@ import pytest
 from virtual_rim import MS, VirtualRim
 
 from device.dialogue import events as ev
-from device.dialogue.answer import ACKNOWLEDGEMENT, Answer, AnswerPolicy
+from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.commands import Play, Speak
 from device.dialogue.conversation import Policy
 from device.dialogue.lateness import LatenessPolicy
+from device.dialogue.notice import ACKNOWLEDGEMENT
 from models.protocols import Mark, Speech
 
 POLICY = AnswerPolicy()

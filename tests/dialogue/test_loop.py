@@ -63,13 +63,19 @@ def converse(ends: Ends) -> list[ev.Event]:
     """One loud second at 8 times real time; ends 3 s (of the card's clock) after the answer, or after 12 s."""
     card = VirtualCard(speed=8)
     events: list[ev.Event] = []
+
+    def stop_in_time(now: int) -> None:
+        answered = next((e.sample for e in events if isinstance(e, ev.PlayoutEnd)), 9 * 16_000)
+        if now > answered + 3 * 16_000:
+            assistant.stop()
+
     assistant = Assistant(
         Conversation(Policy(), "Be brief."),
         card,
         PassThrough(),
         Models(Loud(), ends, ends, ends),
         on_event=events.append,
-        on_block=lambda now: assistant.stop() if now > 12 * 16_000 else None,
+        on_block=stop_in_time,
     )
     card.say(np.full(16_000, 9000, np.int16), 8000)
     with card:

@@ -29,6 +29,7 @@ def wait_ms(finished: float | None, wording: Wording | None, least_wait_ms: floa
         (0.97, None, RULES.sure_silence_ms),
         (0.97, Wording.OPEN, RULES.sure_silence_ms),
         (0.97, Wording.UNFINISHED, RULES.longest_silence_ms),
+        (0.97, Wording.LONE, RULES.longest_silence_ms),
         (0.97, Wording.DICTATING, RULES.longest_silence_ms),
         (0.7, Wording.QUESTION, RULES.likely_silence_ms),
         (0.7, Wording.UNFINISHED, RULES.longest_silence_ms),

@@ -1,9 +1,9 @@
 """Wake words through the threads of the rim, on the virtual card: detections arrive, a failing model ends nothing."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
-import numpy as np
+from quiet_models import SECOND, Quiet
 
 from device.audio.frontend import PassThrough
 from device.audio.virtual import VirtualCard
@@ -12,38 +12,9 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.loop import Assistant, Models
 from device.dialogue.wake_gate import WakePolicy
 from models.errors import ModelRunError
-from models.protocols import Cancelled, Effort, Floats, Int16s, Mark, Message, Speech, Transcript, WakeDetection, never
+from models.protocols import Int16s, WakeDetection
 
 WAIT_S = 20.0
-SECOND = 16_000
-
-
-class Quiet:
-    """Models that hear nothing and have a greeting of 2 s to say."""
-
-    frame_samples = 512
-    last_complete = True
-
-    def probability(self, frame: Floats) -> float:  # noqa: ARG002
-        return 0.0
-
-    def reset(self) -> None:
-        pass
-
-    def fresh(self) -> "Quiet":
-        return self
-
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
-        raise AssertionError("nothing was said")
-
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
-        raise AssertionError("nothing was asked")
-
-    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
-        pass
-
-    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
-        return Speech(text, np.full(2 * SECOND, 321, np.int16), (Mark(len(text), 2 * SECOND),))
 
 
 class Words:

@@ -9,7 +9,8 @@ from device.dialogue.wording import Wording, wording_of
 FINISHED = {Wording.QUESTION, Wording.STATEMENT, Wording.OPEN}
 
 
-WHOLE = """next|Pause|yes|Stop.|Yes.|turn it on|turn the lights off|Come in.|come in|Thank you|cancel all timers
+WHOLE = """Okay. Stop.|Hello.|Thanks.|set it on fire.
+next|Pause|yes|Stop.|Yes.|turn it on|turn the lights off|Come in.|come in|Thank you|cancel all timers
 volume up|set a timer for ten minutes|set the light to 50 percent|Set an alarm at 7 pm
 set a timer for 3 hours and 10 minutes
 I don't want to.|Yes, it is.|I need something to write with.|Turn it up.|I like that.|Call her.
@@ -26,13 +27,15 @@ Set a ten minute|when I|give me
 Tell me about the -
 what is|What time is|when is|I want to go to.|I'd like to have a coffee with.|It may
 Turn on the light. And|can I have|it was|what is the|Add
+Would you please?|could you just|Set bed light brightness|Set a timer.|set the volume
 When I get home.|if it rains tomorrow|As you are going to the shop"""
 DICTATING = """42|four two|my number is|My name is|My number is 555|the code is 4 2|order number|pin|555-1|4, 2, 1.
 A B C|A-B-C|N|call 0 1|my pin is double four|The code is one two three|4. 2.|Call 5|order 7 7 3|my code is 7"""
 QUANTITIES = """What is 2 plus 2?|what is seven times eight|turn it to forty two|channel 5|set an alarm for 7 30|plan B
 set an alarm for 7:30|It was in 1999.|volume 5|cancel my order|Wake me up at seven thirty.|It costs two thousand
 order a pizza|a quarter past nine|The number of people is large|What's my order number?"""
-NO_EVIDENCE = "|   |...|Launch Firefox|the woman look up to him|music|Brew a single shot medium roast"
+LONE = """music|Launch|Okay.|Hey.|Bye.|Heaven. Bye.|Board.|What?|Resid"""
+NO_EVIDENCE = "|   |...|Launch Firefox|the woman look up to him|the music|Brew a single shot medium roast"
 
 
 def cases(text: str) -> list[str]:
@@ -52,6 +55,11 @@ def test_questions(text: str) -> None:
 @pytest.mark.parametrize("text", cases(UNFINISHED))
 def test_unfinished(text: str) -> None:
     assert wording_of(text) is Wording.UNFINISHED
+
+
+@pytest.mark.parametrize("text", cases(LONE))
+def test_a_word_alone_is_a_beginning(text: str) -> None:
+    assert wording_of(text) is Wording.LONE
 
 
 @pytest.mark.parametrize("text", cases(DICTATING))

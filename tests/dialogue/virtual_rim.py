@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from device.card import BLOCK_SAMPLES, Span
-from device.dialogue.answer import ACKNOWLEDGEMENT
 from device.dialogue.commands import (
     Act,
     Chime,
@@ -32,6 +31,7 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
 from device.dialogue.doing import Check, no_tools
 from device.dialogue.events import Event
+from device.dialogue.notice import ACKNOWLEDGEMENT
 from models.protocols import SAMPLE_RATE_HZ, Floats, Mark, Message, Speech, ToolRequest, Transcript
 
 MS = 16  # samples

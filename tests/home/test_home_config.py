@@ -1,5 +1,7 @@
 """[mcp.servers.NAME] and [mqtt]: what is allowed, and how a mistake is told."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from device.config.describe import as_toml_with_origins
 from device.config.load import InvalidConfigError
 from device.errors import ConfigError
 from device.secret_file import read_secret
+from device.servers import api_key
 
 GOOD = """
 [mcp]
@@ -117,3 +120,12 @@ def test_a_secret_that_is_absent_or_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(ConfigError, match=str(path)):
             read_secret(path)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("read", [read_secret, api_key])
+def test_a_pipe_that_nobody_writes_to_holds_nobody_up(read: Callable[[Path], str], tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    with pytest.raises(ConfigError, match="is not a file"):
+        read(pipe)

@@ -1,11 +1,14 @@
 """Skills that come and go."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from device.dialogue.deeds import Call
+from device.persona import load_persona
+from device.personas.skillset import load_persona_skills
 from device.skills.journal import MemoryJournal
 from device.skills.live_skillset import LiveSkillset
 from device.skills.runner import SkillRunner
@@ -32,9 +35,16 @@ def away() -> str:
     raise SkillError("I cannot reach house now.")
 
 
-def skills_in(folder: Path, **more: object) -> LiveSkillset:
+def skills_in(folder: Path, *, builtin: bool = True) -> LiveSkillset:
     (folder / "house.yaml").write_text(SENTENCES)
-    return LiveSkillset(lambda tools: load_skillset(folder, tools=tools, **more))  # type: ignore[arg-type]
+    return LiveSkillset(lambda tools: load_skillset(folder, tools=tools, builtin=builtin))
+
+
+def skills_of(folder: Path, *names: str) -> LiveSkillset:
+    """Those of a persona that is content with `names`."""
+    (folder / "house.yaml").write_text(SENTENCES)
+    persona = replace(load_persona("assistant"), skills=names)
+    return LiveSkillset(lambda tools: load_persona_skills(persona, folder, tools=tools))
 
 
 def said(skills: LiveSkillset, runner: SkillRunner, turn: int) -> str:
@@ -71,11 +81,11 @@ def test_what_only_goes_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_persona_that_may_not_does_not(tmp_path: Path) -> None:
-    skills = skills_in(tmp_path, allowed=["clock"])
+    skills = skills_of(tmp_path, "clock")
     skills.renew([lamp], [lamp])
     assert "house_lamp" not in skills.names()
     assert skills.fast_path.interpret("Light the lamp.") is None
-    skills = skills_in(tmp_path, allowed=["house"])
+    skills = skills_of(tmp_path, "house")
     skills.renew([lamp], [lamp])
     assert skills.names() == ("house_lamp",)
 

@@ -27,6 +27,7 @@ ACCOMPANYING = {
     "mcp_types",
     "referencing",
     "matplotlib",
+    "opentelemetry",
 }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import sqlite3
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,32 @@ from device.persona import Persona, load_persona
 from device.personas.skillset import load_persona_skills
 from device.skills.journal import MemoryJournal
 from device.skills.runner import SkillRunner
+from device.skills.skill import State
+from device.skills.skillset import Skillset
 from device.skills.testing import TestServices
+
+_open: "list[Shop]" = []  # the one that the skills work for: reading their sentences takes longer than any test
+
+
+class _TheirServices:
+    def get(self, kind: type[Any]) -> Any:
+        return _open[-1].services.get(kind)
+
+
+def _their_state(group: str) -> State:
+    return _open[-1].journal.state(group)
+
+
+@cache
+def skills_of_the_shop() -> Skillset:
+    """Read once; whatever they look at is of the shop that was made last."""
+    return load_persona_skills(
+        load_persona("store"),
+        None,
+        state=_their_state,
+        services=_TheirServices(),
+        now=lambda: _open[-1].now,
+    )
 
 
 class Shop:
@@ -21,11 +47,12 @@ class Shop:
         self.persona = dataclasses.replace(load_persona("store"), database=folder / "orders.db")
         self.now = datetime.now(UTC)
         self.journal = MemoryJournal()
-        services = TestServices({Persona: self.persona})
-        self.skills = load_persona_skills(
-            self.persona, None, state=self.journal.state, services=services, now=lambda: self.now
+        self.services = TestServices({Persona: self.persona})
+        _open[:] = [self]
+        self.skills = skills_of_the_shop()
+        self.runner = SkillRunner(
+            self.skills.meanings, self.journal, self.services, session="test", now=lambda: self.now
         )
-        self.runner = SkillRunner(self.skills.meanings, self.journal, services, session="test", now=lambda: self.now)
         self.asked: Meaning | None = None
         self.turn = 0
 

@@ -22,7 +22,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The caller's environment, with state and configuration in a place of their own; models where they are."""
     home = tmp_path_factory.mktemp("home")
     kept = {k: v for k, v in os.environ.items() if not k.startswith("NEARFIELD_")}
-    return {**kept, "XDG_STATE_HOME": str(home / "state"), "XDG_CONFIG_HOME": str(home / "config")}
+    watched = Path(__file__).parent / "watched"
+    return {
+        **kept,
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(watched), kept.get("PYTHONPATH")])),
+        "NETWORK_LOG": str(home / "network.log"),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.models
 QUESTION = "What is the capital of France?"
 EVENTS = {
     "speech_start", "speech_end", "partial", "final", "commit", "llm_first_token", "clause", "tts_first_audio",
-    "playout_start", "playout_end", "interrupted", "resumed", "state", "error",
+    "playout_start", "spoken", "playout_end", "interrupted", "resumed", "state", "error",
     "end_point", "supposed", "understood", "discarded", "acknowledged", "degraded",
 }  # fmt: skip
 
@@ -37,10 +37,15 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def conversation(
-    nearfield: Command, spoken: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    nearfield: Command,
+    environment: dict[str, str],
+    spoken: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """Two questions, held once; the tests look at it from all sides."""
     folder = tmp_path_factory.mktemp("conversation")
+    network = Path(environment["NETWORK_LOG"])
+    network.write_text("")
     database = folder / "sessions.db"
     done = nearfield(
         "converse", spoken(QUESTION), spoken("What is the largest planet?"),
@@ -54,6 +59,7 @@ def conversation(
         "recording": recording,
         "rate": rate,
         "database": database,
+        "network": network.read_text().splitlines(),
     }
 
 
@@ -142,6 +148,26 @@ def test_every_turn_has_a_trace(conversation: dict[str, Any], nearfield: Command
     assert "Paris" not in done.out
 
 
+def test_nothing_goes_out(conversation: dict[str, Any]) -> None:
+    started, *asked = conversation["network"]
+    assert started.startswith("started"), "nobody watched"
+    assert not asked
+
+
+def test_no_audio_is_kept(conversation: dict[str, Any], environment: dict[str, str]) -> None:
+    folder = Path(conversation["database"]).parent
+    kept = [*Path(environment["XDG_STATE_HOME"]).rglob("*"), *folder.rglob("*")]
+    heads = {path.name: path.read_bytes()[:4] for path in kept if path.is_file()}
+    audio = {name for name, head in heads.items() if head in (b"RIFF", b"fLaC", b"OggS")}
+    assert audio == {"both.wav"}, "that one was asked for"
+    with sqlite3.connect(conversation["database"]) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = [row for table in tables for row in db.execute(f"SELECT * FROM {table}")]
+    assert len(rows) > 10
+    assert not [value for row in rows for value in row if isinstance(value, bytes)]
+    assert max(len(value) for row in rows for value in row if isinstance(value, str)) < 32_000, "a second of it"
+
+
 def test_no_sample_is_lost(conversation: dict[str, Any]) -> None:
     card = conversation["result"]["card"]
     assert card["capture_lost_samples"] == 0
@@ -155,7 +181,8 @@ def test_it_can_be_interrupted_and_remembers_what_was_heard(
     done = nearfield(
         "converse", spoken("Tell me a long story about a dog."), spoken("Stop it now please. What is your name?"),
         "--at", "0.5", "6.5", "--echo-db", "-10", "--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl",
-        "--set", f"session.database={tmp_path / 's.db'}", "--set", "answer.acknowledge=false", "--json",
+        "--set", f"session.database={tmp_path / 's.db'}", "--set", "answer.acknowledge=false",
+        "--set", "llm.max_reply_tokens=40", "--json",
     )  # fmt: skip
     story, *rest = done.json()["turns"]
     assert story["interrupted"]
@@ -208,7 +235,7 @@ def test_it_never_hears_itself(nearfield: Command, spoken: Callable[[str], Path]
     """The loudspeaker as loud in the microphone as it is played."""
     done = nearfield(
         "converse", spoken("Tell me about the sun."), "--echo-db", "0", "--echo-delay-ms", "25", "--json",
-        "--tail-s", "2", "--set", f"session.database={tmp_path / 's.db'}",
+        "--tail-s", "2", "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=60",
     )  # fmt: skip
     (turn,) = done.json()["turns"]
     assert not turn["interrupted"]

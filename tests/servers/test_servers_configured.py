@@ -123,7 +123,7 @@ def test_a_key_that_others_may_read(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
     file.chmod(mode)
-    with pytest.raises(ConfigError, match="read by others") as caught:
+    with pytest.raises(ConfigError, match="others may read") as caught:
         servers.api_key(file)
     assert "chmod 600" in caught.value.hint
     assert KEY not in str(caught.value)

@@ -50,6 +50,24 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "down" / "sessions.db"
 
 
+@pytest.mark.parametrize("before", [None, 0o644, 0o660], ids=["new", "of an older version", "shared with a group"])
+def test_what_was_said_is_its_owners_to_read(path: Path, before: int | None) -> None:
+    if before is not None:
+        SessionStore.open(path)
+        path.chmod(before)
+    mask = os.umask(0o022)
+    try:
+        with SessionStore.open(path).begin("assistant") as recorder:
+            recorder.commit_turn(committed(1))
+            assert recorder.flush(SAFE_S)
+            modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    finally:
+        os.umask(mask)
+    assert set(modes) == {"sessions.db", "sessions.db-wal", "sessions.db-shm"}
+    expected = {None: 0o600, 0o644: 0o640, 0o660: 0o660}[before]
+    assert set(modes.values()) == {expected}, "a group is the owner's own doing"
+
+
 def test_what_was_recorded_reads_back_whole(path: Path) -> None:
     store = SessionStore.open(path)
     assert store.latest() is None

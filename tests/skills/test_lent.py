@@ -4,7 +4,7 @@ import pytest
 from builtin_kit import builtin_skills
 
 from device.dialogue.events import Commit, Interrupted, PlayoutEnd, SpeechStart
-from device.skills.lent import Lent, Loaded, Recollection, asks
+from device.skills.lent import Lent, Recollection, asks
 from device.skills.services import ConversationMemory, DeviceControls
 from device.skills.skill import SkillError
 
@@ -19,10 +19,6 @@ def test_lent_by_type() -> None:
     assert lent.get(ConversationMemory) is made
     with pytest.raises(SkillError, match="there is no DeviceControls"):
         lent.get(DeviceControls)
-
-
-def test_what_is_loaded() -> None:
-    assert {"set_timer", "tell_time"} <= set(Loaded(builtin_skills().registry).names())
 
 
 def test_nothing_was_said_yet() -> None:

@@ -135,3 +135,15 @@ def test_without_a_service_manager_there_is_no_thread() -> None:
     run = FakeRun()
     with Supervised(ServiceManager(), run, run, headline=lambda: ""):
         assert threading.active_count() == before
+
+
+def test_an_end_that_is_a_reload_is_no_end_of_the_service(manager: ManagerSocket) -> None:
+    run = FakeRun()
+    with Supervised(
+        ServiceManager(str(manager.path), watchdog_s=0.04), run, run, headline=lambda: "", goes_on=lambda: True,
+        look_s=LOOK_S,
+    ):  # fmt: skip
+        manager.wait_for("READY")
+    while manager.take() is not None:
+        pass
+    assert not any("STOPPING" in message for message in manager.messages)

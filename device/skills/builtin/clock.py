@@ -15,6 +15,9 @@ from device.skills.places import zones_of
 from device.skills.services import customs
 from device.skills.skill import Context, SkillError, skill
 
+_Day = Annotated[int, Field(ge=0, le=31)]  #: of the month; 0: none was said
+_Month = Annotated[int, Field(ge=0, le=12)]
+_Name = Annotated[str, Field(max_length=40)]  #: of a weekday or a holiday
 #: A clock that says less has never been set (a Raspberry Pi without a network begins anywhere).
 _EARLIEST_YEAR = 2026
 
@@ -58,12 +61,7 @@ def tell_year(context: Context) -> str:
 
 
 @skill(read_only=True)
-def days_until(
-    context: Context,
-    day: Annotated[int, Field(ge=0, le=31)] = 0,
-    month: Annotated[int, Field(ge=0, le=12)] = 0,
-    name: Annotated[str, Field(max_length=40)] = "",
-) -> str:
+def days_until(context: Context, day: _Day = 0, month: _Month = 0, name: _Name = "") -> str:
     """Tell how many days there are until a date (day and month), or a weekday or holiday by name."""
     on = _named_day(context, day, month, name)
     away = (on - context.now.date()).days
@@ -77,12 +75,7 @@ def days_until(
 
 
 @skill(read_only=True)
-def weekday_of(
-    context: Context,
-    day: Annotated[int, Field(ge=0, le=31)] = 0,
-    month: Annotated[int, Field(ge=0, le=12)] = 0,
-    name: Annotated[str, Field(max_length=40)] = "",
-) -> str:
+def weekday_of(context: Context, day: _Day = 0, month: _Month = 0, name: _Name = "") -> str:
     """Tell on which day of the week a date falls: day and month, or a holiday by name."""
     on = _named_day(context, day, month, name)
     return f"{_capitals(name) + ' is on' if name else 'That is'} {spoken.date(on, context.now.date())}."

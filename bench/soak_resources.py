@@ -1,0 +1,83 @@
+"""Memory, descriptors and threads of this process, over hours: has anything grown? Linux.
+
+    watch = Resources(); watch.sample(idle=True); ...; watch.totals(warm_s=600)
+
+Memory is PSS (what is shared counts by its share), as the median of a stretch: the garbage of the moment is none.
+"""
+
+import os
+import statistics
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_WINDOW = 0.15  # of the time, at both ends
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at_s: float
+    memory_mb: float
+    descriptors: int
+    threads: int
+
+
+def memory_mb() -> float:
+    """PSS of this process; RSS where the kernel does not tell it."""
+    try:
+        for line in Path("/proc/self/smaps_rollup").read_text("ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def descriptors() -> int:
+    """Open ones, but for the one that looks."""
+    return len(list(Path("/proc/self/fd").iterdir())) - 1
+
+
+class Resources:
+    """Samples of one soak; a sample every few seconds, so hours are some thousands."""
+
+    def __init__(self) -> None:
+        self._begun_s = time.monotonic()
+        self.samples: list[Sample] = []
+
+    def sample(self) -> Sample:
+        """Now; to be called while nothing is broken and nothing is going on."""
+        at_s = time.monotonic() - self._begun_s
+        made = Sample(at_s, memory_mb(), descriptors(), threading.active_count())
+        self.samples.append(made)
+        return made
+
+    def totals(self, warm_s: float) -> dict[str, Any]:
+        """From the end of the warm-up to the end; None where there are too few samples to tell."""
+        return growth([each for each in self.samples if each.at_s >= warm_s]) | {"memory_by_minute": self.by_minute()}
+
+    def by_minute(self) -> list[float | None]:
+        """The median of the memory of each minute, MB, at most of the last 600; None: never was it quiet."""
+        minutes: dict[int, list[float]] = {}
+        for each in self.samples:
+            minutes.setdefault(int(each.at_s // 60), []).append(each.memory_mb)
+        last = max(minutes, default=-1)
+        shown = range(max(0, last - 599), last + 1)
+        return [round(statistics.median(minutes[n]), 1) if n in minutes else None for n in shown]
+
+
+def growth(samples: list[Sample]) -> dict[str, Any]:
+    """Medians of the first and the last stretch of `samples`; Nones for fewer than six."""
+    names = ("memory", "descriptors", "threads")
+    if len(samples) < 6:
+        return {f"{name}_{what}": None for name in names for what in ("warm", "end", "growth")}
+    size = max(3, round(len(samples) * _WINDOW))
+    out: dict[str, Any] = {}
+    for name in names:
+        key = "memory_mb" if name == "memory" else name
+        warm, end = (statistics.median(getattr(s, key) for s in part) for part in (samples[:size], samples[-size:]))
+        out[f"{name}_warm"], out[f"{name}_end"] = round(warm, 1), round(end, 1)
+        out[f"{name}_growth"] = round(100 * (end - warm) / warm, 2) if name == "memory" else round(end - warm, 1)
+    return out

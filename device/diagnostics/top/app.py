@@ -1,0 +1,151 @@
+"""`nearfield top` on the screen: the panels, the keys, and the connection that is kept up.
+
+    Top([state_dir() / "control.sock"]).run()
+
+One task follows the socket and comes back to it when it was away; a timer draws what is known four times a second, and
+only what has changed. All that is shown is worked out in `overview` and `panels`.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from device.diagnostics.health import HealthReader
+from device.diagnostics.top import panels
+from device.diagnostics.top.link import Link, NobodyThereError, connect
+from device.diagnostics.top.overview import Overview
+from device.diagnostics.top.process import ProcessReader, Usage
+
+DRAW_S = 0.25
+STATUS_S = 1.0
+RETRY_S = 0.5
+FIXED_LINES = 6  #: header, levels, machine and trouble, keys
+TURN_LINES = 16  #: its title, the time line, 13 rows, a line of notes: with two lines of words this fills 24
+
+
+class Top(App[None]):
+    """Ends when asked to; whatever the assistant does."""
+
+    CSS = "Screen { layout: vertical; overflow: hidden; } Static { height: auto; }"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c,escape", "quit", "quit", priority=True),
+        Binding("m", "mute", "mute"),
+        Binding("plus,equals_sign", "wish('louder')", "louder"),
+        Binding("minus", "wish('softer')", "softer"),
+        Binding("s", "wish('stop')", "stop it talking"),
+    ]
+
+    def __init__(self, paths: Sequence[Path], *, overview: Overview | None = None) -> None:
+        """`paths`: where a socket may be. `overview`: what is known at first."""
+        super().__init__()
+        self.overview = overview or Overview()
+        self._paths = paths
+        self._link: Link | None = None
+        self._process: ProcessReader | None = None
+        self._usage = Usage()
+        self._health = HealthReader()
+        self._temperature_c: float | None = None
+        self._drawn: dict[str, object] = {}
+
+    def compose(self) -> ComposeResult:
+        for name in ("header", "levels", "captions", "machine", "turn", "footer"):
+            yield Static(id=name)
+
+    def on_mount(self) -> None:
+        if self._paths:
+            self.run_worker(self._follow(), name="socket")
+            self.set_interval(STATUS_S, self._look)
+        self.set_interval(DRAW_S, self.draw)
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    # ------------------------------------------------------------ the connection
+
+    async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(NobodyThereError, OSError):
+                async with await connect(self._paths) as link:
+                    self._process = ProcessReader(link.pid) if link.pid else None
+                    await link.ask({"do": "watch"})
+                    self._link = link
+                    self.overview.on_connected()
+                    await link.ask({"do": "status"})
+                    async for item in link:
+                        self.overview.on_item(item)
+            self._link = None
+            self._process, self._usage = None, Usage()
+            self.overview.on_gone(datetime.now().astimezone().strftime("%H:%M:%S"))
+            await asyncio.sleep(RETRY_S)
+
+    async def _look(self) -> None:
+        if self._process is not None:
+            self.show_usage(self._process.read(time.monotonic()))
+            self._temperature_c = self._health.read().temperature_c
+        await self._ask({"do": "status"})
+
+    def show_usage(self, usage: Usage) -> None:
+        """What the assistant's process takes."""
+        self._usage = usage
+
+    async def _ask(self, wish: Mapping[str, Any]) -> None:
+        if self._link is not None:
+            with contextlib.suppress(OSError):  # it has gone: `_follow` notices too
+                await self._link.ask(wish)
+
+    async def action_mute(self) -> None:
+        """Mute, or open the microphone again."""
+        await self._ask({"do": "unmute" if self.overview.muted else "mute"})
+
+    async def action_wish(self, do: str) -> None:
+        """Any wish without more to it."""
+        await self._ask({"do": do})
+
+    # ------------------------------------------------------------ the screen
+
+    def draw(self) -> None:
+        """What has changed since it was drawn last."""
+        width, height = max(self.size.width, panels.MIN_WIDTH), self.size.height
+        turn, words = _shares(height)
+        overview = self.overview
+        self._put("header", [panels.header(overview, width)])
+        self._put("levels", panels.levels(overview, width))
+        self._put("captions", panels.captions(overview, width, words))
+        self._put("machine", panels.machine(overview, self._usage, width, self._temperature_c))
+        self._put("turn", panels.turn_lines(overview, width, turn))
+        self._put("footer", [panels.footer(width)])
+
+    def _put(self, name: str, lines: Sequence[Text]) -> None:
+        joined = Text("\n", no_wrap=True).join(lines)
+        joined.no_wrap = True
+        if self._drawn.get(name) != (seen := (joined.plain, tuple(joined.spans))):
+            self._drawn[name] = seen
+            self.query_one(f"#{name}", Static).update(joined)
+
+
+def _shares(height: int) -> tuple[int, int]:
+    """Lines for the turn and for what is said: of what a larger terminal has, words get up to four more."""
+    left = max(0, height - FIXED_LINES)
+    words = min(6, max(2, left - TURN_LINES))
+    return max(TURN_LINES, left - words), words
+
+
+def reachable(paths: Sequence[Path]) -> None:
+    """Raises NobodyThereError."""
+
+    async def look() -> None:
+        async with await connect(paths):
+            pass
+
+    asyncio.run(look())

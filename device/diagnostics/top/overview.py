@@ -1,0 +1,143 @@
+"""What `nearfield top` knows, from what the control socket tells. Sans-IO.
+
+    overview = Overview()
+    overview.on_item({"ok": True, "state": "idle", ...})       # replies: the status
+    overview.on_item({"type": "partial", ...})                 # news
+    overview.state, overview.hearing, overview.trace
+
+Nothing that arrives is trusted to have a form: what does not fit is left out.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from device.telemetry.published import published_trace
+from device.telemetry.turn_trace import TurnTrace
+
+QUIETEST_DB = -90.0
+MOST_TURNS = 50
+MOST = 1e15  #: of a number that is shown
+
+
+def number(value: object) -> float | None:
+    """None: it is none, or beyond all measure."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
+        return None
+    return float(value)
+
+
+def text(value: object) -> str:
+    """On one line, without control characters; "" for what is no text."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c if c.isprintable() else " " for c in " ".join(value.split()))
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """An empty one for what is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+class Overview:
+    """For one thread."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, Any] = {}
+        self.connected = False
+        self.notice = ""  #: what is to be said of the connection, or of a wish that was refused
+        self.restarts = 0
+        self.state = ""
+        self.muted = False
+        self.mic_db = self.far_db = QUIETEST_DB
+        self.hearing = ("", "")  #: stable, unstable
+        self.saying = ("", "")  #: the answer, what of it was heard
+        self.traces: deque[TurnTrace] = deque(maxlen=MOST_TURNS)  #: of turns that ended since, newest last
+
+    @property
+    def trace(self) -> TurnTrace | None:
+        """Of the last turn; None: none has ended since it is looked at."""
+        return self.traces[-1] if self.traces else None
+
+    def on_connected(self) -> None:
+        self.connected = True
+        self.notice = ""
+
+    def on_gone(self, when: str) -> None:
+        """The other end has gone; `when`: a time of day."""
+        if self.connected:
+            self.notice = f"it ended at {when}; waiting for it to come back"
+        self.connected = False
+        self.state = ""
+        self.mic_db = self.far_db = QUIETEST_DB
+
+    def on_item(self, item: Mapping[str, Any]) -> None:
+        """Whatever arrives."""
+        if "ok" in item:
+            self._on_reply(item)
+            return
+        match item.get("type"):
+            case "levels":
+                self.mic_db = _level(item.get("mic_db"))
+                self.far_db = _level(item.get("far_db"))
+            case "state":
+                self.state = text(item.get("state"))
+            case "mute":
+                self.muted = item.get("muted") is True
+            case "volume":
+                self.status["volume_percent"] = item.get("percent")
+            case "trace":
+                self._on_trace(item)
+            case _:
+                self._on_words(item)
+
+    def _on_reply(self, reply: Mapping[str, Any]) -> None:
+        if reply.get("ok") is not True:
+            self.notice = text(reply.get("error")) or "it was refused"
+            return
+        before, session = self.status.get("session"), reply.get("session")
+        if before is not None and session is not None and session != before:
+            self.restarts += 1
+            self.traces.clear()
+            self.notice = f"it was started anew: session {session}"
+        self.status.update(reply)
+        if "muted" in reply:
+            self.muted = reply["muted"] is True
+        if "state" in reply:
+            self.state = text(reply["state"])
+        if "hearing" in reply and "saying" in reply:
+            hearing, saying = table(reply["hearing"]), table(reply["saying"])
+            self.hearing = text(hearing.get("stable")), text(hearing.get("unstable"))
+            self.saying = text(saying.get("text")), text(saying.get("heard"))
+
+    def _on_trace(self, item: Mapping[str, Any]) -> None:
+        try:
+            self.traces.append(published_trace(item))
+        except ValueError:  # of a version that writes them in another way
+            self.notice = "the last turn came in a form that is not known here"
+
+    def _on_words(self, item: Mapping[str, Any]) -> None:
+        said = text(item.get("text"))
+        match item.get("type"):
+            case "speech_start":
+                self.hearing = ("", "")
+            case "partial":
+                stable = text(item.get("stable"))
+                self.hearing = stable, said.removeprefix(stable).strip()
+            case "commit":
+                self.hearing, self.saying = (said, ""), ("", "")
+            case "clause":
+                self.saying = f"{self.saying[0]} {said}".strip(), self.saying[1]
+            case "spoken" | "playout_end" | "interrupted":
+                self.saying = self.saying[0], text(item.get("heard"))
+            case "error":
+                last = dict(table(self.status.get("last")))
+                last["error"] = f"{text(item.get('stage'))}: {text(item.get('message'))}"
+                self.status["last"] = last
+            case _:
+                pass
+
+
+def _level(value: object) -> float:
+    level = number(value)
+    return QUIETEST_DB if level is None else min(max(level, QUIETEST_DB), 0.0)
