@@ -68,7 +68,7 @@ make_root() {
   say "a bare Debian $SUITE: $(du -sm "$ROOT" | cut -f1) MB, $((SECONDS - started)) s"
 }
 
-list_files() { (cd "$ROOT" && find . -xdev \( -path ./dev -o -path ./proc -o -path ./sys -o -path ./run -o -path ./root/nearfield \) -prune -o -print | sort); }
+list_files() { (cd "$ROOT" && find . -xdev \( -path ./dev -o -path ./proc -o -path ./sys -o -path ./run -o -path ./root \) -prune -o -print | sort); }
 
 prepare_root() {
   local path
@@ -209,7 +209,7 @@ install_there() {
   say "state $(service_value ActiveState), '$(service_value StatusText)', user $(inside stat -c %U "/proc/$pid"), watchdog $(service_value WatchdogUSec)"
   inside systemd-analyze security --no-pager nearfield | tail -n 1
   inside nearfield --version
-  if inside nearfield ctl --help >/dev/null 2>&1; then inside nearfield ctl status; fi
+  inside nearfield ctl status
   # is it watched? A process that stands still is found, and another one takes its place
   inside kill -STOP "$pid"
   say "process $pid stopped (SIGSTOP)"
@@ -219,6 +219,16 @@ install_there() {
     sleep 1
   done
   say "another one runs $((SECONDS - started)) s later, restarts: $(service_value NRestarts)"
+  # does it begin anew, in the same process and without a restart?
+  pid=$(service_value MainPID)
+  started=$SECONDS
+  inside systemctl reload nearfield
+  sleep 2
+  until [[ $(service_value ActiveState) == active && $(service_value StatusText) != "begins anew" ]]; do
+    ((SECONDS - started < 120)) || { say "it does not come back from a reload"; exit 1; }
+    sleep 1
+  done
+  say "begun anew $((SECONDS - started)) s after systemctl reload, process $pid is $(service_value MainPID), restarts: $(service_value NRestarts)"
   inside journalctl -u nearfield --no-pager -o short-monotonic | tail -n 25
 }
 
