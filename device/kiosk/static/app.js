@@ -100,7 +100,7 @@ const TAKE = {
   spoken: (m) => { spoken(m.heard, false); wake(); },
   playout_end: (m) => { spoken(m.heard, false); keep("Answer", m.heard); turnsChanged(); },
   interrupted: (m) => { spoken(m.heard, true); keep("Answer, interrupted", m.heard); turnsChanged(); },
-  ring_start: (m) => { status.ringing = m.text; show(); askStatus(); },
+  ring_start: (m) => { status.ringing = m.text; keep("Ringing", m.text); show(); askStatus(); },
   ring_end: () => { status.ringing = null; show(); askStatus(); },
   card_lost: (m) => { status.trouble.card = m.message; show(); },
   card_back: () => { delete status.trouble.card; show(); },
