@@ -49,7 +49,7 @@ def header(overview: Overview, width: int) -> Text:
     volume, up = number(status.get("volume_percent")), number(status.get("uptime_s"))
     right = [
         f"session {_whole(status.get('session'))}",
-        f"{_whole(status.get('turns'))} turns",
+        _count(_whole(status.get("turns")), "turn"),
         *([f"vol {volume:.0f} %"] if volume is not None else []),
         *([f"up {_duration(up)}"] if up is not None else []),
     ]
@@ -123,11 +123,12 @@ def machine(overview: Overview, usage: Usage, width: int, temperature_c: float |
     lost_ms = sum((number(stats.get(key)) or 0.0) / 16 for key in ("capture_lost_samples", "starved_samples"))
     worst_ms = number(stats.get("worst_interval_ms"))
     grown = usage.grown_percent or 0.0
+    hot = "bold red" if health.get("throttled") is True else ""
     parts = [
         Text(f"CPU {_figure(usage.cpu_percent, '.0f')} %"),
         Text(f"{_figure(_mb(usage.memory_bytes), '.0f')} MB" + (f" ({grown:+.1f} %)" if abs(grown) >= 0.05 else "")),
-        _styled(f"{_figure(warmth, '.0f')} °C", style="bold red" if health.get("throttled") is True else ""),
-        _styled(f"{xruns} xrun{'s' if xruns != 1 else ''}", style="bold red" if xruns else ""),
+        *([_styled(f"{warmth:.0f} °C", style=hot)] if warmth is not None else []),
+        _styled(_count(xruns, "xrun"), style="bold red" if xruns else ""),
         _styled(f"{lost_ms:.0f} ms lost", style="bold red" if lost_ms else ""),
     ]
     if worst_ms is not None:
@@ -200,7 +201,7 @@ def _turn_title(overview: Overview, width: int) -> Text:
         if trace.over:
             line.append(f"  ! {len(trace.over)} over budget", style="bold red")
     counts = [_whole(row.get("count")) for row in rows(overview.status.get("stages"))]
-    return _ends(line, _styled(f"of the last {max(counts, default=0)} turns  ", style="dim"), width)
+    return _ends(line, _styled(f"of the last {_count(max(counts, default=0), 'turn')}  ", style="dim"), width)
 
 
 def _columns(scale: Scale) -> Text:
@@ -249,6 +250,10 @@ def _styled(words: str, style: str) -> Text:
 
 def _whole(value: object) -> int:
     return int(number(value) or 0)
+
+
+def _count(many: int, what: str) -> str:
+    return f"{many} {what}{'' if many == 1 else 's'}"
 
 
 def _figure(value: float | None, form: str) -> str:
