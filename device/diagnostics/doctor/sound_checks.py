@@ -28,7 +28,7 @@ CLIPPING_SHARE = 0.01
 #: A quiet room is -70 to -50 dBFS; below -85 a real converter delivers hardly more than its own last bits.
 LOUD_DBFS, FAINT_DBFS = -25.0, -85.0
 _SWEEP_S = 1.0
-_SECONDS = {"record": 2.2}
+_LISTEN_S = 2.2  #: to the sweep, and the room after it
 
 
 def holders(probe: Probe) -> Finding:
@@ -234,7 +234,7 @@ def loudspeaker(probe: Probe) -> Finding:
 
 
 def _play(probe: Probe, sweep: Int16s) -> tuple[Int16s, Int16s]:
-    heard = probe.sound.record(probe.settings, _SECONDS["record"], sweep)
+    heard = probe.sound.record(probe.settings, _LISTEN_S, sweep)
     return heard.far, heard.mic
 
 
