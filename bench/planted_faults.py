@@ -102,8 +102,8 @@ class RealDevice(HealthyDevice):
         super().configure(f"{text}\n[models]\ndir = {json.dumps(str(self.models_folder))}\n")
 
     def _new_card(self, **properties: Any) -> None:
-        self.stage.list_cards([])
         self.card = self.stage.add(CARD, rate_hz=16_000, seconds=SECONDS, **properties)
+        self.stage.list_cards([CARD])
         self.microphone(room_noise(3.0))
         rescan()
         self.name = PortAudioCard().name  # "auto" may take it by another of its names
@@ -117,7 +117,7 @@ class RealDevice(HealthyDevice):
         super().run_assistant(reply, **{"card": self.name, **changes})
 
     def unplug(self) -> None:
-        self.stage.list_cards([])
+        self.card.unplug()
 
     def occupy(self) -> None:
         self.card.set_busy()
@@ -152,9 +152,13 @@ def run(faults: list[Fault], store: Path, *, quick: bool, as_json: bool) -> int:
     found, rows = 0, []
     with staged() as stage, tempfile.TemporaryDirectory() as scratch:
         os.environ.update(stage.environment)
-        with RealDevice(Path(scratch) / "healthy", stage, store, trial) as device:
-            before = device.examine(quick=quick)
-        if ill := {name: f.what for name, f in before.items() if f.level != "ok"}:
+        for again in range(TRIES):
+            with RealDevice(Path(scratch) / f"healthy-{again}", stage, store, trial) as device:
+                before = device.examine(quick=quick)
+            ill = {name: f.what for name, f in before.items() if f.level != "ok"}
+            if not ill:
+                break
+        if ill:
             print(f"the healthy device is ill: {ill}", file=sys.stderr)
             return 1
         for number, fault in enumerate(faults):

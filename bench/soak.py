@@ -7,7 +7,7 @@ Real models; a synthesised user with commands, questions, barge-ins, timers, noi
 (`soak_plan`). Told at the end: turns said, answered, with a sign, lost without one; the longest that it was deaf;
 memory, descriptors and threads after a warm-up of a tenth of the time and at the end. A run that ends with an error is
 started again, as a supervisor would, and counted. "fast": the card's clock runs at twice real time; the models do not.
-Exit status 1: something was lost without a sign, or something grew.
+Ctrl-C ends it early, and tells what there is. Exit status 1: something was lost without a sign, or something grew.
 """
 
 import contextlib
@@ -52,6 +52,7 @@ MOST_GROWTH_PERCENT = 2.0
 _FELT_WITHIN_S = 15.0  # a fault lasts from when it was felt, but begins no later than this
 _EFFECT_S = 4.0  # a fault that is over may still be felt for so long
 _SAMPLE_EVERY_S = 5.0
+_PROGRESS = ("said", "answered", "with_a_sign", "lost_without_a_sign")
 #: What is said first when it is broken, so that it is felt; else a question, which needs all the models.
 _SAID: dict[str, Sort] = {"skill_hangs": "slow_skill", "skill_raises": "broken_skill"}
 _ECHO_S = 1.0  # of faint noise, repeated: a microphone is never perfectly silent
@@ -203,7 +204,11 @@ class Soak:
             self._over.wait(_EFFECT_S)
             with self._lock:
                 self.account.end_fault()
+                total = self.account.totals()
             self._broken = False
+            minutes = (time.monotonic() - self._begun_s) / 60
+            said = ", ".join(f"{total[key]} {key.replace('_', ' ')}" for key in _PROGRESS)
+            print(f"{minutes:.1f} min, {kind.name}: {said}", file=sys.stderr, flush=True)
 
 
 def _executed(appliance: Appliance, sql: str) -> None:
@@ -256,7 +261,8 @@ def soaked(args: Any) -> tuple[Soak, float]:
         talk = Talk(repertoire(models.voice), args.seed)
         speed = FAST if args.speed == "fast" else 1.0
         soak = Soak(settings, persona, models, talk, faults, seconds=seconds, speed=speed, server=server)
-        soak.run()
+        with contextlib.suppress(KeyboardInterrupt):  # what there is is told
+            soak.run()
     return soak, seconds / 10
 
 

@@ -46,7 +46,8 @@ class SecondProcess:
         self._reports.touch()
         self._said = (Path(self._folder.name) / "said").open("w+", encoding="utf-8", errors="replace")
         files = dict.fromkeys(str(item.path) for item in items)
-        command = [sys.executable, "-m", "pytest", "--rootdir", str(config.rootpath), "-p", "no:cacheprovider"]
+        # it stands back: of the tests that run here some hold real time with threads
+        command = ["nice", sys.executable, "-m", "pytest", "--rootdir", str(config.rootpath), "-p", "no:cacheprovider"]
         command += ["--reports-to", str(self._reports)]
         command += ["-m", config.option.markexpr] if config.option.markexpr else []
         self._process: subprocess.Popen[bytes] | None = subprocess.Popen(

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 #: Below the kernel's own interrupt threads (50): the card's interrupt must be able to come before its reader.
 PRIORITY = 40
-_CAP_SYS_NICE = 23  # linux/capability.h
+CAP_SYS_NICE = 23  # linux/capability.h
 _HINT = "allow it with LimitRTPRIO=40 in the unit, '@audio - rtprio 40' in /etc/security/limits.conf, or install rtkit"
 _REAL_TIME = (os.SCHED_FIFO, os.SCHED_RR)
 _from_rtkit: set[int] = set()  # threads under RLIMIT_RTTIME; added to and taken from in one step each
@@ -53,7 +53,7 @@ def _not_by_itself(limit: int | None = None, capabilities: int | None = None) ->
         limit = resource.getrlimit(resource.RLIMIT_RTPRIO)[1]
     if capabilities is None:
         capabilities = _effective_capabilities()
-    if capabilities >> _CAP_SYS_NICE & 1 or limit == resource.RLIM_INFINITY or limit >= PRIORITY:
+    if capabilities >> CAP_SYS_NICE & 1 or limit == resource.RLIM_INFINITY or limit >= PRIORITY:
         return ""
     return f"the limit is {limit}, {PRIORITY} is needed" if limit else "there is neither CAP_SYS_NICE nor a limit"
 

@@ -11,9 +11,9 @@ What comes in is data of strangers: whatever the bytes are, a line gets a reply,
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from device.control import wishes as w
 from device.control.desk import ControlDesk
@@ -26,10 +26,14 @@ Reply = dict[str, Any]
 
 
 class Watch(w.Form):
-    """From here on all that happens is sent as well, one JSON object a line (`Feed`); `levels`: ten a second too."""
+    """From here on all that happens is sent as well, one JSON object a line (`Feed`); `levels`: ten a second too.
+
+    `turns`: so many traces of turns that are over come with the reply, as "last_turns".
+    """
 
     do: Literal["watch"]
     levels: bool = True
+    turns: Annotated[int, Field(ge=0, le=20)] = 0
 
 
 def as_line(value: object) -> bytes:
@@ -112,4 +116,7 @@ class Talk:
         except TooManyError as error:
             return refusal(str(error))
         # after the subscription: nothing happens between the two that is in neither
-        return {"ok": True, **self._desk.status()}
+        reply = {"ok": True, **self._desk.status()}
+        if watch.turns:
+            reply["last_turns"] = [trace.to_json() for trace in self._desk.traces()[-watch.turns :]]
+        return reply

@@ -104,6 +104,7 @@ class Updater:
         manifest = self._verified(source, key)
         try:
             self._refuse(manifest, allow_downgrade=False)
+            self._refuse_without_room(manifest, make_room=False)
         except UpdateError as error:
             return manifest, error.message
         return manifest, ""
@@ -116,6 +117,7 @@ class Updater:
             if manifest.name == self._releases.current():
                 return ""
             self._refuse(manifest, allow_downgrade)
+            self._refuse_without_room(manifest, make_room=True)
             if not self._releases.is_whole(manifest.name):
                 self._make(manifest, source)
             self._try(manifest.name)
@@ -170,15 +172,20 @@ class Updater:
                 f"{manifest.version} needs Python {manifest.python} or newer, here is {python}",
                 hint="update the operating system first",
             )
-        if not self._releases.is_whole(manifest.name):
-            needed = self._needed_bytes(manifest)
-            free = self._machine.free_bytes(self._releases.root)
-            if free < needed:
-                room = f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} free"
-                raise UpdateError(
-                    f"not enough room in {self._releases.root}: {room}",
-                    hint="'nearfield update --list' shows old releases, --keep 0 removes them",
-                )
+
+    def _refuse_without_room(self, manifest: Manifest, make_room: bool) -> None:
+        releases = self._releases
+        if releases.is_whole(manifest.name):
+            return
+        needed, free = self._needed_bytes(manifest), self._machine.free_bytes(releases.root)
+        if free < needed and make_room:
+            self._prune()
+            free = self._machine.free_bytes(releases.root)
+        if free < needed:
+            raise UpdateError(
+                f"not enough room in {releases.root}: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} free",
+                hint="--keep 0 takes all old releases away first, but for the one before",
+            )
 
     def _needed_bytes(self, manifest: Manifest) -> int:
         wanted = sum(file.bytes for file in manifest.files if self._fits(file.kind, file.name))

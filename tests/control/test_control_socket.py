@@ -136,6 +136,24 @@ def test_whoever_watches_is_told_the_state_and_then_what_happens(server: SocketS
     until(lambda: not desk.feed.watched)
 
 
+def test_the_last_turns_come_with_the_reply_to_who_asks_for_them(server: SocketServer, desk: FakeDesk) -> None:
+    for turn in (1, 2, 3):
+        for event in (
+            ev.SpeechStart(turn * 1_000, turn, turn * 1_000),
+            ev.Commit(turn * 1_000 + 1, turn, "secret", "complete"),
+            ev.PlayoutEnd(turn * 1_000 + 2, turn, "secret", "secret"),
+        ):
+            desk.on_event(event)
+    with Link(server.path) as link:
+        told = link.ask({"do": "watch", "turns": 2})["last_turns"]
+        assert [each["turn"] for each in told] == [2, 3]
+        assert "secret" not in str(told)
+        assert "last_turns" not in link.ask({"do": "watch"})
+        for wrong in (-1, 21, "2", True):
+            with pytest.raises(RefusedError):
+                link.ask({"do": "watch", "turns": wrong})
+
+
 def test_who_watches_and_never_reads_holds_nobody_up(server: SocketServer, desk: FakeDesk) -> None:
     with raw(server.path) as slow:
         slow.sendall(b'{"do": "watch"}\n')

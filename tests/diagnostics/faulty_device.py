@@ -389,6 +389,12 @@ def _open_secret(device: HealthyDevice) -> None:
     )
 
 
+def _foreign_secret(device: HealthyDevice) -> None:
+    _open_secret(device)
+    (device.folder / "mqtt-password").chmod(0o600)
+    device.commands["systemctl"] = "LoadState=loaded\nActiveState=activating\nUser=nearfield-of-tests\n"
+
+
 def _missing_secret(device: HealthyDevice) -> None:
     device.configure(f'[llm]\nserver_key_file = "{device.folder}/key"\n')
 
@@ -443,6 +449,13 @@ def _open_port(device: HealthyDevice) -> None:
     head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
     row = "   0: 00000000:223D 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1\n"
     device.write("proc/net/tcp", head + row)
+
+
+def _slow_service(device: HealthyDevice) -> None:
+    """The assistant that runs has other limits than whoever asks."""
+    device.run_assistant(STATUS)
+    device.write(f"proc/{os.getpid()}/status", "Name: nearfield\nCapEff: 0000000000000000\n")
+    device.write(f"proc/{os.getpid()}/limits", "Max realtime priority     0                    0\n")
 
 
 def _crash(device: HealthyDevice) -> None:
@@ -515,6 +528,7 @@ def _file(path: str, text: str) -> Callable[[HealthyDevice], None]:
     return plant
 
 
+THIS = f'input = "{CARD}"\noutput = "{CARD}"\n'  # not "default", which converts
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 WAITS = "[turn]\nend_silence_ms = 2500\n" + "".join(
     f"{name}_silence_ms = 2500\n" for name in ("sure", "likely", "unsure", "longest")
@@ -546,6 +560,7 @@ FAULTS = (
         lambda d: setattr(d, "real_time", lambda: "no real-time priority for sound; set LimitRTPRIO=40"),
         "real-time", "warning", "LimitRTPRIO",
     ),
+    Fault("service without real-time priority", _slow_service, "real-time", "warning", "systemctl edit"),
     Fault("not in the group audio", _not_in_audio, "groups", "failed", "usermod -aG"),
     Fault("unknown key", lambda d: d.configure("[turn]\nend_silence = 800\n"), "configuration", "failed",
           "config check", "end_silence_ms"),
@@ -554,6 +569,7 @@ FAULTS = (
     Fault("missing persona", lambda d: d.configure('persona = "stor"\n'), "configuration", "failed", "store", "stor"),
     Fault("secret that all may read", _open_secret, "secrets", "failed", "chmod 600"),
     Fault("secret that is not there", _missing_secret, "secrets", "failed", "chmod 600"),
+    Fault("secret that the service may not read", _foreign_secret, "secrets", "failed", "sudo chown"),
     Fault("broken skill file", _broken_skill, "skills", "warning", "skills check", "coffee.py"),
     Fault("server that is away", lambda d: d.configure('[llm]\nserver = "http://127.0.0.1:9"\n'), "servers", "warning",
           "llm.server"),
@@ -561,7 +577,7 @@ FAULTS = (
     Fault("no card", lambda d: d.unplug(), "card", "failed", "nearfield devices"),
     Fault("another name", lambda d: d.configure('[audio]\ninput = "ReSpeaker"\n'), "card", "failed", "audio.input"),
     Fault("busy card", lambda d: d.occupy(), "card", "failed", "nearfield devices"),
-    Fault("wrong rate", lambda d: d.configure("[audio]\nrate_hz = 44100\n"), "card", "failed", "audio.rate_hz"),
+    Fault("wrong rate", lambda d: d.configure(f"[audio]\n{THIS}rate_hz = 44100\n"), "card", "failed", "audio.rate_hz"),
     Fault("no loudspeaker", lambda d: d.without_loudspeaker(), "card", "warning", "audio.output"),
     Fault(
         "muted in the mixer",

@@ -237,3 +237,9 @@ def test_without_systemd_there_is_no_service(tmp_path: Path) -> None:
     with HealthyDevice(tmp_path) as device:
         device.commands["systemctl"] = None
         assert device.examine(only=["service"])["service"].level == "ok"
+
+
+def test_a_contraction_is_understood_as_well(tmp_path: Path) -> None:
+    with HealthyDevice(tmp_path) as device:
+        device.models.understood = "The capital of France's Paris."
+        assert device.examine(only=["speech"])["speech"].facts["share"] > 0.8

@@ -119,6 +119,18 @@ def test_a_session_that_was_started_anew_is_told_and_its_turns_are_not_mixed() -
     assert "started anew: session 8" in "\n".join(whole(overview))
 
 
+def test_turns_from_before_it_looked_are_there_once() -> None:
+    desk, overview = desk_of_an_evening(3), Overview()
+    reply = {"ok": True, **desk.status(), "last_turns": [trace.to_json() for trace in desk.traces()]}
+    for _ in range(2):  # it comes back to the same session
+        overview.on_item(json.loads(json.dumps(reply)))
+    assert [trace.turn for trace in overview.traces] == [1, 2, 3]
+    overview.on_item({"ok": False, "error": "no"})
+    overview.on_item({"type": "trace", **desk.traces()[-1].to_json()})
+    assert overview.notice == ""
+    assert len(overview.traces) == 4
+
+
 def test_what_an_assistant_says_cannot_command_the_terminal() -> None:
     overview = Overview()
     overview.on_item({"type": "commit", "text": "a\x1b[2Jb\x9b31mc\nd\u202e"})
@@ -143,8 +155,8 @@ _ODD = st.recursive(
     max_leaves=6,
 )
 _KEYS = (
-    "ok type state muted session turns failures trouble outside last stages card card_stats health uptime_s persona "
-    "volume_percent hearing saying text stable heard mic_db far_db error spans marks hypotheses zero zero_ms"
+    "ok last_turns type state muted session turns failures trouble outside last stages card card_stats health uptime_s "
+    "persona volume_percent hearing saying text stable heard mic_db far_db error spans marks hypotheses zero zero_ms"
 ).split()
 _TYPES = st.sampled_from(["levels", "state", "partial", "clause", "trace", "volume", "error", "spoken", "mute"])
 

@@ -44,7 +44,7 @@ def test_all_panels_are_there_and_nothing_is_cut(tmp_path: Path, size: tuple[int
     async def look() -> list[str]:
         app = Top([path])
         async with app.run_test(size=size) as pilot:
-            await until(pilot, shows(app, "of the last 23 turns"), "connected")
+            await until(pilot, shows(app, "of the last 23 turns", "Turn 23"), "what was before it looked")
             for event in turn_events(24):
                 desk.on_event(event)
             desk.feed.publish({"type": "levels", "mic_db": -31.2, "far_db": -90.0})

@@ -215,7 +215,7 @@ def test_a_certificate_that_cannot_be_used_is_said(
 
 def test_run_has_a_flag_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Settings] = []
-    monkeypatch.setattr("device.cli.run._run", lambda settings, _events, _endings: asked.append(settings))
+    monkeypatch.setattr("device.cli.run._run", lambda settings, *_: asked.append(settings))
     assert run_command(["run", "--web", "--set", "web.port=9000"]) == 0
     assert run_command(["run"]) == 0
     assert [(each.web.enabled, each.web.port) for each in asked] == [(True, 9000), (False, 8765)]

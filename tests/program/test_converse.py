@@ -235,7 +235,7 @@ def test_it_never_hears_itself(nearfield: Command, spoken: Callable[[str], Path]
     """The loudspeaker as loud in the microphone as it is played."""
     done = nearfield(
         "converse", spoken("Tell me about the sun."), "--echo-db", "0", "--echo-delay-ms", "25", "--json",
-        "--tail-s", "2", "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=60",
+        "--tail-s", "2", "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=40",
     )  # fmt: skip
     (turn,) = done.json()["turns"]
     assert not turn["interrupted"]

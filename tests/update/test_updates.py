@@ -129,6 +129,18 @@ def test_one_that_has_no_room(world: World) -> None:
     assert "not enough room" in refusal(world, world.bundle("1.1"))
 
 
+def test_old_releases_make_room(world: World) -> None:
+    for version in ("1.1", "1.2"):
+        take(world, world.bundle(version))
+    assert world.versions() == ["1.0", "1.1", "1.2"]
+    world.machine.free_bytes = lambda _: 0 if "1.0" in world.versions() else 10**12  # type: ignore[method-assign]
+    folder = world.bundle("1.3")
+    with pytest.raises(UpdateError, match="not enough room"):
+        take(world, folder)
+    world.updater(keep=0).update(FolderSource(folder), world.key.public_key)
+    assert world.versions() == ["1.2", "1.3"]
+
+
 def test_a_second_update_at_the_same_time(world: World) -> None:
     with world.releases.lock():
         assert refusal(world, world.bundle("1.1")) == "another update is running"

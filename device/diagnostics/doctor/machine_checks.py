@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from device.audio.priority import CAP_SYS_NICE, PRIORITY
 from device.config.dirs import state_dir
 from device.diagnostics.doctor.finding import Finding, failed, ok, warning, worst
 from device.diagnostics.doctor.probe import Probe
@@ -205,6 +206,13 @@ def _built() -> datetime:
 
 def real_time(probe: Probe) -> Finding:
     """May the audio callback come before all else?"""
+    if (limit := _limit_of(probe)) is not None and limit < PRIORITY:
+        return warning(
+            "real-time",
+            f"the assistant that runs may have no real-time priority: its limit is {limit}",
+            means="when the machine is busy sound is lost (docs/audio.md)",
+            mend=f"sudo systemctl edit nearfield: LimitRTPRIO={PRIORITY}; then: sudo systemctl restart nearfield",
+        )
     if why := probe.real_time():
         what, _, hint = why.rpartition("; ")
         return warning(
@@ -214,6 +222,16 @@ def real_time(probe: Probe) -> Finding:
             mend=hint or "LimitRTPRIO=40 in the unit",
         )
     return ok("real-time", "the audio callback may have real-time priority")
+
+
+def _limit_of(probe: Probe) -> int | None:
+    """On real-time priority, of an assistant that runs without root's rights; whoever asks may have other limits."""
+    pid = probe.running.pid
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", probe.text(f"proc/{pid}/status") or "", re.MULTILINE)
+    found = re.search(r"^Max realtime priority\s+\S+\s+(\S+)", probe.text(f"proc/{pid}/limits") or "", re.MULTILINE)
+    if pid is None or found is None or (capabilities and int(capabilities[1], 16) >> CAP_SYS_NICE & 1):
+        return None
+    return 99 if found[1] == "unlimited" else int(found[1])
 
 
 def groups(probe: Probe) -> Finding:

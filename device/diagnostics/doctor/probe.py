@@ -25,9 +25,13 @@ from device.config.schema import Settings
 from device.diagnostics.doctor.running import Running, find_running
 from device.gpio.driver import driver
 from device.persona import Persona, load_persona, settings_for
-from models.protocols import Int16s
+from models.protocols import SAMPLE_RATE_HZ, Int16s
 
+SERVICE = "nearfield.service"
+_PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ExecMainStatus,User"
 _COMMAND_S = 3.0
+#: A card begins with a click, and its filters with a step: not counted.
+SETTLE_SAMPLES = SAMPLE_RATE_HZ // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,12 @@ class Probe:
     def holders(self) -> list[Holder]:
         """Who else has a sound device open."""
         return holders("", self.root / "proc", Path("/dev/snd"))
+
+    @cached_property
+    def unit(self) -> dict[str, str]:
+        """What systemd says of the service; empty where there is no systemd. Raises nothing."""
+        shown = self.run(("systemctl", "show", SERVICE, f"--property={_PROPERTIES}"))
+        return dict(line.partition("=")[::2] for line in (shown.out if shown and not shown.status else "").splitlines())
 
     @cached_property
     def loaded(self) -> LoadedConfig:

@@ -65,11 +65,28 @@ def secrets(probe: Probe) -> Finding:
     for key, path in found:
         try:
             read_secret(path)
+            user, owner = probe.unit.get("User", ""), _owner(path)
+            if user and owner != user:
+                ailing.append(
+                    failed(
+                        "secrets",
+                        f"{key}: {path} is {owner}'s, and the service runs as {user}",
+                        means="the service cannot read it, and does not start",
+                        mend=f"sudo chown {user}: {path}",
+                    )
+                )
         except ConfigError as error:
             what = f"{key}: {error.message}"
             means = "what needs the secret does not start, and others may know it"
             ailing.append(failed("secrets", what, means=means, mend=error.hint))
     return worst(ailing) if ailing else ok("secrets", f"{len(found)} file(s), for their owner alone")
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:  # a number without a name
+        return str(path.stat().st_uid)
 
 
 def skills(probe: Probe) -> Finding:

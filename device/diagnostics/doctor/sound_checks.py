@@ -15,14 +15,12 @@ import numpy as np
 from device.audio.holders import SOUND_SERVERS
 from device.diagnostics.calibration_store import CalibrationStore
 from device.diagnostics.doctor.finding import Finding, failed, not_tried, ok, warning
-from device.diagnostics.doctor.probe import Probe
+from device.diagnostics.doctor.probe import SETTLE_SAMPLES, Probe
 from device.errors import AudioError
 from dsp.levels import peak_dbfs, rms_dbfs
 from dsp.measurement import deconvolve, exponential_sweep
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
-#: A card begins with a click, and its filters with a step: not counted.
-SETTLE_SAMPLES = SAMPLE_RATE_HZ // 4
 #: Share of full scale by which the middle of the signal is off: 2 % is a bad design, a quarter is a broken wire.
 OFFSET_SHARE, STUCK_SHARE = 0.02, 0.25
 FULL_SCALE = 32_700

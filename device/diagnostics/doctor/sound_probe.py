@@ -6,13 +6,15 @@ sound.record(settings, 1.5).mic
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from device.audio.devices import DeviceInfo, choose_pair, list_devices
+from device.card import CardStats
 from device.config.schema import Settings
-from device.diagnostics.doctor.probe import Heard, Opened
+from device.diagnostics.doctor.probe import SETTLE_SAMPLES, Heard, Opened
 from device.errors import AudioError
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
@@ -45,6 +47,7 @@ class CardSound:
         """What came in within `seconds`; a card that stands still gives less. `play` sounds meanwhile."""
         mic, far = [_NONE], [_NONE]
         wanted, taken = round(seconds * SAMPLE_RATE_HZ), 0
+        before: CardStats | None = None
         with self._open_card(settings) as card:
             if play is not None:
                 card.play(play)
@@ -61,5 +64,19 @@ class CardSound:
                 mic.append(block.mic)
                 far.append(block.far)
                 taken += block.mic.size
+                if before is None and taken >= SETTLE_SAMPLES:
+                    before = card.stats()
             stats = card.stats()
-        return Heard(np.concatenate(mic), np.concatenate(far), stats, seconds)
+        return Heard(np.concatenate(mic), np.concatenate(far), _since(before, stats), seconds)
+
+
+def _since(before: CardStats | None, now: CardStats) -> CardStats:
+    """What was counted since the card ran evenly: many report an overflow while they begin."""
+    if before is None:
+        return now
+    return replace(
+        now,
+        capture_lost_samples=now.capture_lost_samples - before.capture_lost_samples,
+        capture_overflows=now.capture_overflows - before.capture_overflows,
+        playback_underflows=now.playback_underflows - before.playback_underflows,
+    )

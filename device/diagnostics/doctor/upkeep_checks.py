@@ -16,15 +16,13 @@ from device.config.dirs import state_dir
 from device.diagnostics.doctor.finding import Finding, counted, failed, ok, warning
 from device.diagnostics.doctor.listening import Port, listening, taken_by, with_children
 from device.diagnostics.doctor.logs import LOG_NAME, crashes
-from device.diagnostics.doctor.probe import Probe
+from device.diagnostics.doctor.probe import SERVICE, Probe
 from device.session.database import check, connect, primary_code
 from device.session.owner import alive
 from device.session.schema import VERSION
 from device.session.store import SessionStore
 
-SERVICE = "nearfield.service"
 RELEASES = "opt/nearfield"
-_PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ExecMainStatus"
 _MANY_RESTARTS = 3
 _RECENT = timedelta(days=1)
 _HUGE_MB = 500
@@ -81,15 +79,9 @@ def _locked(connection: sqlite3.Connection) -> bool:
     return False
 
 
-def _unit(probe: Probe) -> dict[str, str]:
-    """What systemd says of the unit; empty where there is no systemd."""
-    shown = probe.run(("systemctl", "show", SERVICE, f"--property={_PROPERTIES}"))
-    return dict(line.partition("=")[::2] for line in (shown.out if shown and not shown.status else "").splitlines())
-
-
 def service(probe: Probe) -> Finding:  # noqa: PLR0911 - one return a finding
     """The unit of systemd, if it is installed."""
-    values = _unit(probe)
+    values = probe.unit
     if values.get("LoadState") in (None, "", "not-found"):
         return ok("service", "not installed: it is started by hand (./install.sh --service makes one)")
     state, sub = values.get("ActiveState", ""), values.get("SubState", "")
@@ -120,7 +112,7 @@ def running(probe: Probe) -> Finding:  # noqa: PLR0911 - likewise
     found = probe.running
     if found.state == "none":
         wanted = getattr(getattr(probe.settings_if_valid, "control", None), "enabled", False)
-        if wanted and _unit(probe).get("ActiveState") == "active":
+        if wanted and probe.unit.get("ActiveState") == "active":
             return warning(
                 "running",
                 "the service is active, and its control socket is not there",

@@ -28,6 +28,7 @@ from device.diagnostics.top.process import ProcessReader, Usage
 DRAW_S = 0.25
 STATUS_S = 1.0
 RETRY_S = 0.5
+EARLIER_TURNS = 12  #: that are asked for at the start
 FIXED_LINES = 6  #: header, levels, machine and trouble, keys
 TURN_LINES = 16  #: its title, the time line, 13 rows, a line of notes: with two lines of words this fills 24
 
@@ -78,10 +79,9 @@ class Top(App[None]):
             with contextlib.suppress(NobodyThereError, OSError):
                 async with await connect(self._paths) as link:
                     self._process = ProcessReader(link.pid) if link.pid else None
-                    await link.ask({"do": "watch"})
+                    await link.ask({"do": "watch", "turns": EARLIER_TURNS})
                     self._link = link
                     self.overview.on_connected()
-                    await link.ask({"do": "status"})
                     async for item in link:
                         self.overview.on_item(item)
             self._link = None

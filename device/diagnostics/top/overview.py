@@ -9,7 +9,7 @@ Nothing that arrives is trusted to have a form: what does not fit is left out.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from device.telemetry.published import published_trace
@@ -37,6 +37,11 @@ def text(value: object) -> str:
 def table(value: object) -> Mapping[str, Any]:
     """An empty one for what is none."""
     return value if isinstance(value, Mapping) else {}
+
+
+def rows(value: object) -> Sequence[Mapping[str, Any]]:
+    """The tables of a list; none for what is no list."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 class Overview:
@@ -87,6 +92,7 @@ class Overview:
             case "volume":
                 self.status["volume_percent"] = item.get("percent")
             case "trace":
+                self.notice = ""  # whatever it was, there was a turn since
                 self._on_trace(item)
             case _:
                 self._on_words(item)
@@ -100,7 +106,11 @@ class Overview:
             self.restarts += 1
             self.traces.clear()
             self.notice = f"it was started anew: session {session}"
-        self.status.update(reply)
+        if "last_turns" in reply:
+            self.traces.clear()
+        for each in rows(reply.get("last_turns")):
+            self._on_trace(each)
+        self.status.update({key: value for key, value in reply.items() if key != "last_turns"})
         if "muted" in reply:
             self.muted = reply["muted"] is True
         if "state" in reply:

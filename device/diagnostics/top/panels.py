@@ -6,14 +6,14 @@ All is told without colour too. Sans-IO; drawn with rich.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from device.diagnostics.top.overview import QUIETEST_DB, Overview, number, table, text
+from device.diagnostics.top.overview import QUIETEST_DB, Overview, number, rows, table, text
 from device.diagnostics.top.process import Usage
 from device.telemetry.bars import Scale, axis_cells, bar_cells
 from device.telemetry.budgets import BY_KEY, STAGES, StageKey
@@ -153,15 +153,15 @@ def turn_lines(overview: Overview, width: int, height: int) -> list[Text]:
     """The waterfall of the last turn beside the percentiles of all: `height` lines (16 show all stages)."""
     trace = overview.trace
     scale = Scale(*(window_ms([trace]) if trace else (-300.0, 1_000.0)), columns=width - _LABEL - _FIGURES - 1)
-    rows: Mapping[str, Row] = {row.label: row for row in rows_of(trace)} if trace else {}
-    percentiles = {row.get("stage"): row for row in _rows(overview.status.get("stages"))}
+    drawn: Mapping[str, Row] = {row.label: row for row in rows_of(trace)} if trace else {}
+    percentiles = {row.get("stage"): row for row in rows(overview.status.get("stages"))}
     lines = [_turn_title(overview, width), _columns(scale)]
     for stage in STAGES:
-        lines.append(_stage(stage.label, rows.get(stage.label), scale, percentiles.get(stage.key), stage.key))
+        lines.append(_stage(stage.label, drawn.get(stage.label), scale, percentiles.get(stage.key), stage.key))
         if stage.key == "ttfa":
             lines[-1].stylize("bold")
         if more := _MORE_ROWS.get(stage.key):
-            lines.append(_stage(more, rows.get(more), scale, None, None))
+            lines.append(_stage(more, drawn.get(more), scale, None, None))
     notes = "; ".join(notes_of(trace)) if trace else ""
     lines += _paragraph(notes, width) if notes else []
     earlier = list(overview.traces)[-2::-1]
@@ -199,7 +199,7 @@ def _turn_title(overview: Overview, width: int) -> Text:
         line.append(ttfa, style="bold")
         if trace.over:
             line.append(f"  ! {len(trace.over)} over budget", style="bold red")
-    counts = [_whole(row.get("count")) for row in _rows(overview.status.get("stages"))]
+    counts = [_whole(row.get("count")) for row in rows(overview.status.get("stages"))]
     return _ends(line, _styled(f"of the last {max(counts, default=0)} turns  ", style="dim"), width)
 
 
@@ -245,10 +245,6 @@ def footer(width: int) -> Text:
 def _styled(words: str, style: str) -> Text:
     """With a style of these words alone: that of `Text(words, style)` is the style of whatever is appended too."""
     return Text().append(words, style=style)
-
-
-def _rows(value: object) -> Sequence[Mapping[str, Any]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 def _whole(value: object) -> int:
