@@ -1,7 +1,7 @@
 """The unit of systemd, and what is beside it: sound, and as closed as it can be."""
 
-import ctypes
 import ctypes.util
+import os
 import re
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ def setting(name: str) -> list[str]:
 
 def with_drop_ins(folder: Path, *drop_ins: str) -> Path:
     unit = folder / "nearfield.service"
-    text = UNIT.read_text().replace("/opt/nearfield/current/.venv/bin/nearfield", "/bin/true")
+    text = re.sub(r"/opt/nearfield/current/\S+", "/bin/true", UNIT.read_text())
     # what a drop-in sets comes behind what the unit sets
     before, _, behind = text.partition("[Install]")
     added = "".join((SCRIPTS / "systemd/drop-ins" / name).read_text() for name in drop_ins)
@@ -55,6 +55,12 @@ def test_systemd_understands_every_line(tmp_path: Path, network: str) -> None:
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False
     )
     assert [line for line in done.stderr.splitlines() if "nearfield" in line] == []
+
+
+def test_what_it_starts_is_part_of_a_release_and_can_be_started() -> None:
+    own = re.findall(r"/opt/nearfield/current/(firmware_scripts/\S+)", "\n".join(setting("ExecStartPre")))
+    assert own == ["firmware_scripts/update/resume.sh"]
+    assert all(os.access(ROOT / path, os.X_OK) for path in own)
 
 
 def test_captions_go_into_no_journal_and_no_core_holds_what_was_heard() -> None:
