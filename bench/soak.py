@@ -6,8 +6,9 @@
 Real models; a synthesised user with commands, questions, barge-ins, timers, noise and silence; faults from a plan
 (`soak_plan`). Told at the end: turns said, answered, with a sign, lost without one; the longest that it was deaf;
 memory, descriptors and threads after a warm-up (a tenth of the time, and one round of all faults) and at the end. A
-run that ends with an error is started again, as a supervisor would, and counted. "fast": the card's clock runs at twice real time; the models do not.
-Ctrl-C ends it early, and tells what there is. Exit status 1: something was lost without a sign, or something grew.
+run that ends with an error is started again, as a supervisor would, and counted. "fast": the card's clock runs at
+twice real time; the models do not. Ctrl-C ends it early, and tells what there is. Exit status 1: something was lost
+without a sign, or something grew.
 """
 
 import contextlib
