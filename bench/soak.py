@@ -5,9 +5,10 @@
 
 Real models; a synthesised user with commands, questions, barge-ins, timers, noise and silence; faults from a plan
 (`soak_plan`). Told at the end: turns said, answered, with a sign, lost without one; the longest that it was deaf;
-memory, descriptors and threads after a warm-up of a tenth of the time and at the end. A run that ends with an error is
-started again, as a supervisor would, and counted. "fast": the card's clock runs at twice real time; the models do not.
-Ctrl-C ends it early, and tells what there is. Exit status 1: something was lost without a sign, or something grew.
+memory, descriptors and threads after a warm-up (a tenth of the time, and one round of all faults) and at the end. A
+run that ends with an error is started again, as a supervisor would, and counted. "fast": the card's clock runs at
+twice real time; the models do not. Ctrl-C ends it early, and tells what there is. Exit status 1: something was lost
+without a sign, or something grew.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ import numpy as np
 from bench.options import Parser, count
 from bench.soak_account import Account
 from bench.soak_faults import Faults, Plug
-from bench.soak_plan import BY_NAME, KINDS, SERVER_KINDS, Kind, plan
+from bench.soak_plan import BY_NAME, KINDS, SERVER_KINDS, Kind, plan, warm_s
 from bench.soak_resources import Resources
 from bench.soak_server import AwayServer
 from bench.soak_talk import BROKEN_FILE, SENTENCES, SKILLS, Sort, Talk, Utterance, repertoire
@@ -245,10 +246,10 @@ def soaked(args: Any) -> tuple[Soak, float]:
     seconds = args.minutes * 60
     kinds = kinds_of(args.faults) if args.faults else (*KINDS, *(SERVER_KINDS if args.llm_server else ()))
     if args.fault_every_s <= 0:
-        faults = []
+        planned = []
     else:
         try:
-            faults = [(each.at_s, each.kind) for each in plan(args.minutes, args.fault_every_s, args.seed, kinds)]
+            planned = plan(args.minutes, args.fault_every_s, args.seed, kinds)
         except ValueError as error:
             raise UsageError(str(error), hint="give them more time, or choose others with --faults") from error
     with contextlib.ExitStack() as stack:
@@ -260,10 +261,11 @@ def soaked(args: Any) -> tuple[Soak, float]:
         models = load_models(settings, persona)
         talk = Talk(repertoire(models.voice), args.seed)
         speed = FAST if args.speed == "fast" else 1.0
+        faults = [(each.at_s, each.kind) for each in planned]
         soak = Soak(settings, persona, models, talk, faults, seconds=seconds, speed=speed, server=server)
         with contextlib.suppress(KeyboardInterrupt):  # what there is is told
             soak.run()
-    return soak, seconds / 10
+    return soak, warm_s(planned, len(kinds), seconds)
 
 
 def report(soak: Soak, warm_s: float) -> dict[str, Any]:

@@ -54,6 +54,19 @@ class Planned:
     kind: Kind
 
 
+def warm_s(planned: list[Planned], kinds: int, seconds: float) -> float:
+    """How long the warm-up lasts: a tenth of the time, and until each of `kinds` faults has come once.
+
+    What happens for the first time takes memory that stays (a runtime's buffers for a longer sound than any before).
+    Where one round of faults leaves less than half of the time, the tenth alone counts.
+    """
+    tenth = seconds / 10
+    if len(planned) < 2 * kinds or not kinds:
+        return tenth
+    last = planned[kinds - 1]
+    return max(tenth, last.at_s + last.kind.length_s + 30.0)
+
+
 def plan(minutes: float, every_s: float, seed: int, kinds: tuple[Kind, ...] = KINDS) -> list[Planned]:
     """A fault every `every_s`, none in the first and none that would not be over before the end.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.soak_account import PATIENCE_S, Account
-from bench.soak_plan import KINDS, plan
+from bench.soak_plan import KINDS, plan, warm_s
 from bench.soak_resources import Sample, growth
 from bench.soak_talk import Talk, Utterance
 from device.dialogue import events as ev
@@ -38,6 +38,15 @@ def test_a_plan_is_the_same_for_the_same_seed_and_none_lasts_beyond_the_end() ->
 def test_faults_that_would_overlap_are_refused() -> None:
     with pytest.raises(ValueError, match="one lasts for 30 s"):
         plan(10, 20, 1)
+
+
+def test_the_warm_up_has_seen_every_fault_once() -> None:
+    planned = plan(120, 60, seed=1)
+    warm = warm_s(planned, len(KINDS), 7200)
+    assert {each.kind.name for each in planned if each.at_s + each.kind.length_s < warm} >= {k.name for k in KINDS}
+    assert warm <= 60 * len(KINDS) + 60
+    assert warm_s(plan(15, 60, seed=1), len(KINDS), 900) == 90, "no round of faults fits into half of this"
+    assert warm_s([], len(KINDS), 600) == 60
 
 
 # --- the account

@@ -19,14 +19,14 @@ def test_what_breaks_is_told_and_counted_and_it_goes_on(tmp_path: Path, monkeypa
     device = Device(tmp_path, f"controls.file={tmp_path / 'controls.json'}", "echo.enabled=false")
     sorts = ("command", "question", "barge_in", "stop", "broken_skill", "slow_skill", "noise")
     said = [Utterance("Hello there.", utterance(), len(utterance()))]
-    faults = [(0.7, Kind("stt_raises", 1.0, "")), (2.2, Kind("disk_full", 0.5, "")), (3.2, Kind("card_lost", 0.8, ""))]
+    faults = [(0.5, Kind("stt_raises", 1.4, "")), (2.3, Kind("disk_full", 0.4, "")), (3.1, Kind("card_lost", 0.6, ""))]
     soak = soaking.Soak(
         device.settings,
         PERSONA,
         Fakes("Hello there.").models(),
         Talk(dict.fromkeys(sorts, said), seed=1),  # type: ignore[arg-type]
         faults,
-        seconds=5.5,
+        seconds=4.8,
         speed=8.0,
     )
     soak.run()

@@ -101,9 +101,7 @@ def assistant_idle(events: list[ev.Event]) -> bool:
     return [event.state for event in events if isinstance(event, ev.StateChange)][-1] == "idle"
 
 
-@pytest.mark.parametrize(
-    ("stage", "how"), [("stt", "hangs"), ("llm", "hangs"), ("tts", "hangs"), ("stt", "dies"), ("tts", "dies")]
-)
+@pytest.mark.parametrize(("stage", "how"), [("stt", "hangs"), ("llm", "hangs"), ("tts", "hangs"), ("stt", "dies")])
 def test_the_turn_gets_a_sign_and_the_next_one_an_answer(stage: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = dict.fromkeys(patience_module.LIMITS_S, 0.4)
     monkeypatch.setattr(patience_module, "LIMITS_S", limits)
