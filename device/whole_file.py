@@ -1,28 +1,48 @@
-"""A small file, written whole: after a power cut it is the old one or the new one, never half of either.
+"""Write a file whole or not at all.
 
-write_whole(state_dir() / "controls.json", text)
+write_whole(Path("/etc/nearfield/nearfield.toml"), text)
+
+After a power cut at any instant the file has either what it had or all of the new text.
 """
 
-import contextlib
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """`text` as UTF-8 in place of what was in `path`, which only the owner may read; the folder is made if need be.
+def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace `path` by `text`, in UTF-8. A file that is there keeps its mode, and its owner where that is allowed.
 
-    Raises OSError, and UnicodeEncodeError for what is no text: what was there is then unchanged, and nothing is left.
+    A link is followed: the file that it names is replaced. `mode` is for a new file. Raises OSError, and leaves
+    everything as it was then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path = path.resolve()
+    before: os.stat_result | None = None
+    with suppress(FileNotFoundError):
+        before = path.stat()
+    file, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        with os.fdopen(file, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            os.fchmod(out.fileno(), stat.S_IMODE(before.st_mode) if before else mode)
+            if before:
+                with suppress(PermissionError):
+                    os.fchown(out.fileno(), before.st_uid, before.st_gid)
+            out.flush()
+            os.fsync(out.fileno())
         Path(name).replace(path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in `folder` survive a power cut. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
