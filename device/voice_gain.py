@@ -47,7 +47,8 @@ class VoiceGains:
         known.pop(key, None)
         newest = list(known.items())[-(_MOST - 1) :]
         try:
-            write_whole(self._path, json.dumps(dict([*newest, (key, gain_db)]), indent=1))
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._path, json.dumps(dict([*newest, (key, gain_db)]), indent=1), 0o600)
         except OSError as error:
             _log.info("how loud the voice is cannot be kept in %s: %s", self._path, error)
 

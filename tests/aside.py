@@ -22,7 +22,7 @@ import pytest
 #: are loaded once, in the other process.
 ASIDE = frozenset(
     "bench_maths cli config control controls dsp gpio home house models_store personas session skills telemetry "
-    "audio_portaudio/test_drift.py audio_portaudio/test_two_cards.py".split()
+    "audio_portaudio/test_drift.py audio_portaudio/test_two_cards.py program/test_bad_input.py".split()
 )
 #: In real time, the whole program, or a sound card. What ASIDE names is not meant.
 ALONE = frozenset("audio_portaudio audio_recovery program".split())

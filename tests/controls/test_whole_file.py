@@ -9,12 +9,20 @@ from device.whole_file import write_whole
 
 
 def test_it_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "kept"  # the folder is not there yet
-    write_whole(path, "old")
+    path = tmp_path / "kept"
+    write_whole(path, "old", 0o600)
     write_whole(path, "new ü")
     assert path.read_text("utf-8") == "new ü"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(path.parent) == ["kept"]  # noqa: PTH208
+    assert path.stat().st_mode & 0o777 == 0o600, "the mode it had"
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]
+
+
+def test_behind_a_link_is_the_file_that_it_names(tmp_path: Path) -> None:
+    link, path = tmp_path / "link", tmp_path / "kept"
+    link.symlink_to(path)
+    write_whole(link, "new")
+    assert link.is_symlink()
+    assert path.read_text("utf-8") == "new"
 
 
 def no_room(handle: int) -> None:  # noqa: ARG001 - as os.fsync
