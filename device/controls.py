@@ -106,8 +106,7 @@ class Controls:
             return
         text = json.dumps({"muted": self._muted, "volume_db": self._volume.level_db}) + "\n"
         try:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._kept, text, 0o600)
+            write_whole(self._kept, text)
         except OSError as error:
             _log.warning("mute and volume will not survive a restart: %s: %s", self._kept, error.strerror)
 

@@ -47,8 +47,7 @@ class VoiceGains:
         known.pop(key, None)
         newest = list(known.items())[-(_MOST - 1) :]
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path, json.dumps(dict([*newest, (key, gain_db)]), indent=1), 0o600)
+            write_whole(self._path, json.dumps(dict([*newest, (key, gain_db)]), indent=1))
         except OSError as error:
             _log.info("how loud the voice is cannot be kept in %s: %s", self._path, error)
 

@@ -25,7 +25,7 @@ ASIDE = frozenset(
     "audio_portaudio/test_drift.py audio_portaudio/test_two_cards.py program/test_bad_input.py".split()
 )
 #: In real time, the whole program, or a sound card. What ASIDE names is not meant.
-ALONE = frozenset("audio_portaudio audio_recovery program".split())
+ALONE = frozenset("audio_portaudio audio_recovery converse/test_soak_run.py program".split())
 _TAIL_CHARS = 4_000
 
 

@@ -116,8 +116,7 @@ class CalibrationStore:
         tables = [_table(name, values) for name, values in cards.items() if isinstance(values, dict)]
         text = _HEAD + "".join(tables)
         tomllib.loads(text)  # never leave a file that cannot be read
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, text, 0o600)
+        write_whole(self.path, text)
 
 
 def _table(name: str, values: dict[str, Any]) -> str:

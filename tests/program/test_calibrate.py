@@ -1,6 +1,7 @@
 """`nearfield calibrate` and `nearfield meter`, the command itself."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_a_full_disk_keeps_the_last_calibration_and_shows_this_one(environment: 
     command = [sys.executable, "-m", "device.cli.main", "calibrate", "--virtual", "--echo-db", "-3", "--store"]
     done = subprocess.run(
         command,
-        env={**environment, "XDG_STATE_HOME": str(tmp_path)},
+        env={**environment, "XDG_STATE_HOME": str(tmp_path), "NETWORK_LOG": os.devnull},
         capture_output=True,
         text=True,
         timeout=120,
