@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "tests" / "diagnostics")]
+TESTS = HERE.parents[1] / "tests"
+sys.path[:0] = [str(HERE.parents[1]), str(TESTS), str(TESTS / "diagnostics")]
 
 from top_scene import desk_of_an_evening, turn_events  # noqa: E402
 

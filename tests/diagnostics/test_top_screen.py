@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from desk_kit import FakeAssistant, FakeControls
 from textual.pilot import Pilot
-from top_scene import ANSWER, PlainControls, QuietAssistant, desk_of_an_evening, turn_events
+from top_scene import ANSWER, desk_of_an_evening, turn_events
 
 from device.config.control import ControlSettings
 from device.control.desk import ControlDesk
@@ -67,7 +68,7 @@ def test_all_panels_are_there_and_nothing_is_cut(tmp_path: Path, size: tuple[int
 
 
 def test_keys_ask_the_assistant(tmp_path: Path) -> None:
-    assistant, controls = QuietAssistant(), PlainControls()
+    assistant, controls = FakeAssistant(), FakeControls(70)
     desk, path = ControlDesk(assistant, controls), tmp_path / "s.sock"
 
     async def press() -> int | None:
@@ -100,7 +101,7 @@ def test_an_end_is_told_and_a_return_is_noticed(tmp_path: Path) -> None:
             with socket_of(desk_of_an_evening(), path):
                 await until(pilot, shows(app, "session 7", "23 turns"), "connected")
             await until(pilot, shows(app, "it ended at", "NOT RUNNING"), "the end")
-            later = ControlDesk(QuietAssistant(), PlainControls())
+            later = ControlDesk(FakeAssistant(), FakeControls(70))
             later.add_status(lambda: {"session": 8, "persona": "mirror"})
             with socket_of(later, path):
                 await until(pilot, shows(app, "session 8", "mirror", "started anew"), "the return")

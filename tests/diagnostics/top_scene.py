@@ -1,5 +1,7 @@
 """A recorded evening for `nearfield top`: replies and news as the control socket has them. Tests and the picture."""
 
+from desk_kit import FakeAssistant, FakeControls
+
 from device.control.desk import ControlDesk
 from device.dialogue import events as ev
 
@@ -16,48 +18,9 @@ CARD_STATS = {
 }
 
 
-class QuietAssistant:
-    """Of `AssistantCalls`; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def announce(self, text: str) -> None:
-        self.calls.append(f"say {text}")
-
-    def hush(self) -> None:
-        self.calls.append("hush")
-
-    def press(self) -> None:
-        self.calls.append("press")
-
-    def release(self) -> None:
-        self.calls.append("release")
-
-
-class PlainControls:
-    """Of `ControlCalls`."""
-
-    def __init__(self) -> None:
-        self.muted = False
-        self.volume_percent = 70
-
-    def mute(self, muted: bool) -> None:
-        self.muted = muted
-
-    def louder(self) -> None:
-        self.volume_percent += 10
-
-    def softer(self) -> None:
-        self.volume_percent -= 10
-
-    def set_volume_percent(self, percent: int) -> None:
-        self.volume_percent = percent
-
-
 def desk_of_an_evening(turns: int = 23) -> ControlDesk:
     """A desk that has seen `turns` turns, with the status of a board."""
-    desk = ControlDesk(QuietAssistant(), PlainControls())
+    desk = ControlDesk(FakeAssistant(), FakeControls(70))
     desk.add_status(
         lambda: {
             "session": 7,

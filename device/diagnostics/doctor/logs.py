@@ -47,7 +47,7 @@ def crashes(path: Path) -> list[Crash]:
     for line in tail(path).splitlines():
         if head := _HEAD.match(line):
             command = head[3] if head[3] and _COMMAND.fullmatch(head[3]) else ""
-            found.append(Crash(_time(head[1]), command or "nearfield", "error", ()))
+            found.append(Crash(time_of(head[1]), command or "nearfield", "error", ()))
         elif found and (frame := _FRAME.match(line)):
             last = found[-1]
             at = f"{Path(frame[1]).name}:{frame[2]} in {frame[3]}"
@@ -67,7 +67,8 @@ def as_text(found: list[Crash]) -> str:
     )
 
 
-def _time(text: str) -> datetime:
+def time_of(text: str) -> datetime:
+    """A stamp of ours; what is none counts as long ago."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

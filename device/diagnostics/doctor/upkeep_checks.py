@@ -8,14 +8,14 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from device.config.dirs import state_dir
 from device.diagnostics.doctor.finding import Finding, counted, failed, ok, warning
 from device.diagnostics.doctor.listening import Port, listening, taken_by, with_children
-from device.diagnostics.doctor.logs import LOG_NAME, crashes
+from device.diagnostics.doctor.logs import LOG_NAME, crashes, time_of
 from device.diagnostics.doctor.probe import SERVICE, Probe
 from device.session.database import check, connect, primary_code
 from device.session.owner import alive
@@ -249,20 +249,12 @@ def _failures(probe: Probe, since: datetime) -> tuple[Counter[str], int]:
     store = SessionStore.existing(settings.session.database)
     newest = store.sessions()[-_LOOKED_THROUGH:]
     for session in newest:
-        if _time(session.started_at) < since:
+        if time_of(session.started_at) < since:
             continue
         stages.update(str(e.content.get("stage", "?")) for e in store.events(session.id) if e.type == "error")
         # one that is gone on with has been told of; the newest of all may be what runs now
         broken += session.ended_at is None and not alive(session.owner) and session.owner is not None
     return stages, broken
-
-
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def update(probe: Probe) -> Finding:

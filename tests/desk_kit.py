@@ -21,8 +21,9 @@ class FakeAssistant:
 
 
 class FakeControls:
-    muted = False
-    volume_percent = 50
+    def __init__(self, volume_percent: int = 50) -> None:
+        self.muted = False
+        self.volume_percent = volume_percent
 
     def mute(self, muted: bool) -> None:
         self.muted = muted
