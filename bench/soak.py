@@ -98,6 +98,7 @@ class Soak:
         self._broken = False
         self._sampled_s = 0.0
         self._over = threading.Event()
+        self._hears = threading.Event()  # it has begun: all times count from there
 
     def run(self) -> None:
         """Blocks for all of its time."""
@@ -158,6 +159,9 @@ class Soak:
 
     def _on_block(self, now: int) -> None:
         now_s = time.monotonic()
+        if not self._hears.is_set():
+            self._begun_s = now_s
+            self._hears.set()
         with self._lock:
             self.account.heard(now, now_s)
             waits = self.account.awaited(now)
@@ -183,6 +187,9 @@ class Soak:
     # --- the thread that breaks things ----------------------------------------------------------------------------
 
     def _break(self) -> None:
+        while not self._hears.wait(0.1):
+            if self._over.is_set():
+                return
         for at_s, kind in self._planned:
             if self._over.wait(max(0.0, self._begun_s + at_s - time.monotonic())):
                 return

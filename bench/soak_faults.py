@@ -105,6 +105,8 @@ class PluggedCard:
             raise NoCardError("there is no sound card: it was pulled")
         self._card.flush()
         self._position = self._card.play(np.zeros(0, np.int16)).end  # what was queued before is no part of it
+        while self._card.read(0.0) is not None:  # now: a later block tells what has been played since
+            pass
         self._begun = True
 
     def _here(self) -> None:
@@ -116,9 +118,6 @@ class PluggedCard:
         """Raises AudioError once it is pulled."""
         self._here()
         block = self._card.read(timeout_s)
-        if self._first:
-            while block is not None and (newer := self._card.read(0.0)) is not None:
-                block = newer
         self._here()
         if block is None:
             return None

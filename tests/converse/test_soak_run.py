@@ -19,14 +19,15 @@ def test_what_breaks_is_told_and_counted_and_it_goes_on(tmp_path: Path, monkeypa
     device = Device(tmp_path, f"controls.file={tmp_path / 'controls.json'}", "echo.enabled=false")
     sorts = ("command", "question", "barge_in", "stop", "broken_skill", "slow_skill", "noise")
     said = [Utterance("Hello there.", utterance(), len(utterance()))]
-    faults = [(0.5, Kind("stt_raises", 1.4, "")), (2.3, Kind("disk_full", 0.4, "")), (3.1, Kind("card_lost", 0.6, ""))]
+    # a fault lasts from when it is felt, for which there is as long as the shortest gap between two of them
+    faults = [(0.3, Kind("stt_raises", 0.5, "")), (2.8, Kind("disk_full", 0.4, "")), (5.2, Kind("card_lost", 0.6, ""))]
     soak = soaking.Soak(
         device.settings,
         PERSONA,
         Fakes("Hello there.").models(),
         Talk(dict.fromkeys(sorts, said), seed=1),  # type: ignore[arg-type]
         faults,
-        seconds=4.8,
+        seconds=6.5,
         speed=8.0,
     )
     soak.run()
