@@ -8,7 +8,7 @@ but their life time.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 from device.abilities import Abilities, PersonaSkills
 from device.assembly import acting_policy, answer_policy, offers_tools, ring_policy
@@ -17,7 +17,7 @@ from device.audio.frontend import FrontEnd, PassThrough
 from device.audio.keeper import KeptCard
 from device.audio.mic_health import Cured, MicHealth
 from device.audio.playback_gain import with_playback_gain
-from device.card import Block, Card, CardStats
+from device.card import Block, Card
 from device.config import Settings
 from device.control.desk import ControlDesk
 from device.control.levels import Levels
@@ -122,11 +122,6 @@ def _earcons(settings: Settings) -> dict[str, Int16s]:
     return sounds if settings.earcons.enabled else {"alarm": sounds["alarm"]}
 
 
-def card_figures(stats: CardStats) -> dict[str, Any]:
-    """Of a card, as the status has them."""
-    return {"card_stats": asdict(stats)}
-
-
 @dataclass(frozen=True, slots=True)
 class Rerun:
     """A turn of an earlier session is run again (`device.converse.replay`): from where, and with whose hands."""
@@ -218,7 +213,7 @@ class Appliance:
         )
         #: For whoever looks on, or asks for something, from outside.
         self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
-        self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, **card_figures(card.stats())})
+        self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, "card_stats": asdict(card.stats())})
         self.desk.add_status(MachineStatus().to_json)
         self.desk.add_spoken_status(able.status)
         self._begins_anew = False

@@ -1,6 +1,7 @@
 """The one desk at which a running assistant is asked and looked at, whatever way the wish came in.
 
-    desk = ControlDesk(assistant, controls, status, feed, reload=begin_anew)
+    desk = ControlDesk(assistant, controls)
+    desk.reload_by(begin_anew)
     desk.obey(wish_in({"do": "mute"}))          # {"muted": True}
     desk.on_event(event); desk.status()
 
@@ -59,26 +60,18 @@ Extra = Callable[[], Mapping[str, Any]]
 
 
 class ControlDesk:
-    """Any thread. `reload`: begins anew; raises NearfieldError when the configuration is not valid."""
+    """Any thread."""
 
-    def __init__(
-        self,
-        assistant: AssistantCalls,
-        controls: ControlCalls,
-        *,
-        status: LiveStatus | None = None,
-        feed: Feed | None = None,
-        reload: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, assistant: AssistantCalls, controls: ControlCalls, *, status: LiveStatus | None = None) -> None:
         self._assistant = assistant
         self._controls = controls
         self._status = status or LiveStatus()
-        self._reload = reload
+        self._reload: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._extras: list[Extra] = []
         self._spoken: list[Extra] = []
         self._listeners: tuple[Listener, ...] = ()
-        self.feed = feed or Feed()
+        self.feed = Feed()
 
     def add_status(self, extra: Extra) -> None:
         """Its keys are part of the status from now on (timers, the card, the machine ...)."""

@@ -65,7 +65,9 @@ def behind(at: Path) -> Iterator[Behind]:
         if made.said:
             raise ConfigError("persona 'x' is not there", hint="name another")
 
-    with SocketServer(ControlSettings(socket=at), ControlDesk(made, made, reload=reload)):
+    desk = ControlDesk(made, made)
+    desk.reload_by(reload)
+    with SocketServer(ControlSettings(socket=at), desk):
         yield made
 
 

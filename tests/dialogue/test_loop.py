@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from hello_ends import HelloEnds
 from loud_vad import Loud
 
 from device.audio.frontend import PassThrough
@@ -16,13 +17,11 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.interruption import ResumePolicy
 from device.dialogue.loop import Assistant, Models
 from models.errors import ModelRunError
-from models.protocols import Cancelled, Effort, Floats, Mark, Message, Speech, Transcript, never
+from models.protocols import Cancelled, Effort, Floats, Message, Speech, Transcript, never
 
 
-class Ends:
-    """Recogniser, chat and voice in one; each may fail."""
-
-    last_complete = True
+class Ends(HelloEnds):
+    """Each may fail."""
 
     def __init__(self, broken: str = "") -> None:
         self.broken = broken
@@ -30,21 +29,6 @@ class Ends:
     def _work(self, stage: str) -> None:
         if stage == self.broken:
             raise ModelRunError(f"{stage} is broken")
-
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
-        self._work("stt")
-        return Transcript("Hello?", 0.9, len(audio) / 16, 1.0)
-
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
-        self._work("llm")
-        yield from ("Hello ", "to you.")
-
-    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
-        pass
-
-    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
-        self._work("tts")
-        return Speech(text, np.full(4800, 3000, np.int16), (Mark(len(text), 4800),))
 
 
 class Streaming(Ends):

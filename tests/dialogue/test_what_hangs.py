@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hello_ends import HelloEnds
 from loud_vad import Loud
 from virtual_rim import VirtualRim
 
@@ -20,19 +20,18 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.ear_watch import BROKEN_SAMPLES, HOPELESS_S, TELL_S, EarWatch, SteadyMeter
 from device.dialogue.loop import Assistant, Models
 from device.errors import ModelStuckError
-from models.protocols import Cancelled, Effort, Floats, Mark, Message, Speech, Transcript, never
+from models.protocols import Cancelled, Floats, Mark, Speech, never
 
 RATE = 16_000
 SPEED = 8
 
 
 @dataclass
-class Ends:
-    """Recogniser, chat and voice; the first work of `ill` goes wrong as `how` says."""
+class Ends(HelloEnds):
+    """The first work of `ill` goes wrong as `how` says."""
 
     ill: str
     how: str
-    last_complete: bool = True
     cure_s: float = 0.3  # behind the failure
     cured: threading.Event = field(default_factory=threading.Event)
     struck: bool = False
@@ -44,17 +43,6 @@ class Ends:
         if self.how == "dies":
             raise SystemExit
         self.cured.wait(20.0)
-
-    def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
-        self._work("stt")
-        return Transcript("Hello?", 0.9, len(audio) / 16, 1.0)
-
-    def reply(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> Iterator[str]:  # noqa: ARG002
-        self._work("llm")
-        yield from ("Hello ", "to you.")
-
-    def warm(self, messages: Sequence[Message], *, cancelled: Cancelled = never) -> None:
-        pass
 
     def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech:  # noqa: ARG002
         if text.startswith("Hello"):

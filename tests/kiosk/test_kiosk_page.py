@@ -13,7 +13,7 @@ from kiosk_door_kit import TOKEN, token_file
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from bench.kiosk_browser import browser, missing, wait
-from bench.kiosk_desk import GERMAN, QUESTION, SCENES, PretendedDesk, past_turns, pretended_desk, timer
+from bench.kiosk_desk import GERMAN, QUESTION, SCENES, PretendedDesk, past_turns, timer
 from device.config.web import WebSettings
 from device.dialogue import events as ev
 from device.kiosk import app
@@ -44,17 +44,6 @@ SCREENS = ((1280, 800), (800, 480), (390, 844))
 def chromium() -> Iterator[Any]:
     with browser() as opened:
         yield opened
-
-
-@pytest.fixture
-def desk() -> PretendedDesk:
-    return pretended_desk()
-
-
-@pytest.fixture
-def server(desk: PretendedDesk) -> Iterator[KioskServer]:
-    with KioskServer(WebSettings(port=0), desk) as running:
-        yield running
 
 
 @pytest.fixture

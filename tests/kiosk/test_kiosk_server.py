@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,13 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from bench.kiosk_desk import PretendedDesk, pretended_desk
+from bench.kiosk_desk import PretendedDesk
 from device.cli.main import run_command
 from device.config import Settings, load_settings
 from device.config.web import WebSettings
 from device.errors import ConfigError, NearfieldError
 from device.kiosk.server import KioskServer
 from device.outside import Outside
-
-
-@pytest.fixture
-def desk() -> PretendedDesk:
-    return pretended_desk()
-
-
-@pytest.fixture
-def server(desk: PretendedDesk) -> Iterator[KioskServer]:
-    with KioskServer(WebSettings(port=0), desk) as running:
-        yield running
 
 
 def get(server: KioskServer, path: str) -> tuple[int, bytes]:
