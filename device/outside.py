@@ -9,7 +9,7 @@ taken) is logged and told in the status; the assistant runs without it.
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from device.config import Settings
@@ -24,8 +24,11 @@ _log = logging.getLogger(__name__)
 #: Opens a way in; whatever it returns is closed at the end. Raises NearfieldError.
 Way = Callable[[Settings, ControlDesk], contextlib.AbstractContextManager[object]]
 
+#: What is counted, for all ways that tell of it: counting begins with the first of them.
+Figures = Callable[[], "Metrics"]
 
-def _ways(settings: Settings) -> dict[str, Way]:
+
+def _ways(settings: Settings, figures: Figures) -> dict[str, Way]:
     """Those that are configured, by the name that a person knows them by."""
     ways: dict[str, Way] = {}
     if settings.control.enabled:
@@ -33,9 +36,9 @@ def _ways(settings: Settings) -> dict[str, Way]:
     for name in settings.webhooks:
         ways[f"webhook {name}"] = functools.partial(_webhook, name)
     if settings.web.enabled:
-        ways["web page"] = _web_page
+        ways["web page"] = functools.partial(_web_page, figures)
     if settings.metrics.port:
-        ways["metrics"] = _metrics
+        ways["metrics"] = functools.partial(_metrics, figures)
     if settings.telemetry.otlp_endpoint:
         ways["telemetry"] = _telemetry
     return ways
@@ -53,33 +56,19 @@ def _webhook(name: str, settings: Settings, desk: ControlDesk) -> contextlib.Abs
     return Webhook(name, settings.webhooks[name], desk)
 
 
-@contextlib.contextmanager
-def _web_page(settings: Settings, desk: ControlDesk) -> Iterator[None]:
+def _web_page(figures: Figures, settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
     from starlette.routing import Route  # noqa: PLC0415 - a web server, for those who use it
 
     from device.kiosk.server import KioskServer  # noqa: PLC0415
     from device.telemetry.metrics_server import MetricsApp  # noqa: PLC0415
 
-    with board_metrics(settings, desk) as metrics:
-        figures = Route("/metrics", MetricsApp(metrics))
-        with KioskServer(settings.web, desk, extra_routes=[figures]):
-            yield
+    return KioskServer(settings.web, desk, extra_routes=[Route("/metrics", MetricsApp(figures()))])
 
 
-@contextlib.contextmanager
-def _metrics(settings: Settings, desk: ControlDesk) -> Iterator[None]:
+def _metrics(figures: Figures, settings: Settings, _desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
     from device.telemetry.metrics_server import MetricsServer  # noqa: PLC0415 - prometheus_client
 
-    with board_metrics(settings, desk) as metrics, MetricsServer(settings.metrics, metrics):
-        yield
-
-
-def board_metrics(settings: Settings, desk: ControlDesk) -> "Metrics":
-    """The figures of this assistant on this board; to be entered by whoever serves them."""
-    from device.diagnostics.board import BoardReader  # noqa: PLC0415
-    from device.telemetry.metrics import Metrics  # noqa: PLC0415
-
-    return Metrics(desk, read_board=BoardReader(settings.session.database.parent).read)
+    return MetricsServer(settings.metrics, figures())
 
 
 def _telemetry(settings: Settings, desk: ControlDesk) -> contextlib.AbstractContextManager[object]:
@@ -95,11 +84,12 @@ class Outside:
         self._settings = settings
         self._desk = desk
         self._open = contextlib.ExitStack()
+        self._counted: Metrics | None = None
         self.trouble: dict[str, str] = {}  #: ways that could not be opened, and why
         desk.add_status(lambda: {"outside": dict(self.trouble)})
 
     def __enter__(self) -> Self:
-        for name, way in _ways(self._settings).items():
+        for name, way in _ways(self._settings, self._figures).items():
             try:
                 self._open.enter_context(way(self._settings, self._desk))
             except NearfieldError as error:
@@ -109,3 +99,12 @@ class Outside:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def _figures(self) -> "Metrics":
+        if self._counted is None:
+            from device.diagnostics.board import BoardReader  # noqa: PLC0415
+            from device.telemetry.metrics import Metrics  # noqa: PLC0415
+
+            board = BoardReader(self._settings.session.database.parent)
+            self._counted = self._open.enter_context(Metrics(self._desk, read_board=board.read))
+        return self._counted

@@ -284,3 +284,17 @@ def test_it_is_a_way_in_only_where_it_is_configured(desk: ControlDesk) -> None:
         assert nothing.trouble == {}
         with pytest.raises(OSError):
             ask(port)
+
+
+def test_page_and_port_tell_of_one_count(desk: ControlDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting: list[object] = []
+    added = desk.add_listener
+    monkeypatch.setattr(desk, "add_listener", lambda listener: (counting.append(listener), added(listener)))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    both = {"metrics": {"port": port}, "web": {"enabled": True, "port": 0}, "control": {"enabled": False}}
+    with Outside(Settings.model_validate(both), desk) as outside:
+        assert outside.trouble == {}
+        assert ask(port)[0] == 200
+        assert len(counting) == 1
