@@ -65,24 +65,42 @@ class TurnSettings(Section):
         default=200, ge=50, le=10_000, description="silence that ends a turn when the turn model is sure, in ms"
     )
     likely_silence_ms: int = Field(
-        default=400, ge=50, le=10_000, description="... when it takes the end for likely, in ms"
+        default=320, ge=50, le=10_000, description="... when it takes the end for likely, in ms"
+    )
+    disputed_silence_ms: int = Field(
+        default=950,
+        ge=50,
+        le=10_000,
+        description="... when sound and words disagree, or the words are doubtful, in ms",
     )
     unsure_silence_ms: int = Field(
-        default=1_100,
+        default=1_300,
         ge=100,
         le=10_000,
-        description="... when it does not, though the words are a whole sentence, in ms",
+        description="... when the turn model says that it goes on, though the words are a whole sentence, in ms",
     )
-    longest_silence_ms: int = Field(
+    undecided_silence_ms: int = Field(
         default=1_500,
         ge=100,
         le=20_000,
-        description="... when the words are not, or something is being dictated: the longest wait, in ms",
+        description="... when nothing says that it is over, or something is being dictated, in ms",
+    )
+    longest_silence_ms: int = Field(
+        default=2_000, ge=100, le=20_000, description="... when the words cannot be all: the longest wait, in ms"
     )
     sure_probability: Probability = Field(
         default=0.9, description="from this probability of its turn model on the turn model is sure"
     )
     likely_probability: Probability = Field(default=0.5, description="... and takes the end for likely")
+    trusted_words_probability: Probability = Field(
+        default=0.8, description="from this probability of the recogniser on a whole sentence is believed"
+    )
+    doubtful_words_probability: Probability = Field(
+        default=0.25, description="below this one words say nothing about whether the turn is over"
+    )
+    doubtful_open_probability: Probability = Field(
+        default=0.4, description="... and below this one if they end without a mark or a sentence"
+    )
     speculate: bool = Field(
         default=True, description="prepare the answer while it is not yet certain that the turn is over"
     )
@@ -109,7 +127,9 @@ class TurnSettings(Section):
             "speculate_silence_ms",
             "sure_silence_ms",
             "likely_silence_ms",
+            "disputed_silence_ms",
             "unsure_silence_ms",
+            "undecided_silence_ms",
             "longest_silence_ms",
         )
         for shorter, longer in itertools.pairwise(waits):

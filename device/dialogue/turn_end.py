@@ -3,7 +3,7 @@
     end = TurnEnd(TurnEndPolicy())
     end.pause(offset_sample)                        # it went quiet
     if end.judgement_due(now): ...                  # ask the turn model, then:
-    end.judged(0.97); end.wording(Wording.QUESTION)
+    end.judged(0.97); end.worded(Wording.QUESTION, 0.9)
     end.wait_ms                                     # so much silence will end the turn, as it looks now
 
 Silence alone cannot tell a pause to think from the end: it only sets the limits. The turn model hears whether the
@@ -12,7 +12,8 @@ sentence came to its end; it is asked at the first short pause and again while i
 
 What the thresholds rest on: Smart Turn v3.2 on the recordings of `eot` and `turns.tsv`, 200 ms after the voice: from
 0.5 up are 87 % of the complete utterances and 19 % of those that stop to think; from 0.9 up, 72 % and 16 %; 60 ms after
-the voice from 0.9 up, 60 % and 9 %. (`nearfield bench end-points`)
+the voice from 0.9 up, 60 % and 9 %. After 480 ms it takes 44 % of those that stop to think for an end: a verdict that
+changes so late tells of the silence and not of the voice, so it is not asked then. (`nearfield bench end-points`)
 """
 
 from dataclasses import dataclass
@@ -33,13 +34,18 @@ class TurnEndPolicy:
     sure: float = 0.9  #: from this probability on the turn model is believed at once,
     likely: float = 0.5  #: from this one on after a moment
     sure_silence_ms: float = 200.0
-    likely_silence_ms: float = 400.0
-    unsure_silence_ms: float = 1100.0  #: the model says that it goes on; the words are a whole sentence
-    longest_silence_ms: float = 1500.0  #: the words are not, or a number is being dictated
+    likely_silence_ms: float = 320.0
+    disputed_silence_ms: float = 950.0  #: sound and words disagree, or the words are doubtful
+    unsure_silence_ms: float = 1300.0  #: the model says that it goes on; the words are a whole sentence
+    undecided_silence_ms: float = 1500.0  #: nothing says that it is over, or a number is being dictated
+    longest_silence_ms: float = 2000.0  #: the words cannot be all
     plain_silence_ms: float = 600.0  #: there is no turn model to ask
+    trusted: float = 0.8  #: from this probability on whole words are believed against the turn model
+    doubtful: float = 0.25  #: below this one words say nothing,
+    doubtful_open: float = 0.4  #: ... and below this one where the recogniser left them open
     possible: float = 0.3  #: below this the pause is for one within a sentence, and nothing is prepared
     opinion_silence_ms: float = 160.0  #: ... until it was quiet for so long; so long its opinion is waited for at most
-    judge_at_ms: tuple[float, ...] = (0.0, 240.0, 480.0, 800.0, 1100.0)  #: it is asked when it was quiet for so long
+    judge_at_ms: tuple[float, ...] = (0.0, 240.0)  #: it is asked when it was quiet for so long
 
 
 class TurnEnd:
@@ -53,13 +59,16 @@ class TurnEnd:
         self._offset_sample: int | None = None
         self._asked = 0  # how often, in this pause
         self._finished: float | None = None
+        self._denied = False  # it has said in this pause that the speaker goes on
         self._wording: Wording | None = None
+        self._sure_of_words = 1.0
 
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""
         self._offset_sample = offset_sample
         self._asked = 0
         self._finished = None
+        self._denied = False
         self._wording = None
 
     def go_on(self) -> None:
@@ -79,14 +88,16 @@ class TurnEnd:
     def judged(self, finished: float) -> None:
         """The turn model's probability that the turn is over."""
         self._finished = finished
+        self._denied = self._denied or finished < self._policy.likely
 
     def unjudged(self) -> None:
         """The turn model failed: the rest of this turn goes without."""
         self._with_model = False
 
-    def worded(self, wording: Wording) -> None:
-        """How the transcript of all that was said ends."""
+    def worded(self, wording: Wording, probability: float) -> None:
+        """How the transcript of all that was said ends, and how sure the recogniser is of it."""
         self._wording = wording
+        self._sure_of_words = probability
 
     def silence_ms(self, now: int) -> float:
         """How long it has been quiet; 0 when it is not."""
@@ -110,20 +121,35 @@ class TurnEnd:
     def wait_ms(self) -> float:
         """The silence that ends the turn, as it looks now."""
         policy = self._policy
-        if self._wording in _HOLDS_BACK:
+        if self._wording is Wording.UNFINISHED:
             return policy.longest_silence_ms
-        return min(max(self._wait_ms(), self.least_wait_ms), policy.longest_silence_ms)
+        if self._wording in _HOLDS_BACK:
+            return policy.undecided_silence_ms
+        least_ms = max(self.least_wait_ms, policy.disputed_silence_ms if self._doubtful else 0.0)
+        return min(max(self._wait_ms(), least_ms), policy.longest_silence_ms)
+
+    @property
+    def _doubtful(self) -> bool:
+        """There are words, and they say nothing: whatever they are, they are not answered in a hurry."""
+        policy = self._policy
+        limit = policy.doubtful_open if self._wording is Wording.OPEN else policy.doubtful
+        return self._wording is not None and self._sure_of_words < limit
 
     def _wait_ms(self) -> float:
         policy, finished = self._policy, self._finished
         if finished is None:
             # asked, but not answered yet (it may have failed): the answer will be there before the time is up
             return policy.plain_silence_ms
+        whole = self._wording in _SOUNDS_WHOLE and not self._doubtful
+        trusted = whole and self._sure_of_words >= policy.trusted
         if finished >= policy.sure:
             return policy.sure_silence_ms
-        if finished >= policy.likely:
+        # the longer the silence the rather it takes any for the end: who has denied it must be sure to be believed
+        if finished >= policy.likely and (trusted or not self._denied):
             return policy.likely_silence_ms
-        return policy.unsure_silence_ms if self._wording in _SOUNDS_WHOLE else policy.longest_silence_ms
+        if trusted:
+            return policy.disputed_silence_ms
+        return policy.unsure_silence_ms if whole else policy.undecided_silence_ms
 
     def at_the_longest(self, now: int) -> bool:
         """Has it been quiet for as long as is waited at most?"""

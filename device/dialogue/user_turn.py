@@ -142,9 +142,9 @@ class UserTurn:
         """The decode `job` came back. None: nobody waits for it."""
         return self._listening.transcribed(job, transcript)
 
-    def worded(self, wording: Wording) -> None:
-        """How all that was said ends."""
-        self._end.worded(wording)
+    def worded(self, wording: Wording, probability: float) -> None:
+        """How all that was said ends, and how sure that is."""
+        self._end.worded(wording, probability)
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer. Nothing if nobody waits for it."""

@@ -292,6 +292,16 @@ def _set_to_nothing(tokens: list[str]) -> bool:
     return tokens[0] == "set" and not any(token in lists.SET_TO or _is_number(token) for token in tokens[1:])
 
 
+def _some_of_nothing(tokens: list[str]) -> bool:
+    """ "a coffee with some": of what?"""
+    return len(tokens) > 2 and tokens[-1] in {"some", "any"} and tokens[-2] in lists.PREPOSITIONS
+
+
+def _particle_alone(tokens: list[str]) -> bool:
+    """ "Turn off", "switch on": what?"""
+    return len(tokens) == 2 and tokens[0] in {"turn", "switch"} and tokens[1] in {"on", "off", "up", "down"}
+
+
 def _measure_without_noun(tokens: list[str]) -> bool:
     """A number above one with its unit in the singular stands before a noun: "a ten minute", "a 12 ounce"."""
     if len(tokens) < 2:
@@ -317,7 +327,15 @@ def _politeness_alone(tokens: list[str]) -> bool:
     )
 
 
-_MISSING = (_wants_object, _politeness_alone, _set_to_nothing, _measure_without_noun, _main_clause_missing)
+_MISSING = (
+    _wants_object,
+    _politeness_alone,
+    _set_to_nothing,
+    _particle_alone,
+    _some_of_nothing,
+    _measure_without_noun,
+    _main_clause_missing,
+)
 
 
 # --- what is whole without a mark --------------------------------------------------------------------------------

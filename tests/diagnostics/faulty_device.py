@@ -531,7 +531,7 @@ def _file(path: str, text: str) -> Callable[[HealthyDevice], None]:
 THIS = f'input = "{CARD}"\noutput = "{CARD}"\n'  # not "default", which converts
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 WAITS = "[turn]\nend_silence_ms = 2500\n" + "".join(
-    f"{name}_silence_ms = 2500\n" for name in ("sure", "likely", "unsure", "longest")
+    f"{name}_silence_ms = 2500\n" for name in ("sure", "likely", "disputed", "unsure", "undecided", "longest")
 )
 
 FAULTS = (

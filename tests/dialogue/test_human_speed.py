@@ -28,14 +28,30 @@ def test_a_question_that_sounds_complete_is_answered_within_a_human_pause() -> N
 
 
 def test_one_that_does_not_is_waited_for() -> None:
-    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.05)
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.05, probability=0.7)
     rim.say(1000, 2000, "What is the capital")
     rim.say(3100, 3900, "of France?")
     rim.run(9000)
     (commit,) = rim.of(ev.Commit)
     assert commit.text == QUESTION
     assert commit.reason == "silence"
-    assert commit.sample >= (3900 + 1100) * MS - 512
+    assert commit.sample >= (3900 + 1300) * MS - 512
+
+
+def test_a_whole_sentence_that_was_heard_clearly_is_answered_sooner_than_it_sounds() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.05, probability=0.9)
+    rim.say(1000, 2000, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert 900 * MS <= commit.sample - 2000 * MS <= 1050 * MS
+
+
+def test_what_was_hardly_understood_is_not_answered_in_a_hurry() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.97, probability=0.2)
+    rim.say(1000, 2000, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert 900 * MS <= commit.sample - 2000 * MS <= 1050 * MS
 
 
 @pytest.mark.parametrize("text", ["Turn on the", "My number is four two", "Get me an espresso with..."])
@@ -52,7 +68,7 @@ def test_words_that_want_more_are_answered_at_last() -> None:
     rim.say(1000, 2000, "Turn on the")
     rim.run(9000)
     (commit,) = rim.of(ev.Commit)
-    assert 1400 * MS <= commit.sample - 2000 * MS <= 1600 * MS
+    assert 1900 * MS <= commit.sample - 2000 * MS <= 2100 * MS
 
 
 def test_the_turn_model_changes_its_mind_while_the_pause_lasts() -> None:

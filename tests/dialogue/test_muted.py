@@ -70,7 +70,7 @@ def test_mute_in_a_pause_drops_the_turn_and_what_was_prepared() -> None:
 def test_a_question_asked_to_the_end_is_answered() -> None:
     rim = MutableRim(answers=["Paris."], stt_ms=3000)
     rim.say(1000, 2000, QUESTION)
-    rim.mute(4000)  # the end-point was at 3500 at the latest; the transcript is still awaited
+    rim.mute(4500)  # the end-point was at 4000 at the latest; the transcript is still awaited
     rim.run(9000)
     assert rim.of(ev.PlayoutEnd)
     assert rim.truly_heard() == "Paris."

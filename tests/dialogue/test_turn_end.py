@@ -11,14 +11,23 @@ MS = 16
 RULES = TurnEndPolicy()
 
 
-def wait_ms(finished: float | None, wording: Wording | None, least_wait_ms: float = 0.0) -> float:
+def wait_ms(
+    finished: float | None,
+    wording: Wording | None,
+    least_wait_ms: float = 0.0,
+    *,
+    before: float | None = None,
+    probability: float = 0.7,
+) -> float:
+    """`before`: an earlier verdict on the same pause; `probability`: of the words."""
     end = TurnEnd(RULES, with_model=True)
     end.least_wait_ms = least_wait_ms
     end.pause(0)
-    if finished is not None:
-        end.judged(finished)
+    for verdict in (before, finished):
+        if verdict is not None:
+            end.judged(verdict)
     if wording is not None:
-        end.worded(wording)
+        end.worded(wording, probability)
     return end.wait_ms
 
 
@@ -29,14 +38,14 @@ def wait_ms(finished: float | None, wording: Wording | None, least_wait_ms: floa
         (0.97, None, RULES.sure_silence_ms),
         (0.97, Wording.OPEN, RULES.sure_silence_ms),
         (0.97, Wording.UNFINISHED, RULES.longest_silence_ms),
-        (0.97, Wording.LONE, RULES.longest_silence_ms),
-        (0.97, Wording.DICTATING, RULES.longest_silence_ms),
+        (0.97, Wording.LONE, RULES.undecided_silence_ms),
+        (0.97, Wording.DICTATING, RULES.undecided_silence_ms),
         (0.7, Wording.QUESTION, RULES.likely_silence_ms),
         (0.7, Wording.UNFINISHED, RULES.longest_silence_ms),
         (0.05, Wording.QUESTION, RULES.unsure_silence_ms),
         (0.05, Wording.STATEMENT, RULES.unsure_silence_ms),
-        (0.05, Wording.OPEN, RULES.longest_silence_ms),
-        (0.05, None, RULES.longest_silence_ms),
+        (0.05, Wording.OPEN, RULES.undecided_silence_ms),
+        (0.05, None, RULES.undecided_silence_ms),
         (None, Wording.QUESTION, RULES.plain_silence_ms),
         (None, Wording.UNFINISHED, RULES.longest_silence_ms),
         (None, None, RULES.plain_silence_ms),
@@ -44,6 +53,41 @@ def wait_ms(finished: float | None, wording: Wording | None, least_wait_ms: floa
 )
 def test_so_long_is_waited(finished: float | None, wording: Wording | None, expected: float) -> None:
     assert wait_ms(finished, wording) == expected
+
+
+@pytest.mark.parametrize(
+    ("finished", "wording", "probability", "expected"),
+    [
+        (0.97, Wording.STATEMENT, 0.2, RULES.disputed_silence_ms),
+        (0.97, Wording.OPEN, 0.39, RULES.disputed_silence_ms),
+        (0.97, Wording.STATEMENT, 0.39, RULES.sure_silence_ms),
+        (0.97, Wording.UNFINISHED, 0.2, RULES.longest_silence_ms),
+        (0.05, Wording.QUESTION, 0.2, RULES.undecided_silence_ms),
+        (0.05, Wording.QUESTION, 0.9, RULES.disputed_silence_ms),
+        (0.05, Wording.OPEN, 0.9, RULES.undecided_silence_ms),
+    ],
+)
+def test_words_count_as_much_as_the_recogniser_believes_them(
+    finished: float, wording: Wording, probability: float, expected: float
+) -> None:
+    assert wait_ms(finished, wording, probability=probability) == expected
+
+
+def test_who_has_denied_the_end_must_be_sure_of_it() -> None:
+    assert wait_ms(0.8, Wording.STATEMENT, before=0.6) == RULES.likely_silence_ms
+    assert wait_ms(0.8, Wording.STATEMENT, before=0.3) == RULES.unsure_silence_ms
+    assert wait_ms(0.8, Wording.STATEMENT, before=0.3, probability=0.9) == RULES.likely_silence_ms, "the words are sure"
+    assert wait_ms(0.95, Wording.STATEMENT, before=0.3) == RULES.sure_silence_ms
+
+
+def test_what_was_denied_in_one_pause_does_not_count_in_the_next() -> None:
+    end = TurnEnd(RULES, with_model=True)
+    end.pause(0)
+    end.judged(0.1)
+    end.go_on()
+    end.pause(1000 * MS)
+    end.judged(0.6)
+    assert end.wait_ms == RULES.likely_silence_ms
 
 
 def test_who_pauses_long_is_waited_for_but_not_for_ever() -> None:
@@ -61,7 +105,7 @@ def test_the_turn_is_over_when_it_was_quiet_for_so_long() -> None:
     end.go_on()
     assert end.over(9000 * MS) is None
     end.pause(2000 * MS)
-    assert end.over(2500 * MS) is None, "what was thought of the pause before does not count"
+    assert end.over(2590 * MS) is None, "what was thought of the pause before does not count"
     assert end.over(2600 * MS) == "silence"
 
 

@@ -28,6 +28,7 @@ Tell me about the -
 what is|What time is|when is|I want to go to.|I'd like to have a coffee with.|It may
 Turn on the light. And|can I have|it was|what is the|Add
 Would you please?|could you just|Set bed light brightness|Set a timer.|set the volume
+Turn off.|switch on|Brew a coffee with some
 When I get home.|if it rains tomorrow|As you are going to the shop"""
 DICTATING = """42|four two|my number is|My name is|My number is 555|the code is 4 2|order number|pin|555-1|4, 2, 1.
 A B C|A-B-C|N|call 0 1|my pin is double four|The code is one two three|4. 2.|Call 5|order 7 7 3|my code is 7"""
