@@ -7,9 +7,9 @@
     account.totals()
 
 An answer: a turn was committed after it was begun and something of the answer sounded, or it was a word that is obeyed
-("stop"), or it stopped what rang. A sign: an error, the loss of the card, "one moment", or an announcement ("Sorry,
-I could not make that out."). Lost: neither within `PATIENCE_S` after its end. Counts are kept, not events: what a soak
-keeps must not be what grows.
+("stop"), or it stopped what rang. A sign: an error, the loss of the card, "one moment", an announcement ("Sorry, I
+could not make that out."), or that what was to be stopped rings on: it is said again after `TOLD_S`. Lost: none of
+these within `PATIENCE_S` after its end. Counts are kept, not events: what a soak keeps must not be what grows.
 """
 
 from collections import Counter
@@ -41,6 +41,7 @@ class Said:
     committed: bool = False
     sign: bool = False
     sign_sample: int = 0  #: when
+    rings: frozenset[str] = frozenset()  #: what rang when it was said, and is to be stopped by it
     outcome: Outcome | None = None
 
 
@@ -70,6 +71,7 @@ class Account:
     lost_texts: list[str] = field(default_factory=list)  #: "stt_hangs: What time is it?", the first hundred
     newest: Said | None = None
     fault: str = ""  #: that is going on now, or whose effects may last
+    _ringing: set[str] = field(default_factory=set)  # names
     _heard_s: float | None = None  # when the newest block was dealt with
     _told_s: float | None = None  # ... and the first sign after that
 
@@ -87,7 +89,7 @@ class Account:
     def said(self, text: str, start: int, end: int) -> None:
         """[start, end) is being said. What came before it is closed: by now it has been answered, or never will."""
         self.close()
-        self.newest = Said(text, start, end, self.fault)
+        self.newest = Said(text, start, end, self.fault, rings=frozenset(self._ringing))
 
     @property
     def open(self) -> bool:
@@ -99,8 +101,15 @@ class Account:
         if not self.open:
             return False
         assert self.newest is not None
+        if self._rings_on and not self.newest.sign:
+            return now <= self.newest.end + TOLD_S * SAMPLE_RATE_HZ
         told = self.newest.sign and now > max(self.newest.sign_sample, self.newest.end) + TOLD_S * SAMPLE_RATE_HZ
         return not told
+
+    @property
+    def _rings_on(self) -> bool:
+        """What the newest was to stop is still to be heard: whoever said it knows that it was not."""
+        return self.newest is not None and bool(self.newest.rings & self._ringing)
 
     def on_event(self, event: ev.Event, now_s: float) -> None:
         """`now_s`: of any clock that never goes back."""
@@ -119,7 +128,13 @@ class Account:
                 self.newest.committed = True
             case ev.PlayoutStart() if self.newest is not None and self.newest.committed:
                 self._settle("answered", event.sample)
-            case ev.Controlled() | ev.RingEnd(reason="stopped" | "button" | "snoozed"):
+            case ev.RingStart(name=name):
+                self._ringing.add(name)
+            case ev.RingEnd(name=name, reason=reason):
+                self._ringing.discard(name)
+                if reason in ("stopped", "button", "snoozed"):
+                    self._settle("answered", event.sample)
+            case ev.Controlled():
                 self._settle("answered", event.sample)
 
     def _sign(self, event: ev.Event, now_s: float) -> None:
@@ -164,6 +179,8 @@ class Account:
     def close(self) -> None:
         """Nothing more will come of the newest."""
         if self.newest is not None and self.newest.outcome is None:
+            if self._rings_on and not self.newest.sign:
+                self.newest.sign, self.newest.sign_sample = True, self.newest.end
             if not self.newest.sign:  # it waited in vain for at least so long
                 self._waited(self.newest, self.newest.end + round(PATIENCE_S * SAMPLE_RATE_HZ))
             self._settle("sign" if self.newest.sign else "lost", max(self.newest.start, self.newest.end))
@@ -174,6 +191,7 @@ class Account:
             self.newest.sign = True
             self.close()
         self.newest = None
+        self._ringing.clear()
         self._heard_s = self._told_s = None
 
     def totals(self) -> dict[str, Any]:

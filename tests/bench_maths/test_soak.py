@@ -111,6 +111,26 @@ def test_a_record_that_is_not_written_excuses_no_silence() -> None:
     assert totals(account) == (1, 0, 0, 1)
 
 
+def test_what_rings_on_tells_that_the_word_was_not_heard_and_it_is_said_again() -> None:
+    account = Account()
+    account.on_event(ev.RingStart(s(5), 0, "pasta", "Your pasta timer is done."), 0.0)
+    account = said(account, text="Stop.")
+    assert account.awaited(s(13))
+    assert not account.awaited(s(15)), "it is said again"
+    account.said("Stop.", s(15), s(15.5))
+    account.on_event(ev.RingEnd(s(16), 0, "pasta", "stopped"), 0.0)
+    assert totals(account) == (2, 1, 1, 0)
+
+
+def test_a_word_over_what_fell_silent_by_itself_is_lost() -> None:
+    account = Account()
+    account.on_event(ev.RingStart(s(5), 0, "pasta", "Your pasta timer is done."), 0.0)
+    account = said(account, text="Stop.")
+    account.on_event(ev.RingEnd(s(12), 0, "pasta", "unanswered"), 0.0)
+    account.heard(s(11 + PATIENCE_S + 1), 0.0)
+    assert totals(account) == (1, 0, 0, 1)
+
+
 def test_the_next_utterance_and_the_end_close_what_is_open() -> None:
     account = said(Account())
     account.said("Again?", s(30), s(31))
