@@ -35,6 +35,8 @@ class Transcript:
     audio_ms: float  #: length of the audio that was decoded
     decode_ms: float  #: how long the decode took
     complete: bool = True  #: False: cancelled before the end, text is not to be used
+    #: the least token probability of each word of `text`, as white space parts them; (): not known
+    word_probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ class _Decode:
     text: str
     probability: float
     loop: bool
+    words: tuple[float, ...] = ()
 
 
 class WhisperCpp:
@@ -138,6 +140,7 @@ class WhisperCpp:
             audio_ms=len(audio) * 1000 / SAMPLE_RATE_HZ,
             decode_ms=(time.perf_counter() - started) * 1000,
             complete=decode is not None or len(audio) < MIN_SAMPLES,
+            word_probabilities=() if decode is None else decode.words,
         )
 
     def transcribe_expecting(self, audio: Floats, expected: str, *, cancelled: Cancelled = never) -> Transcript:
@@ -222,9 +225,31 @@ class WhisperCpp:
                     logs.append(math.log(max(pw.whisper_full_get_token_p(context, segment, i), 1e-9)))
         circle = None if long else loop_start(ids)
         spoken = ids if circle is None else ids[:circle]
-        raw = b"".join(pw.whisper_token_to_bytes(context, token) for token in spoken)
-        text = clean(raw.decode("utf-8", errors="replace"))
-        return _Decode(text, math.exp(sum(logs) / len(logs)) if logs and text else 0.0, circle is not None)
+        pieces = [pw.whisper_token_to_bytes(context, token) for token in spoken]
+        text = clean(b"".join(pieces).decode("utf-8", errors="replace"))
+        probability = math.exp(sum(logs) / len(logs)) if logs and text else 0.0
+        return _Decode(text, probability, circle is not None, least_of_words(text, pieces, logs))
+
+
+def least_of_words(text: str, pieces: Sequence[bytes], logs: Sequence[float]) -> tuple[float, ...]:
+    """For each word of `text` (as white space parts them) the least probability of the tokens that have a letter of it.
+
+    `pieces` and `logs`: the tokens that `text` was made of, and their log probabilities; some may be missing in it.
+    (): they do not fit together.
+    """
+    letters = [(letter, log) for piece, log in zip(pieces, logs, strict=False) for letter in piece]
+    raw, at = bytes(letter for letter, _ in letters), 0
+    out: list[float] = []
+    for word in text.split():
+        sought = word.encode("utf-8")
+        at = raw.find(sought, at)
+        if at < 0:
+            return ()
+        # marks say nothing of the word, and a recogniser is never sure of them
+        spoken = [log for letter, log in letters[at : at + len(sought)] if letter >= 0x80 or chr(letter).isalnum()]
+        out.append(math.exp(min(spoken, default=0.0)))
+        at += len(sought)
+    return tuple(out)
 
 
 def _load(path: Path) -> Any:

@@ -136,7 +136,13 @@ class Listening:
         stretch = decoding.stretch
         self._window.decoded(transcript.text, stretch)
         text, sure = self._window.text, transcript.probability
-        agreement = self._agreement.add(text, stretch.end_sample, paused=decoding.paused, probability=sure)
+        agreement = self._agreement.add(
+            text,
+            stretch.end_sample,
+            paused=decoding.paused,
+            probability=sure,
+            word_probabilities=transcript.word_probabilities,
+        )
         self.heard = Heard(job, text, transcript, stretch.end_sample, agreement)
         return self.heard
 

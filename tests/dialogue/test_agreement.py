@@ -87,6 +87,32 @@ def test_a_guess_has_no_say() -> None:
     assert (guess.stable, guess.retracted_words) == ("six spoons of fresh snow peas", 0)
 
 
+def test_a_doubtful_word_ends_what_is_stable_however_often_it_is_heard() -> None:
+    heard = LocalAgreement()
+    for covered in (16_000, 32_000, 48_000):
+        known = heard.add("by any order remains of it", covered, word_probabilities=(0.9, 0.8, 0.4, 0.7, 0.9, 0.9))
+    assert known.stable == "by any"
+
+
+def test_what_is_told_of_words_counts_from_the_end_for_the_beginning_may_be_frozen() -> None:
+    heard = LocalAgreement()
+    for covered in (16_000, 32_000):
+        known = heard.add("It was so. By any order, then", covered, word_probabilities=(0.9, 0.8, 0.7, 0.9))
+    assert known.stable == "It was so. By any order"
+    heard.reset()
+    for covered in (16_000, 32_000):  # a wake word was taken from the beginning
+        known = heard.add("what time is it", covered, paused=True, word_probabilities=(0.1, 0.1, 0.9, 0.8, 0.9, 0.3))
+    assert known.stable == "what time is"
+
+
+def test_where_words_are_known_the_whole_may_be_less_probable_but_no_guess() -> None:
+    heard, guessed = LocalAgreement(), LocalAgreement()
+    for covered in (16_000, 32_000):
+        known = heard.add("turn on the", covered, probability=0.6, word_probabilities=(0.9, 0.9, 0.2))
+        guess = guessed.add("turn on the", covered, probability=0.4, word_probabilities=(0.9, 0.9, 0.9))
+    assert (known.stable, guess.stable) == ("turn on", "")
+
+
 def test_those_between_have_to_agree_too() -> None:
     heard = LocalAgreement(apart_samples=16_000)
     heard.add("set a timer for now", 16_000)

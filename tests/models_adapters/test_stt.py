@@ -1,5 +1,6 @@
 """whisper.cpp: words, silence, cancelling, bad files."""
 
+import math
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from models.stt import (
     SAMPLES_PER_POSITION,
     WhisperCpp,
     context_for,
+    least_of_words,
 )
 
 
@@ -61,6 +63,21 @@ def test_words(recogniser: Any, steady_voice: Any) -> None:
     assert heard.complete
     assert heard.probability > 0.6
     assert heard.decode_ms > 0
+
+
+def test_each_word_has_its_probability(recogniser: Any, steady_voice: Any) -> None:
+    heard = recogniser.transcribe(spoken(steady_voice, "The capital of France is Paris."))
+    assert len(heard.word_probabilities) == len(heard.text.split())
+    assert all(0 < p <= 1 for p in heard.word_probabilities)
+    assert min(heard.word_probabilities) <= heard.probability
+    assert recogniser.transcribe(np.zeros(16_000, np.float32)).word_probabilities == ()
+
+
+def test_a_word_is_as_probable_as_the_least_of_its_tokens_that_has_a_letter() -> None:
+    pieces = [b" It", b" cost", b"s", b" \xc3", b"\xa9", b"t\xc3\xa9", b"."]
+    least = least_of_words("It costs été.", pieces, [math.log(p) for p in (0.9, 0.8, 0.5, 0.7, 0.6, 0.9, 0.1)])
+    assert least == pytest.approx((0.9, 0.5, 0.6))
+    assert least_of_words("It lost", pieces, [0.0] * len(pieces)) == ()
 
 
 @pytest.mark.models
