@@ -295,7 +295,8 @@ class Conversation:
             return self._after(out + self._speculation.warm(turn, known.stable))
         wording = wording_of(heard.text, self._policy.language)
         answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
-        turn.worded(Wording.STATEMENT if answers else wording, heard.transcript.probability)
+        # of no words there is nothing to doubt: it was a noise, and is dropped as soon as that is settled
+        turn.worded(Wording.STATEMENT if answers else wording, heard.transcript.probability if heard.text else 1.0)
         return self._after([*out, *self._speculation.suppose(turn, heard, self._floor.now), *self._floor.listen()])
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:

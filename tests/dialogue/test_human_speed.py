@@ -71,6 +71,14 @@ def test_words_that_want_more_are_answered_at_last() -> None:
     assert 1900 * MS <= commit.sample - 2000 * MS <= 2100 * MS
 
 
+def test_a_noise_is_dropped_as_soon_as_it_is_settled_that_there_were_no_words() -> None:
+    rim = VirtualRim(policy=Policy(), judge=lambda _: 0.97)
+    rim.noise(1000, 2000)
+    rim.run(4000)
+    (over,) = [e for e in rim.of(ev.EndPoint) if e.verdict == "nothing"]
+    assert over.sample - 2000 * MS <= 800 * MS
+
+
 def test_the_turn_model_changes_its_mind_while_the_pause_lasts() -> None:
     heard = iter([0.2, 0.95])
     rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: next(heard, 0.95))
