@@ -1,16 +1,17 @@
 """Finished or only thinking? The recordings of `eot`: unfinished ones must not be answered, finished ones quickly.
 
-    nearfield bench end-points [--curve F.png] [--json] [--only N] [--data DIR] [--batch 8] [--set K=V]
+    nearfield bench end-points [--virtual] [--curve F.png] [--json] [--only N] [--data DIR] [--batch 8] [--set K=V]
 
 Each clip is followed by 1.2 s of its own room. Unfinished (cut 200 ms into a real hesitation): the share that is
 answered, audibly, within 0.8 s of the end of speech; `incomplete_cut_weak` is doubtful and counted by itself. Finished:
 the share that is committed within 500 ms of the end of speech. --curve draws the one against the other for other
 patience (decided anew from what was recorded, see bench/verdicts.py), and for Smart Turn alone, asked once after
 200 ms, at every threshold. Real time on the virtual card, several clips a session; 99 clips take about a quarter of an
-hour.
+hour. --virtual: in virtual time, each clip by itself, whatever else the machine does (bench/virtual_time.py).
 """
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,6 +24,8 @@ from bench.options import Parser, Utterance, count, read_manifest, utterance
 from bench.plots import Points, need_matplotlib, plot_trade_off
 from bench.turn_runs import Bench, open_bench
 from bench.verdicts import Ending, quickly_committed, verdicts, wrongly_begun
+from bench.virtual_time import VirtualEars
+from device.appliance import policy_of
 from device.assembly import open_store
 from device.cli.boundary import guarded, say
 from device.converse.script import Timing
@@ -46,6 +49,7 @@ def main() -> int:
     parser.data()
     parser.add_argument("--only", type=count, metavar="N", help="the first N clips of each kind")
     parser.add_argument("--batch", type=count, default=8, help="clips a session")
+    parser.add_argument("--virtual", action="store_true", help="in virtual time: a minute or two, no card")
     parser.add_argument("--curve", type=Path, metavar="F.png", help="draw the trade-off (needs matplotlib)")
     parser.common()
     args = parser.parse_args()
@@ -54,14 +58,12 @@ def main() -> int:
     clips = {kind: load(args.data / "eot", kind, args.only) for kind in KINDS}
     endings: dict[str, list[Ending]] = {kind: [] for kind in KINDS}
     with open_bench([_SHORT_ANSWERS, *args.set]) as bench:
+        heard = in_virtual_time(bench) if args.virtual else in_real_time(bench, args.batch)
         for kind in KINDS:
-            for run in bench.batches(clips[kind], args.batch, _TIMING):
-                done = len(endings[kind])
-                for n, outcome in enumerate(run.outcomes):
-                    looks = tuple(verdicts(run.result, n, clips[kind][done + n]))
-                    endings[kind].append(Ending(outcome.file, outcome.commits_ms, outcome.first_sound_ms, looks))
-                    if not args.json:
-                        print(f"{kind:20} {outcome.commit_ms!s:>8} ms  {outcome.transcript[:70]!r}", flush=True)
+            for ending, transcript in heard(clips[kind]):
+                endings[kind].append(ending)
+                if not args.json:
+                    print(f"{kind:20} {ending.commit_ms()!s:>8} ms  {transcript[:70]!r}", flush=True)
         alone = smart_turn_alone(bench, clips)
     total = {**summary(endings), **(summary_alone(alone) if alone else {})}
     if args.curve is not None:
@@ -74,6 +76,35 @@ def main() -> int:
     rows = [{"kind": kind, **as_row(e)} for kind in KINDS for e in endings[kind]]
     show(total, as_json=args.json, rows=rows, rows_name="clips")
     return 0
+
+
+Listen = Callable[[list[Utterance]], Iterator[tuple[Ending, str]]]  #: how each ended, and what was understood of it
+
+
+def in_real_time(bench: Bench, batch: int) -> Listen:
+    """On the virtual card, `batch` clips a session."""
+
+    def listen(clips: list[Utterance]) -> Iterator[tuple[Ending, str]]:
+        done = 0
+        for run in bench.batches(clips, batch, _TIMING):
+            for n, outcome in enumerate(run.outcomes):
+                looks = tuple(verdicts(run.result, n, clips[done + n]))
+                yield Ending(outcome.file, outcome.commits_ms, outcome.first_sound_ms, looks), outcome.transcript
+            done += len(run.outcomes)
+
+    return listen
+
+
+def in_virtual_time(bench: Bench) -> Listen:
+    """Each clip by itself."""
+    ears = VirtualEars(bench.models, policy_of(bench.settings))
+
+    def listen(clips: list[Utterance]) -> Iterator[tuple[Ending, str]]:
+        for clip in clips:
+            heard = ears.hear(clip)
+            yield heard.ending, heard.transcript
+
+    return listen
 
 
 def load(folder: Path, kind: str, only: int | None) -> list[Utterance]:
