@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty_device import MIXER, STATUS, HealthyDevice, PretendedModels, RunningOne, room_noise
+from healthy_device import MIXER, HealthyDevice
 from hypothesis import given
 from hypothesis import strategies as st
+from pretended_assistant import STATUS, RunningOne
+from pretended_card import room_noise
+from pretended_models import PretendedModels
 
 from device.diagnostics.doctor import running, upkeep_checks
 from device.diagnostics.doctor.listening import all_ports, listening, taken_by, with_children
