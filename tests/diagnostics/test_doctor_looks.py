@@ -25,6 +25,13 @@ from device.diagnostics.doctor.sound_checks import _silenced, judge_microphone, 
 from models.protocols import Int16s
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An assistant of the user who runs these tests is none of theirs."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+
+
 def test_ports_of_a_real_process_are_those_that_it_opened() -> None:
     with socket.create_server(("127.0.0.1", 0)) as home, socket.create_server(("0.0.0.0", 0)) as abroad:
         six = socket.create_server(("::1", 0), family=socket.AF_INET6) if socket.has_ipv6 else None
