@@ -11,7 +11,6 @@ It ties together what knows nothing of each other: `device.skills`, `device.sess
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from device.config import Settings
@@ -23,7 +22,7 @@ from device.dialogue.deeds import Meaning, Undelivered
 from device.dialogue.loop import Assistant
 from device.home.bridges import Bridges
 from device.persona import Persona
-from device.personas.skillset import load_persona_skills
+from device.personas.skillset import load_persona_skills, permitted
 from device.session.journal import Journal
 from device.session.recorder import SessionRecorder
 from device.session.resumption import PendingQuestion
@@ -53,7 +52,7 @@ class PersonaSkills:
     """
 
     def __init__(self, persona: Persona, settings: Settings) -> None:
-        self._persona = persona if settings.skills.enabled else replace(persona, skills=(), own_skills=None)
+        self._persona = permitted(persona, enabled=settings.skills.enabled)
         self._settings = settings
         self._state: Callable[[str], State] = MemoryJournal().state
         self._services: Services = Lent()
