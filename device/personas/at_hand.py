@@ -8,6 +8,7 @@ kept in memory and forgotten; what they do elsewhere is done. Timers, sound and 
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 from device.config import Settings
 from device.config.dirs import config_dir
@@ -18,7 +19,10 @@ from device.skills.journal import MemoryJournal
 from device.skills.lent import Lent
 from device.skills.registry import Registry
 from device.skills.services import Customs, DeviceStatus, SkillCatalog
+from device.skills.skill import SkillError
 from device.skills.testing import SkillBench
+
+_T = TypeVar("_T")
 
 
 def skills_at_hand(
@@ -27,7 +31,7 @@ def skills_at_hand(
     """`folder`, `language`: in place of those of the settings. Never raises for what is in a file."""
     language = language or settings.stt.language
     catalog, journal = _Catalog(), MemoryJournal()
-    services = Lent(
+    services = _AtTheKeyboard(
         {
             Persona: persona,
             Customs: Customs(clock_hours=settings.clock.hours),
@@ -49,6 +53,15 @@ def skills_at_hand(
 def skills_folder(settings: Settings) -> Path:
     """The owner's skills.d."""
     return settings.skills.folder or config_dir() / "skills.d"
+
+
+class _AtTheKeyboard(Lent):
+    def get(self, kind: type[_T]) -> _T:
+        """Raises SkillError: only an assistant that runs has one."""
+        try:
+            return super().get(kind)
+        except SkillError:
+            raise SkillError("I can't do that here, only while I am spoken to.", hint=f"no {kind.__name__}") from None
 
 
 class _Catalog:

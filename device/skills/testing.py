@@ -50,7 +50,13 @@ class SkillBench:
         lent = TestServices(services) if isinstance(services, Mapping) else services
         self._journal = journal or MemoryJournal()
         self._runner = SkillRunner(
-            self.skills.meanings, self._journal, lent, session="test", language=language, now=self._time
+            self.skills.meanings,
+            self._journal,
+            lent,
+            session="test",
+            language=language,
+            now=self._time,
+            recorded=False,
         )
         self._turn = 0
 

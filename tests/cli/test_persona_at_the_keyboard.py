@@ -124,6 +124,14 @@ def test_a_chat_does_what_the_persona_can(butler: Path, monkeypatch: pytest.Monk
     assert (butler / "polished").read_text() == "silver"
 
 
+@pytest.mark.usefixtures("butler")
+def test_what_needs_an_assistant_that_runs_is_told_in_words(capsys: Capture) -> None:
+    assert run_command(["skills", "try", "Set a timer for five minutes.", "--do", "--set", "persona=assistant"]) == 0
+    told = capsys.readouterr()
+    assert "says      I can't do that here, only while I am spoken to." in told.out
+    assert told.err == "", "there is no session that would say why"
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
