@@ -2,7 +2,7 @@
 
     python docs/pictures/make_doctor.py
 
-The device is the pretended one of tests/diagnostics/faulty_device.py; the lines are the command's own.
+The device is the pretended one of tests/diagnostics/healthy_device.py; the lines are the command's own.
 """
 
 import io
