@@ -26,7 +26,10 @@ from bench.virtual_alsa import staged  # first: it says where the next ones are
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "tests/diagnostics"))
 
 import numpy as np  # isort: skip
-from faulty_device import CARD, FAULTS, Fault, HealthyDevice, room_noise, verdict  # isort: skip
+from device_fault import Fault, verdict  # isort: skip
+from faulty_device import FAULTS  # isort: skip
+from healthy_device import HealthyDevice  # isort: skip
+from pretended_card import CARD, room_noise  # isort: skip
 from virtual_card.alsa_card import CAPTURE  # isort: skip
 from virtual_card.stage import AlsaStage  # isort: skip
 

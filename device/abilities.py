@@ -11,7 +11,6 @@ It ties together what knows nothing of each other: `device.skills`, `device.sess
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from device.config import Settings
@@ -23,7 +22,7 @@ from device.dialogue.deeds import Meaning, Undelivered
 from device.dialogue.loop import Assistant
 from device.home.bridges import Bridges
 from device.persona import Persona
-from device.personas.skillset import load_persona_skills
+from device.personas.skillset import load_persona_skills, permitted
 from device.session.journal import Journal
 from device.session.recorder import SessionRecorder
 from device.session.resumption import PendingQuestion
@@ -39,7 +38,7 @@ from device.skills.timer_list import timers_json
 from device.skills.timer_records import Ring
 from device.skills.timer_watch import TimerWatch
 from device.skills.timers import TimerBook, TimerDesk
-from device.skills.tool_calls import tool_check, tool_specs
+from device.skills.tool_calls import ToolShelf, tool_check
 from models.protocols import ToolSpec
 
 _log = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class PersonaSkills:
     """
 
     def __init__(self, persona: Persona, settings: Settings) -> None:
-        self._persona = persona if settings.skills.enabled else replace(persona, skills=(), own_skills=None)
+        self._persona = permitted(persona, enabled=settings.skills.enabled)
         self._settings = settings
         self._state: Callable[[str], State] = MemoryJournal().state
         self._services: Services = Lent()
@@ -123,6 +122,8 @@ class Abilities:
         self.runner = SkillRunner(
             live.meanings, self.journal, services, session=str(recorder.session_id), language=settings.stt.language
         )
+        self._shelf = ToolShelf()
+        self._tools: tuple[ToolSpec, ...] | None = None  # nobody has asked
         self.interpreter = live.fast_path
         self.check = tool_check(live.meanings)
         self._assistant: Assistant | None = None
@@ -132,11 +133,14 @@ class Abilities:
         """Tools of servers have come or gone. From a thread of the bridges."""
         if self._bridges is not None:
             self.skills.renew(self._bridges.skills, self._bridges.known)
+            if self._tools is not None:
+                self._tools = self._shelf.of(self.skills.registry)
 
-    @property
     def tools(self) -> tuple[ToolSpec, ...]:
-        """For a language model that can ask for them."""
-        return tool_specs(self.skills.registry)
+        """For a language model that can ask for them: those that are there now. First before `begin`."""
+        if self._tools is None:
+            self._tools = self._shelf.of(self.skills.registry)
+        return self._tools
 
     @property
     def undelivered(self) -> list[Undelivered]:

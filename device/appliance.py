@@ -29,6 +29,7 @@ from device.diagnostics.health import Health, HealthReader, HealthWatch
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.deeds import Doer
 from device.dialogue.degrade import DegradePolicy
+from device.dialogue.doing import Offer, nothing_offered
 from device.dialogue.endpointer import EndpointPolicy, OnsetRule
 from device.dialogue.events import Event, Failure
 from device.dialogue.interruption import ResumePolicy
@@ -45,10 +46,10 @@ from device.session.store import SessionStore
 from device.session.turn_audio import keep_turn_audio
 from device.skills.complaints import Complaint
 from device.skills.live_skillset import LiveSkillset
-from models.protocols import Int16s, ToolSpec
+from models.protocols import Int16s
 
 
-def policy_of(settings: Settings, tools: tuple[ToolSpec, ...] = ()) -> Policy:
+def policy_of(settings: Settings, tools: Offer = nothing_offered) -> Policy:
     """The conversation's rules as the configuration has them. `tools`: for a language model that can ask."""
     vad, turn, barge_in = settings.vad, settings.turn, settings.barge_in
     return Policy(
@@ -194,7 +195,8 @@ class Appliance:
         self._able = able = Abilities(
             PersonaSkills(persona, settings), persona, settings, self._recorder, controls, keep=resume
         )
-        tools = able.tools if offers_tools(settings) else ()
+        tools = able.tools if offers_tools(settings) else nothing_offered
+        tools()  # made now, and not while somebody waits for an answer
         self.assistant = Assistant(
             Conversation(
                 policy_of(settings, tools),

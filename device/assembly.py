@@ -23,7 +23,7 @@ from device.dialogue.acting import ActingPolicy
 from device.dialogue.answer import AnswerPolicy
 from device.dialogue.clauses import ClausePolicy
 from device.dialogue.confirmation import ConfirmationPolicy
-from device.dialogue.doing import DoingPolicy
+from device.dialogue.doing import DoingPolicy, Offer, nothing_offered
 from device.dialogue.lateness import SURE_SHARE, LatenessPolicy
 from device.dialogue.loop import Models
 from device.dialogue.ringing import RingPolicy
@@ -31,7 +31,6 @@ from device.persona import Persona
 from device.voice_gain import VoiceGains, key_of
 from models.errors import ModelDamagedError, ModelMissingError
 from models.phrases import PhraseVoice
-from models.protocols import ToolSpec
 from models.store import ModelStore
 from models.store import open_store as open_store_in
 
@@ -166,7 +165,7 @@ def answer_policy(settings: Settings) -> AnswerPolicy:
     )
 
 
-def acting_policy(settings: Settings, *, interpreter: bool = False, tools: tuple[ToolSpec, ...] = ()) -> ActingPolicy:
+def acting_policy(settings: Settings, *, interpreter: bool = False, tools: Offer = nothing_offered) -> ActingPolicy:
     """What is asked, done and told. `interpreter`: is there one? `tools`: for a language model that can ask."""
     acting = settings.acting
     return ActingPolicy(

@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from device.config.dirs import config_dir
+from device.cli.options import ConfigOption, SetOption, settings_from
 from device.dialogue.deeds import Meaning, Outcome
 from device.errors import NearfieldError, UsageError
+from device.persona import Persona, load_persona
+from device.personas.at_hand import skills_at_hand, skills_folder
 from device.skills.complaints import Complaint
 from device.skills.loading import CannotImportError, import_file
 from device.skills.registry import load_registry
@@ -31,21 +33,39 @@ skills_app = typer.Typer(no_args_is_help=True, help="What it can do, and the sen
 FolderOption = Annotated[
     Path | None, typer.Option("--folder", help="Your skills.", show_default="skills.d beside the configuration")
 ]
-LanguageOption = Annotated[str, typer.Option("--language", help="Of the sentences, such as en.")]
+LanguageOption = Annotated[
+    str | None, typer.Option("--language", help="Of the sentences, such as en.", show_default="as configured")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
-def _folder(given: Path | None) -> Path:
+def _named(given: Path | None) -> Path | None:
     """Raises UsageError: it was named, and does not exist."""
     if given is not None and not given.is_dir():
         raise UsageError(f"there is no folder {given}", hint="name the folder that holds your *.py and *.yaml")
-    return given or config_dir() / "skills.d"
+    return given
+
+
+def _at_hand(
+    folder: Path | None, language: str | None, config: Path | None, overrides: list[str] | None
+) -> tuple[Persona, SkillBench]:
+    """The persona that is configured, and its skills. Raises UsageError, ConfigError."""
+    settings = settings_from(config, overrides)
+    persona = load_persona(settings.persona)
+    return persona, skills_at_hand(persona, settings, folder=_named(folder), language=language)
 
 
 @skills_app.command("list")
-def list_skills(folder: FolderOption = None, language: LanguageOption = "en", as_json: JsonOption = False) -> None:
-    """List all skills: where each comes from, its arguments, and some of the sentences that call it."""
-    skills = load_skillset(_folder(folder), language=language)
+def list_skills(
+    folder: FolderOption = None,
+    language: LanguageOption = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List all skills of the configured persona: where each comes from, and some of the sentences that call it."""
+    persona, bench = _at_hand(folder, language, config, overrides)
+    skills = bench.skills
     if as_json:
         print(json.dumps([_described(skills, name) for name in sorted(s.name for s in skills.registry)], indent=2))
         return
@@ -59,8 +79,12 @@ def list_skills(folder: FolderOption = None, language: LanguageOption = "en", as
         lines = [skill.description.splitlines()[0], *shown, *more]
         table.add_row(skill.name, Path(skills.registry.origin(skill.name)).name, escape("\n".join(lines)))
     Console().print(table)
-    if skills.complaints:
-        print(f"{_counted(len(skills.complaints), 'complaint')}; 'nearfield skills check' shows them")
+    own = (persona.source, str(persona.own_skills or persona.source))
+    of_persona = sum(complaint.where.startswith(own) for complaint in skills.complaints)
+    if of_persona:
+        print(f"{_counted(of_persona, 'complaint')}; 'nearfield personas check {persona.source}' shows them")
+    if len(skills.complaints) > of_persona:
+        print(f"{_counted(len(skills.complaints) - of_persona, 'complaint')}; 'nearfield skills check' shows them")
 
 
 @skills_app.command("try")
@@ -70,15 +94,17 @@ def try_sentence(
         bool, typer.Option("--do", help="Carry it out, questions answered with yes; what it keeps is forgotten.")
     ] = False,
     folder: FolderOption = None,
-    language: LanguageOption = "en",
+    language: LanguageOption = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a sentence means and what would be said; nothing is done unless --do.
+    """Show what a sentence means to the configured persona, and what would be said; nothing is done unless --do.
 
     Exit status 1: no sentence fits, the language model would answer.
     """
-    skills = load_skillset(_folder(folder), language=language)
-    bench = SkillBench(skills=skills, language=language, now=None)
+    _, bench = _at_hand(folder, language, config, overrides)
+    skills = bench.skills
     meaning = bench.understand(sentence)
     outcome = bench.do(meaning) if do and meaning is not None else None
     if as_json:
@@ -93,15 +119,20 @@ def try_sentence(
 def check(
     file: Annotated[Path | None, typer.Argument(help="One file instead of all.", show_default=False)] = None,
     folder: FolderOption = None,
-    language: LanguageOption = "en",
+    language: LanguageOption = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
 ) -> None:
     """Say everything that is wrong with skills and sentences, with file and line. Exit status 1: something is."""
+    settings = settings_from(config, overrides)
+    language = language or settings.stt.language
+    owners = _named(folder) or skills_folder(settings)
     if file is None:
-        skills = load_skillset(_folder(folder), language=language)
+        skills = load_skillset(owners, language=language)
         complaints: list[Complaint] = list(skills.complaints)
         good = f"{_counted(len(skills.registry), 'skill')}, {_counted(_sentences(skills), 'sentence')}"
     else:
-        complaints = _check_file(file, _folder(folder), language)
+        complaints = _check_file(file, owners, language)
         good = str(file)
     for complaint in complaints:
         print(complaint)

@@ -38,6 +38,7 @@ class KeptTurn:
     trace: TurnTrace | None  #: None: none was written, or it cannot be read
     before: Unfinished  #: the conversation before it
     pcm: Int16s  #: (n,) int16, 16 kHz: the microphone, echo and all, from the pre-roll to the commit
+    held: tuple[int, int] | None  #: where in `pcm` the talk button went down and came up; None: it ended otherwise
 
 
 def kept_turn(store: SessionStore, which: str) -> KeptTurn:
@@ -57,15 +58,31 @@ def kept_turn(store: SessionStore, which: str) -> KeptTurn:
     path = next((file for _, kept, file in kept_audio(folder, session.id) if kept == number), None)
     if path is None:
         raise NotKeptError(f"the sound of turn {number} of session {session.id} was not kept", hint=_how(folder))
+    pcm, trace = load_audio(path), _trace(store, session.id, number)
     return KeptTurn(
         session=session,
         committed=turn.committed,
         finished=turn.finished,
         calls=tuple(call for call in store.calls(session.id) if call.turn == number),
-        trace=_trace(store, session.id, number),
+        trace=trace,
         before=before_turn(store, session, number),
-        pcm=load_audio(path),
+        pcm=pcm,
+        held=_held(turn.committed, trace, len(pcm)),
     )
+
+
+def _held(committed: TurnCommitted, trace: TurnTrace | None, samples: int) -> tuple[int, int] | None:
+    """What is kept ends with the commit; the button came up before that, while the transcript was still awaited.
+
+    Only the trace knows when. The turn of a button begins where it went down.
+    """
+    if committed.commit_reason != "release":
+        return None
+    first = committed.commit_sample - samples
+    ups = [mark.sample for mark in trace.marks if mark.name == "speech_end"] if trace is not None else []
+    down, up = committed.speech_start_sample or first, ups[-1] if ups else committed.commit_sample
+    press = min(max(down - first, 0), samples)
+    return press, min(max(up - first, press), samples)
 
 
 def _named(store: SessionStore, folder: Path, which: str) -> tuple[StoredSession, int]:

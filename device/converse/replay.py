@@ -95,7 +95,6 @@ class Replay:
         self._kept = kept
         self._timing = timing
         self._pcm, self._lead = in_its_room(kept.pcm, before_s=timing.lead_s, after_s=timing.patience_s)
-        self._held = kept.committed.commit_reason == "release"
         self._card = VirtualCard(recorder=MemoryRecorder(), speed=speed)
         self._events: list[ev.Event] = []
         self._said_at: int | None = None  # where the turn's sound begins
@@ -107,7 +106,7 @@ class Replay:
     def run(self) -> Again:
         """Blocks for about as long as the turn took. Raises AudioError, SessionError."""
         with tempfile.TemporaryDirectory(prefix="nearfield-replay-") as folder:
-            settings = passing(self._settings, Path(folder), held=self._held)
+            settings = passing(self._settings, Path(folder), held=self._kept.held is not None)
             hands = Rerun(self._kept.before, lambda doer, skills: CarefulHands(doer, skills, self._kept.calls))
             appliance = Appliance(
                 settings,
@@ -136,15 +135,20 @@ class Replay:
             if self._may_begin(now):
                 self._said_at = self._lead + self._card.say(self._pcm, now + SAMPLE_RATE_HZ // 50)
             return
-        if self._held and not self._pressed and now >= self._said_at:
-            self._pressed = True
-            self._assistant.press()
+        if self._kept.held is not None:
+            self._hold(now, *(self._said_at + each for each in self._kept.held))
         end = self._said_at + len(self._kept.pcm)
-        if self._held and not self._released and now >= end:
-            self._released = True
-            self._assistant.release()
         if self._is_over(now, end):
             self._assistant.stop()
+
+    def _hold(self, now: int, press: int, release: int) -> None:
+        """The button goes down and comes up at these samples, by which the conversation counts as it did then."""
+        if not self._pressed and now >= press:
+            self._pressed = True
+            self._assistant.press(sample=press)
+        if not self._released and now >= release:
+            self._released = True
+            self._assistant.release(sample=release)
 
     def _may_begin(self, now: int) -> bool:
         timing = self._timing

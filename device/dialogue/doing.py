@@ -21,10 +21,17 @@ from device.dialogue.deeds import Call, Meaning, Outcome
 from device.dialogue.events import Called, CallEnded, Understood
 from models.protocols import SAMPLE_RATE_HZ, Floats, Message, ToolRequest, ToolSpec
 
+#: What a language model may ask for at this moment: tools of servers come and go.
+Offer = Callable[[], tuple[ToolSpec, ...]]
 #: Is this request of a language model sound? What it means, or why not.
 Check = Callable[[ToolRequest], Meaning | str]
 
 _TURNS_REMEMBERED = 8  # one that is answered, one that waits, one that is being said, and some grace
+
+
+def nothing_offered() -> tuple[ToolSpec, ...]:
+    """An `Offer` of none."""
+    return ()
 
 
 def no_tools(request: ToolRequest) -> Meaning | str:
@@ -38,7 +45,7 @@ class DoingPolicy:
 
     interpreter: bool = False  #: is there one that answers `Understand`?
     second_look: bool = True  #: may it listen once more to what it does not know (`deeds.SecondLook`)?
-    tools: tuple[ToolSpec, ...] = ()  #: what the language model may ask for; it must be a `ToolCaller` then
+    tools: Offer = nothing_offered  #: asked with each reply; the language model must be a `ToolCaller` if there are any
     longest_wait_ms: float = 10_000.0  #: for an outcome, after which the rest is told later
     done_text: str = "Done."
     failed_text: str = "Sorry, that did not work."
@@ -189,7 +196,7 @@ class Doing:
         if says is not None:
             true = outcome.status == "done" and words == (says or self._policy.done_text)
             return self.answer.let_go(now) if true else self.answer.instead(words, now)
-        if outcome.data and not outcome.say and self._policy.tools:
+        if outcome.data and not outcome.say and self._policy.tools():
             return [Reply(self.answer.job, (*self._messages, Message("tool", outcome.data)))]
         return self.answer.tell(words, now)
 
@@ -238,4 +245,4 @@ class Doing:
 
     def _reply(self, now: int) -> list[Output]:  # noqa: ARG002 - all of these take the time
         self._replied = True
-        return [Reply(self.answer.job, self._messages, self._policy.tools)]
+        return [Reply(self.answer.job, self._messages, self._policy.tools())]

@@ -163,13 +163,13 @@ class Assistant:
         """End `run` soon. Any thread, any number of times."""
         self._stopping.set()
 
-    def press(self, at_s: float | None = None) -> None:
-        """The talk button goes down, now or at `at_s` (time.monotonic). Any thread."""
-        self._post(partial(self._conversation.press, self.now(at_s)))
+    def press(self, at_s: float | None = None, *, sample: int | None = None) -> None:
+        """The talk button goes down: now, at `at_s` (time.monotonic) or at `sample` (capture clock). Any thread."""
+        self._post(partial(self._conversation.press, self.now(at_s) if sample is None else sample))
 
-    def release(self, at_s: float | None = None) -> None:
-        """The talk button comes up, now or at `at_s` (time.monotonic). Any thread."""
-        self._post(partial(self._conversation.release, self.now(at_s)))
+    def release(self, at_s: float | None = None, *, sample: int | None = None) -> None:
+        """The talk button comes up: now, at `at_s` (time.monotonic) or at `sample` (capture clock). Any thread."""
+        self._post(partial(self._conversation.release, self.now(at_s) if sample is None else sample))
 
     def toggle(self, at_s: float | None = None) -> None:
         """A talk button that is pushed once to begin and once to ask. Any thread."""

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from device.home.mqtt import HouseControls, MqttHouse
     from device.skills.mcp_bridge import McpBridge
 
-#: So long is waited at the start for MCP servers, that their tools are there for the first sentence.
-WAIT_FOR_TOOLS_S = 3.0
-
 
 class Bridges:
     """`on_skills` is called from a thread of its own after `skills` has changed; it must not block for long."""
@@ -35,13 +32,11 @@ class Bridges:
 
             self._mcp = mcp_bridge.McpBridge(settings.mcp, on_change=on_skills)
 
-    def start(
-        self, controls: "HouseControls", *, on_announce: Callable[[str], None], wait_s: float = WAIT_FOR_TOOLS_S
-    ) -> None:
+    def start(self, controls: "HouseControls", *, on_announce: Callable[[str], None], wait_s: float = 0.0) -> None:
         """`controls`: mute and volume. `on_announce` gets texts to be spoken as they are.
 
-        Waits for MCP servers, `wait_s` at most; for a broker not at all. Raises ConfigError: a password or
-        certificate of [mqtt] cannot be used.
+        Waits for nobody: tools join when their server has answered (`wait_s` > 0: so long at most). Raises
+        ConfigError: a password or certificate of [mqtt] cannot be used.
         """
         if self._settings.mqtt.host is not None:
             from device.home import mqtt  # noqa: PLC0415

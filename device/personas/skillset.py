@@ -7,6 +7,7 @@ Its own are in the folder `skills` beside its persona.toml, in the form of skill
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -56,6 +57,11 @@ def load_persona_skills(
     meanings = PreparingMeanings(registry, sentences.responses, looking)
     found = [*complaints, *own_complaints, *doubled, *sentences.complaints]
     return assemble(registry, sentences.only(registry), found, meanings)
+
+
+def permitted(persona: Persona, *, enabled: bool) -> Persona:
+    """`persona`; without any skills where they are not `enabled` (skills.enabled)."""
+    return persona if enabled else replace(persona, skills=(), own_skills=None)
 
 
 def _own_skills(persona: Persona) -> tuple[Registry, list[Complaint]]:

@@ -47,8 +47,13 @@ class SkillRunner:
         session: str = "",
         language: str = "en",
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        recorded: bool = True,
     ) -> None:
-        """`session` begins `Context.key`, which names a call for good; `now` gives the time with its zone."""
+        """`session` begins `Context.key`, which names a call for good; `now` gives the time with its zone.
+
+        `recorded`: the journal is that of the session record, where it can be read why a call failed.
+        """
+        self._recorded = recorded
         self._meanings = meanings
         self._journal = journal
         self._services = services or Lent()
@@ -81,7 +86,8 @@ class SkillRunner:
             return before
         outcome = self._run(call, checked)
         if outcome.status != "done":
-            _log.warning("skill %s: %s ('nearfield sessions show' says why)", call.skill, outcome.status)
+            if self._recorded:
+                _log.warning("skill %s: %s ('nearfield sessions show' says why)", call.skill, outcome.status)
             _log.debug("skill %s: %s", call.skill, outcome.error)  # may repeat what was said
         try:
             self._journal.end_call(call, outcome)

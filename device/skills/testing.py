@@ -42,13 +42,21 @@ class SkillBench:
         now: datetime | None = datetime(2026, 1, 2, 12, 0, tzinfo=UTC),
         services: Mapping[type[Any], Any] | Services | None = None,
         language: str = "en",
+        journal: MemoryJournal | None = None,
     ) -> None:
+        """`skills`: in place of those; `journal`: the one that they were given already."""
         self.skills = skills or load_skillset(folder, language=language, builtin=builtin)
         self.now = now
         lent = TestServices(services) if isinstance(services, Mapping) else services
-        self._journal = MemoryJournal()
+        self._journal = journal or MemoryJournal()
         self._runner = SkillRunner(
-            self.skills.meanings, self._journal, lent, session="test", language=language, now=self._time
+            self.skills.meanings,
+            self._journal,
+            lent,
+            session="test",
+            language=language,
+            now=self._time,
+            recorded=False,
         )
         self._turn = 0
 

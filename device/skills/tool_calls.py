@@ -13,6 +13,7 @@ from collections.abc import Callable
 from device.dialogue.deeds import Meaning
 from device.skills.meanings import Meanings, Refused
 from device.skills.registry import Registry
+from device.skills.skill import Skill
 from models.json_grammar import SchemaError, call_grammar
 from models.protocols import ToolRequest, ToolSpec
 
@@ -27,16 +28,32 @@ def tool_specs(registry: Registry) -> tuple[ToolSpec, ...]:
 
     One whose arguments no grammar can be made of is left out: sentences may still call it.
     """
-    specs = []
-    for skill in registry:
-        spec = ToolSpec(skill.name, " ".join(skill.description.split("\n\n")[0].split()), skill.schema)
-        try:
-            call_grammar([spec])
-        except SchemaError as error:
-            _log.warning("skill %s cannot be a tool of a language model: %s", skill.name, error)
-        else:
-            specs.append(spec)
-    return tuple(specs)
+    return ToolShelf().of(registry)
+
+
+class ToolShelf:
+    """`tool_specs` of skills that come and go: each is looked at once, and complained of once. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Skill, ToolSpec | None]] = {}
+
+    def of(self, registry: Registry) -> tuple[ToolSpec, ...]:
+        """As `tool_specs`."""
+        for skill in registry:
+            if skill.name not in self._seen or self._seen[skill.name][0] is not skill:
+                self._seen[skill.name] = skill, _spec_of(skill)
+        specs = (self._seen[skill.name][1] for skill in registry)
+        return tuple(spec for spec in specs if spec is not None)
+
+
+def _spec_of(skill: Skill) -> ToolSpec | None:
+    spec = ToolSpec(skill.name, " ".join(skill.description.split("\n\n")[0].split()), skill.schema)
+    try:
+        call_grammar([spec])
+    except SchemaError as error:
+        _log.warning("skill %s cannot be a tool of a language model: %s", skill.name, error)
+        return None
+    return spec
 
 
 def meaning_of(request: ToolRequest, meanings: Meanings) -> Meaning | Refused:

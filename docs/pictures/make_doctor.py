@@ -2,7 +2,7 @@
 
     python docs/pictures/make_doctor.py
 
-The device is the pretended one of tests/diagnostics/faulty_device.py; the lines are the command's own.
+The device is the pretended one of tests/diagnostics/healthy_device.py; the lines are the command's own.
 """
 
 import io
@@ -16,7 +16,8 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "tests/diagnostics"))
 
-from faulty_device import FAULTS, HealthyDevice  # isort: skip
+from faulty_device import FAULTS  # isort: skip
+from healthy_device import HealthyDevice  # isort: skip
 
 from rich.console import Console  # isort: skip
 from rich.terminal_theme import MONOKAI  # isort: skip

@@ -3,6 +3,7 @@
 device = Device(tmp_path); device.talk("Open the door."); device.settings
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,8 +29,9 @@ class Fakes:
     frame_samples = 512
     last_complete = True
 
-    def __init__(self, hears: str = "", answer: str = "So be it.") -> None:
-        self.hears, self.answer = hears, answer
+    def __init__(self, hears: str = "", answer: str = "So be it.", decode_s: float = 0.0) -> None:
+        """`decode_s`: how long a transcript takes, by the clock on the wall."""
+        self.hears, self.answer, self.decode_s = hears, answer, decode_s
         self.told: list[tuple[Message, ...]] = []
 
     def probability(self, frame: Floats) -> float:
@@ -42,6 +44,7 @@ class Fakes:
         return Fakes()
 
     def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
+        time.sleep(self.decode_s)
         loud = float(np.abs(audio).max()) > 0.05
         return Transcript(self.hears if loud else "", 0.9 if loud else 0.0, len(audio) / 16, 1.0)
 
@@ -84,14 +87,18 @@ class Device:
             ],
         )
 
-    def talk(self, *texts: str, models: Fakes | None = None) -> Fakes:
-        """One session: each text is said behind the answer to the one before."""
+    def talk(self, *texts: str, models: Fakes | None = None, held: bool = False) -> Fakes:
+        """One session: each text is said behind the answer to the one before.
+
+        `held`: the talk button goes down 0.3 s before it, and comes up 0.4 s behind it.
+        """
         fakes = models or Fakes()
         card = VirtualCard(recorder=MemoryRecorder(), speed=SPEED)
         waiting = list(texts)
         said = 0
         ended: list[int] = [0]  # when each answer did
         state = "idle"
+        release_at: int | None = None
 
         def on_event(event: ev.Event) -> None:
             nonlocal state
@@ -101,15 +108,23 @@ class Device:
                 ended.append(event.sample)
 
         def on_block(now: int) -> None:
-            nonlocal said
+            nonlocal said, release_at
+            if release_at is not None and now >= release_at:
+                release_at = None
+                appliance.assistant.release()
             if state != "idle" or len(ended) < said + 2 or now < ended[-1] + RATE // 2:
                 return
             if not waiting:
                 appliance.assistant.stop()
                 return
             fakes.hears = waiting.pop(0)
-            card.say(utterance())
             said += 1
+            if not held:
+                card.say(utterance())
+                return
+            appliance.assistant.press()
+            pcm = utterance()
+            release_at = card.say(pcm, now + round(0.3 * RATE)) + len(pcm) + round(0.4 * RATE)
 
         with Appliance(self.settings, PERSONA, fakes.models(), card, on_event=on_event, on_block=on_block) as appliance:
             appliance.run()

@@ -1,5 +1,6 @@
 """A kept turn run again: the same comes out the same, what differs is told, and nothing is done a second time."""
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +146,53 @@ def test_nothing_is_done_a_second_time(tmp_path: Path) -> None:
     assert beside_time(other) == ["transcript", "calls", "reply"]
     assert other.now.reply == "I don't do that a second time."
     assert (folder / "opened").read_text() == "front"
+
+
+def test_a_held_turn_is_held_from_where_it_was_to_where_it_was(tmp_path: Path) -> None:
+    device = Device(tmp_path, "turn.listen=push-to-talk")
+    slow = 0.1  # 0.8 s on this clock: the commit is far behind the release, and so is the end of what is kept
+    device.talk("Open the window.", models=Fakes(decode_s=slow), held=True)
+    kept = kept_turn(store_of(device), "last")
+    assert kept.committed.commit_reason == "release"
+    now = Replay(device.settings, PERSONA, Fakes("Open the window.", decode_s=slow).models(), kept, speed=SPEED).run()
+    assert (now.reason, now.turns, now.errors) == ("release", 1, ())
+    then = kept.trace
+    assert then is not None
+    assert now.trace is not None
+    assert held_samples(now.trace) == held_samples(then)
+    # the voice lies where it did between press and release, but for a frame of the detector and a block of the card
+    assert abs(voice_end(now.trace) - voice_end(then)) <= 512 + 160
+    assert beside_time(compared(kept, now)) == []
+
+
+def held_samples(trace: TurnTrace) -> int:
+    """From press to release."""
+    marks = {mark.name: mark for mark in trace.marks}
+    return marks["speech_end"].sample - int(marks["speech_start"].number("onset") or 0)
+
+
+def voice_end(trace: TurnTrace) -> int:
+    """The end of the voice, from the press."""
+    marks = {mark.name: mark for mark in trace.marks}
+    return int(marks["speech_end"].number("offset") or 0) - int(marks["speech_start"].number("onset") or 0)
+
+
+def test_a_held_turn_without_its_trace_is_held_to_the_end_of_its_sound(tmp_path: Path) -> None:
+    device = Device(tmp_path, "turn.listen=push-to-talk")
+    device.talk("Open the window.", held=True)
+    store = store_of(device)
+    kept = kept_turn(store, "last")
+    assert kept.held is not None
+    press, release = kept.held
+    assert 0 <= press < release <= len(kept.pcm)
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DELETE FROM trace")
+    connection.close()
+    assert kept_turn(store, "last").held == (press, len(kept.pcm))
+
+
+def test_nobody_holds_a_turn_that_ended_in_silence(device: Device) -> None:
+    assert kept_turn(store_of(device), "last").held is None
 
 
 def side(**changes: object) -> TurnTrace:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty_device import NOW, STATUS, HealthyDevice
+from healthy_device import NOW, HealthyDevice
 from hypothesis import given
 from hypothesis import strategies as st
+from pretended_assistant import STATUS
 
 from device.diagnostics.doctor.bundle import FOLDER, write_bundle
 from device.diagnostics.doctor.logs import as_text, crashes

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faulty_device import HealthyDevice
+from healthy_device import HealthyDevice
 
 from device.diagnostics.doctor.checks import CHECKS
 from device.diagnostics.doctor.examination import Check, Examination

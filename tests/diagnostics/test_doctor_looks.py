@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty_device import MIXER, STATUS, HealthyDevice, PretendedModels, RunningOne, room_noise
+from healthy_device import MIXER, HealthyDevice
 from hypothesis import given
 from hypothesis import strategies as st
+from pretended_assistant import STATUS, RunningOne
+from pretended_card import room_noise
+from pretended_models import PretendedModels
 
 from device.diagnostics.doctor import running, upkeep_checks
 from device.diagnostics.doctor.listening import all_ports, listening, taken_by, with_children
@@ -20,6 +23,13 @@ from device.diagnostics.doctor.model_checks import wanted_models
 from device.diagnostics.doctor.running import find_running
 from device.diagnostics.doctor.sound_checks import _silenced, judge_microphone, judge_sweep
 from models.protocols import Int16s
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An assistant of the user who runs these tests is none of theirs."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
 
 
 def test_ports_of_a_real_process_are_those_that_it_opened() -> None:

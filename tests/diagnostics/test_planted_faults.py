@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from faulty_device import FAULTS, Fault, HealthyDevice, verdict
+from device_fault import Fault, verdict
+from faulty_device import FAULTS
+from healthy_device import HealthyDevice
 
 from device.diagnostics.doctor import running
 from device.diagnostics.doctor.checks import CHECKS

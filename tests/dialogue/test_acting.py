@@ -257,7 +257,7 @@ def test_a_long_result_is_spoken_clause_by_clause_and_whole_also_where_it_repeat
 
 
 def with_tools(*answers: Any, check: Any, **ends: Any) -> VirtualRim:
-    world = VirtualRim(answers=list(answers), policy=acting(tools=TOOLS), check=check, **ends)
+    world = VirtualRim(answers=list(answers), policy=acting(tools=lambda: TOOLS), check=check, **ends)
     world.say(1000, 2500, "Remind me of the pasta in five minutes, will you?")
     return world
 
@@ -269,6 +269,15 @@ def test_a_tool_that_the_language_model_asks_for_is_done_at_the_commit() -> None
     assert reply.tools == TOOLS
     assert world.acts[0][0] >= world.of(ev.Commit)[0].sample
     assert heard(world) == ["Timer set for five minutes."]
+
+
+def test_tools_that_come_while_it_runs_are_offered_from_then_on() -> None:
+    offered: list[tuple[ToolSpec, ...]] = [(), TOOLS]  # the first question is asked before any server has answered
+    world = VirtualRim(answers=["Hello.", "It is."], policy=acting(tools=lambda: offered.pop(0)), check=lambda _: SET)
+    world.say(1000, 2000, "Good evening to you.")
+    world.say(8000, 9000, "Is it warm in here?")
+    world.run(14_000)
+    assert [reply.tools for reply in commands(world, Reply)] == [(), TOOLS]
 
 
 def test_its_result_is_put_in_words_by_a_model_that_has_no_tools_then() -> None:

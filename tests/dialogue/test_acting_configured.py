@@ -27,10 +27,10 @@ def test_what_is_configured_holds() -> None:
             ring_longest_min=2,
         )
     )
-    policy = acting_policy(settings, interpreter=True, tools=(ToolSpec("buy", "Buy it.", {}),))
+    policy = acting_policy(settings, interpreter=True, tools=lambda: (ToolSpec("buy", "Buy it.", {}),))
     assert (policy.confirmation.expires_ms, policy.doing.longest_wait_ms, policy.natural_pause_ms) == (5000, 2000, 900)
     assert policy.doing.interpreter
-    assert [tool.name for tool in policy.doing.tools] == ["buy"]
+    assert [tool.name for tool in policy.doing.tools()] == ["buy"]
     assert ring_policy(settings) == RingPolicy(pause_ms=3000, quiet_db=-20, longest_ms=120_000)
 
 

@@ -171,7 +171,7 @@ def test_nobody_to_carry_it_out() -> None:
 def test_the_language_model_asks_for_a_tool_and_puts_its_result_in_words() -> None:
     ends = Ends(None)
     ends.outcome = Outcome("done", data='"two euros"')
-    events, _ = converse(ends, DoingPolicy(interpreter=True, tools=TOOLS))
+    events, _ = converse(ends, DoingPolicy(interpreter=True, tools=lambda: TOOLS))
     assert ends.tools == [TOOLS], "with the result it is asked without"
     assert [c.skill for c in ends.calls] == ["buy"]
     assert heard(events) == ['It says "two euros"']

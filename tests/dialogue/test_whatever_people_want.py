@@ -85,7 +85,7 @@ outcomes = st.sampled_from(
 def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
     refusals.told.clear()
     results = list(drawn["results"])
-    doing = DoingPolicy(interpreter=True, tools=(ToolSpec("buy", "Buy it.", {}),), longest_wait_ms=2000)
+    doing = DoingPolicy(interpreter=True, tools=lambda: (ToolSpec("buy", "Buy it.", {}),), longest_wait_ms=2000)
     rim = VirtualRim(
         answers=[*drawn["requests"], *[ANSWER] * 40],
         policy=Policy(turn_model=False, acting=ActingPolicy(doing=doing)),

@@ -97,6 +97,8 @@ if __name__ == "__main__":
         print('{"jsonrpc": "2.0"', flush=True)
     if (FOLDER / "mute").exists():
         time.sleep(60)
+    while (FOLDER / "shut").exists():  # until somebody opens it
+        time.sleep(0.02)
     if "--http" in sys.argv:
         server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[-1]))
     else:

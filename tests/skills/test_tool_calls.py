@@ -10,7 +10,7 @@ from device.skills.meanings import Meanings, Refused
 from device.skills.registry import Registry
 from device.skills.skill import skill
 from device.skills.templates import Templates
-from device.skills.tool_calls import meaning_of, tool_check, tool_specs
+from device.skills.tool_calls import ToolShelf, meaning_of, tool_check, tool_specs
 from models.protocols import ToolRequest
 
 
@@ -50,6 +50,26 @@ def test_arguments_without_a_grammar() -> None:
         return str(thing)
 
     assert [spec.name for spec in tool_specs(Registry([anything, set_timer]))] == ["set_timer"]
+
+
+def test_of_skills_that_come_and_go_each_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    @skill
+    def anything(thing: Any) -> str:
+        """Take anything."""
+        return str(thing)
+
+    shelf = ToolShelf()
+    assert [spec.name for spec in shelf.of(Registry([anything, set_timer]))] == ["set_timer"]
+    assert [spec.name for spec in shelf.of(Registry([delete, anything]))] == ["delete"]
+    assert shelf.of(Registry([])) == ()
+    assert len(caplog.records) == 1
+
+    @skill(name="delete")
+    def another(count: int, sure: bool) -> str:
+        """Delete with care."""
+        return f"{count} {sure}"
+
+    assert shelf.of(Registry([another]))[0].description == "Delete with care.", "another skill of the same name"
 
 
 def test_a_request_that_is_right() -> None:
