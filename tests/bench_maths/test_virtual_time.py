@@ -1,0 +1,55 @@
+"""A recording heard in virtual time by the real ears: when it is answered, and that the clock is the recording's."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.options import Utterance
+from bench.virtual_time import Heard, VirtualEars
+from device.audio.measure import speech_end_sample
+from device.dialogue.conversation import Policy
+
+MS = 16
+
+
+@pytest.fixture
+def hear(vad: Any, recogniser: Any, steady_voice: Any) -> Any:
+    """hear(text, text, pause_ms=...): said with a pause between. `finished`: what is thought of every pause."""
+
+    def hear(*texts: str, pause_ms: int = 0, finished: float = 0.97, recogniser_ms: float = 100) -> Heard:
+        parts = [steady_voice.speak(text).pcm for text in texts]
+        gap = np.zeros(pause_ms * MS, np.int16)
+        pcm = np.concatenate([part for each in parts for part in (gap, each)][1:])
+        models = SimpleNamespace(vad=vad, recogniser=recogniser, turn=SimpleNamespace(finished=lambda _audio: finished))
+        said = Utterance("said", " ".join(texts), pcm, speech_end_sample(pcm) or pcm.size)
+        return VirtualEars(models, Policy(), recogniser_ms=recogniser_ms).hear(said)  # type: ignore[arg-type]
+
+    return hear
+
+
+def test_a_whole_sentence_is_answered_once_and_behind_its_end(hear: Any) -> None:
+    heard = hear("What is the capital of France?")
+    (commit_ms,) = heard.ending.commits_ms
+    assert 150 <= commit_ms <= 500
+    assert "capital of France" in heard.transcript
+    assert commit_ms <= heard.ending.sound_ms() <= commit_ms + 200
+    assert heard.ending.looks[-1].verdict == "commit"
+
+
+def test_time_is_what_the_models_are_said_to_take(hear: Any) -> None:
+    quick, slow = (hear("What is the capital of France?", recogniser_ms=ms) for ms in (100, 1_100))
+    assert slow.ending.commit_ms() - quick.ending.commit_ms() >= 500
+    assert hear("What is the capital of France?") == quick, "the same every time"
+
+
+def test_an_answer_within_a_pause_is_seen_in_it(hear: Any) -> None:
+    eager = hear("What is the capital of France?", "And of Spain?", pause_ms=1_000)
+    patient = hear("What is the capital of France?", "And of Spain?", pause_ms=400, finished=0.02)
+    (first, _end), *_ = eager.sounds
+    assert eager.ending.sound_ms() < 0, "before the end of speech"
+    assert first > 0
+    assert len(eager.ending.commits_ms) == 2
+    assert len(patient.ending.commits_ms) == 1
+    assert patient.ending.sound_ms() > 0
