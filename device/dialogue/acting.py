@@ -109,6 +109,10 @@ class Acting:
         doing = self._doings.get(job)
         return [] if doing is None else self._noted(doing, doing.understood(meaning, now), now)
 
+    def not_understood(self, now: int) -> list[int]:
+        """The hypotheses whose words have been looked up for too long; each once."""
+        return [job for job, doing in self._doings.items() if doing.gave_up_looking(now)]
+
     def requested(self, job: int, request: ToolRequest, now: int) -> list[Output]:
         """The language model asks for a tool, for an answer that is still wanted."""
         doing = self._doings.get(job)

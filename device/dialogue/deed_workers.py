@@ -4,7 +4,8 @@
     deeds.understand(Understand(job, text)); deeds.act(Act(job, call, read_only=False))
 
 Quick calls are carried out one behind the other, so that what was said first is done first; those that take long have
-a few threads, so that nobody waits for them. What fails in here is an outcome like any other.
+a few threads, so that nobody waits for them. What fails in here, `sys.exit` included, is an outcome like any other:
+somebody waits for it.
 
 Words that mean nothing but are near to something that does are recognised once more (`deeds.SecondLook`), in the
 recogniser's thread: while that is busy, or cannot, they mean nothing.
@@ -84,7 +85,7 @@ class DeedWorkers:
         try:
             if self._interpreter is not None:
                 meaning = self._interpreter.interpret(command.text)
-        except Exception as error:  # noqa: BLE001 - the language model is asked in its place
+        except BaseException as error:  # noqa: BLE001 - the language model is asked in its place
             _log.error("what was said could not be looked up: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
         if meaning is None and self._looks_again(command):
@@ -103,7 +104,7 @@ class DeedWorkers:
     def _is_near(self, look: SecondLook, text: str) -> bool:
         try:
             return look.near(text)
-        except Exception as error:  # noqa: BLE001 - the language model is asked in its place
+        except BaseException as error:  # noqa: BLE001 - the language model is asked in its place
             _log.error("a second look failed: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
             return False
@@ -117,7 +118,7 @@ class DeedWorkers:
         meaning = None
         try:
             meaning = look.guess(command.text, again)
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above
             _log.error("what was heard again could not be looked up: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
         self._understood(command.job, meaning)
@@ -129,7 +130,7 @@ class DeedWorkers:
         try:
             if self._doer is not None:
                 outcome = self._doer.carry_out(command.call)
-        except Exception as error:  # noqa: BLE001 - it may have been done before it failed
+        except BaseException as error:  # noqa: BLE001 - it may have been done before it failed
             _log.error("skill '%s' failed: %s", command.call.skill, type(error).__name__)
             _log.debug("where it failed", exc_info=error)
             outcome = Outcome("unknown", error=str(error) or type(error).__name__)

@@ -46,6 +46,7 @@ class DoingPolicy:
     interpreter: bool = False  #: is there one that answers `Understand`?
     second_look: bool = True  #: may it listen once more to what it does not know (`deeds.SecondLook`)?
     tools: Offer = nothing_offered  #: asked with each reply; the language model must be a `ToolCaller` if there are any
+    longest_look_ms: float = 4_000.0  #: for the interpreter, a second look included; then the language model is asked
     longest_wait_ms: float = 10_000.0  #: for an outcome, after which the rest is told later
     done_text: str = "Done."
     failed_text: str = "Sorry, that did not work."
@@ -105,6 +106,7 @@ class Doing:
         self.committed = False  #: is it the user's turn?
         self.asked = False  #: has the question been put?
         self._replied = False  # the language model was asked
+        self._looked_at: int | None = None  # the interpreter was asked, and may still answer
         self._called_at = 0
         self._said = False  # its words stand, whatever comes later
         self._untold: list[Output] = []  # events of what was done before the commit
@@ -114,11 +116,20 @@ class Doing:
         """Was a call given that has not come back?"""
         return self.call is not None and self.outcome is None
 
+    def gave_up_looking(self, now: int) -> bool:
+        """Has the interpreter been asked too long ago? True once, and its answer is not waited for any more."""
+        since, limit = self._looked_at, self._policy.longest_look_ms * SAMPLE_RATE_HZ / 1000
+        if since is None or now - since < limit:
+            return False
+        self._looked_at = None
+        return True
+
     # --- how it begins: one of these --------------------------------------------------------------------------
 
     def begin(self, now: int) -> list[Output]:
         """Nothing is known beforehand."""
         if self._policy.interpreter:
+            self._looked_at = now
             audio, self._audio = self._audio, None  # the rim has it now: it is not kept here
             return [Understand(self.answer.job, self.text, audio)]
         return self._reply(now)
@@ -146,7 +157,8 @@ class Doing:
     # --- what comes back --------------------------------------------------------------------------------------
 
     def understood(self, meaning: Meaning | None, now: int) -> list[Output]:
-        """The answer to `Understand`."""
+        """The answer to `Understand`, or that it is not waited for any more."""
+        self._looked_at = None
         if self.meaning is not None or self._replied:
             return []
         told = Understood(now, self.answer.turn, "" if meaning is None else meaning.skill)

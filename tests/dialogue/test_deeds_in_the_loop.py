@@ -36,7 +36,7 @@ class Ends:
         self.said = said
         self.calls: list[Call] = []
         self.tools: list[tuple[ToolSpec, ...]] = []
-        self.outcome: Outcome | Exception = Outcome("done", "Milk is on the list.")
+        self.outcome: Outcome | BaseException = Outcome("done", "Milk is on the list.")
 
     def transcribe(self, audio: Floats, *, cancelled: Cancelled = never, effort: Effort = "final") -> Transcript:  # noqa: ARG002
         return Transcript(self.said, 0.9, len(audio) / 16, 1.0)
@@ -63,11 +63,13 @@ class Ends:
     def interpret(self, text: str) -> Meaning | None:
         if text == "Break.":
             raise RuntimeError("no sentences")
+        if text == "Exit.":
+            raise SystemExit
         return self.meaning
 
     def carry_out(self, call: Call) -> Outcome:
         self.calls.append(call)
-        if isinstance(self.outcome, Exception):
+        if isinstance(self.outcome, BaseException):
             raise self.outcome
         return self.outcome
 
@@ -123,7 +125,7 @@ def test_aside() -> None:
     assert [e.type for e in events].count("told") == 1
 
 
-@pytest.mark.parametrize("said", ["What is it?", "Break."])
+@pytest.mark.parametrize("said", ["What is it?", "Break.", "Exit."])
 def test_what_is_not_known_or_cannot_be_looked_up_is_for_the_language_model(said: str) -> None:
     events, _ = converse(Ends(None, said=said))
     assert heard(events) == [f"It says {said}"]
@@ -161,6 +163,13 @@ def test_a_doer_that_raises_may_have_done_it(caplog: pytest.LogCaptureFixture) -
     assert (ended.status, ended.error) == ("unknown", "out of paper")
     assert heard(events) == [DOING.unknown_text]
     assert not any(r.exc_info for r in caplog.records if r.levelname != "DEBUG")
+
+
+def test_a_skill_that_ends_the_program_ends_its_call() -> None:
+    ends = Ends(Meaning("add_item"))
+    ends.outcome = SystemExit("no more")
+    events, _ = converse(ends)
+    assert heard(events) == [DOING.unknown_text]
 
 
 def test_nobody_to_carry_it_out() -> None:

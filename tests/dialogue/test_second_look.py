@@ -87,6 +87,26 @@ def test_before_the_commit_or_behind_it(look_ms: int) -> None:
     assert world.acts == []
 
 
+def test_an_interpreter_that_does_not_come_back_leaves_it_to_the_language_model() -> None:
+    world = rim(look_ms=60_000, answers=["I do not follow.", "Nor that."])
+    world.say(1000, 2500, MISHEARD)
+    world.say(12_000, 13_000, "What is that?")
+    world.run(90_000)
+    assert heard(world) == ["I do not follow.", "Nor that."]
+    first = world.of(ev.PlayoutStart)[0]
+    assert first.sample - 2500 * MS < 6_000 * MS
+    assert world.acts == [], "what it would have meant a minute later is not asked any more"
+    assert world.of(ev.Asked) == []
+
+
+def test_a_hypothesis_that_is_gone_is_not_answered_when_its_look_takes_too_long() -> None:
+    world = rim(look_ms=60_000, answers=["One.", "Two."])
+    world.say(1000, 2000, MISHEARD)
+    world.say(2300, 4000, "That is what they say.")
+    world.run(20_000)
+    assert heard(world) == ["One."]
+
+
 def test_who_speaks_on_meanwhile_has_said_something_else() -> None:
     world = rim(look_ms=1500, answers=["Who knows."])
     world.say(1000, 2500, MISHEARD)

@@ -38,12 +38,16 @@ class Looks:
         self.asked.append(text)
         if text == "Break.":
             raise RuntimeError("no letters")
+        if text == "Exit.":
+            raise SystemExit
         return text != "Hello."
 
     def guess(self, heard: str, again: str) -> Meaning | None:
         self.guessed.append((heard, again))
         if again == "Break.":
             raise RuntimeError("no sense")
+        if again == "Exit.":
+            raise SystemExit
         return GUESS
 
 
@@ -57,7 +61,7 @@ class Hears:
         self.at_once = 0
         self.most_at_once = 0
         self.expected: list[str] = []
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def _hear(self, text: str, cancelled: Cancelled) -> Transcript:
         self.at_once += 1
@@ -145,7 +149,9 @@ def test_what_is_near_is_heard_again_and_guessed(hears: tuple[Hears, Rim, ModelW
     assert recogniser.expected == [Looks.hints]
 
 
-@pytest.mark.parametrize(("text", "audio"), [("Hello.", AUDIO), ("Break.", AUDIO), ("Walk.", None), ("Known.", AUDIO)])
+@pytest.mark.parametrize(
+    ("text", "audio"), [("Hello.", AUDIO), ("Break.", AUDIO), ("Exit.", AUDIO), ("Walk.", None), ("Known.", AUDIO)]
+)
 def test_what_is_known_or_is_not_near_is_not_heard_again(
     hears: tuple[Hears, Rim, ModelWorkers], text: str, audio: Floats | None
 ) -> None:
@@ -154,17 +160,19 @@ def test_what_is_known_or_is_not_near_is_not_heard_again(
     assert recogniser.expected == []
 
 
-def test_a_recogniser_that_fails_means_nothing(hears: tuple[Hears, Rim, ModelWorkers]) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("no ears"), SystemExit(), MemoryError()])
+def test_a_recogniser_that_fails_means_nothing(hears: tuple[Hears, Rim, ModelWorkers], error: BaseException) -> None:
     recogniser, rim, _ = hears
-    recogniser.error = RuntimeError("no ears")
+    recogniser.error = error
     assert rim.asks("Walk the front door.") is None
     recogniser.error = None
     assert rim.asks("Walk the front door.") == GUESS, "and the next time it may go well"
 
 
-def test_a_guess_that_fails_means_nothing() -> None:
+@pytest.mark.parametrize("again", ["Break.", "Exit."])
+def test_a_guess_that_fails_means_nothing(again: str) -> None:
     def heard_badly(_job: int, _audio: Floats, _expected: str, then: Callable[[str], None]) -> bool:
-        then("Break.")
+        then(again)
         return True
 
     rim = Rim(heard_badly)
