@@ -48,7 +48,12 @@ class AnswerPolicy:
     def fixed_texts(self) -> tuple[str, ...]:
         """All that is said word for word: worth keeping as audio."""
         late = (self.lateness.text,) if self.lateness.enabled and self.lateness.text else ()
-        return (*late, self.empty_text, self.failed_text, self.unheard_text)
+        return (*late, *self.apologies)
+
+    @property
+    def apologies(self) -> frozenset[str]:
+        """What is said where there is no answer."""
+        return frozenset((self.empty_text, self.failed_text, self.unheard_text))
 
 
 class Answer:

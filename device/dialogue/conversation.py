@@ -71,7 +71,7 @@ class Conversation:
         self._policy = policy
         self.degrade = Degrade(policy.degrade)  #: fed by the rim, which measures; obeyed here
         self._jobs = Jobs()
-        self._history = History(prompt, earlier)
+        self._history = History(prompt, earlier, apologies=policy.answer.apologies)
         self._boundary = CommitBoundary(self._history)
         self._mine = AssistantTurn(policy.answer, policy.resume, self._history, self._boundary, self._jobs)
         self._acting = Acting(

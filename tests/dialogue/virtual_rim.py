@@ -151,6 +151,17 @@ class VirtualRim:
                 start, first = mark.chars, last
         return " ".join(words)
 
+    def history_is_what_was_heard(self) -> bool:
+        """Each answer in the history was heard, in that order; what is no example for a model may be missing."""
+        heard, at = f" {self.truly_heard()} ", 0
+        for message in self.talk.history.messages:
+            if message.role == "assistant":
+                at = heard.find(f" {message.text} ", at) + 1
+                if not at:
+                    return False
+                at += len(message.text)
+        return True
+
     # --- the world ----------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:

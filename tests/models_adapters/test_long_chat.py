@@ -73,3 +73,21 @@ def test_the_history_is_bounded_and_begins_with_the_user() -> None:
     assert history.messages[-1].text == "answer 999"
     drops = sum(b < a for a, b in pairwise(lengths))
     assert 1 <= drops <= 10, "in large steps"
+
+
+@pytest.mark.models
+def test_a_rut_in_the_chat_is_left(chat_model: Any) -> None:
+    """What a soak found: after one sum that was answered so, everything was."""
+    history = History("You are a helpful voice assistant. Answer in one short sentence.")
+    shown = [*history.messages]
+    for n, question in enumerate(["What is 5 plus 6?", *QUESTIONS, "Who wrote Hamlet?", "Why is the sky blue?"]):
+        answer = f"The answer is {11 + n}."
+        history.user(question)
+        history.assistant(answer)
+        shown += [Message("user", question), Message("assistant", answer)]
+    asked = "What is the capital of Italy?"
+    as_it_was = "".join(chat_model.reply([*shown, Message("user", asked)]))
+    assert as_it_was.strip().startswith("The answer is"), (
+        "the model does not do as it is shown: the test proves nothing"
+    )
+    assert "Rome" in "".join(chat_model.reply(history.messages_with(asked)))
