@@ -16,6 +16,7 @@
 #     --wheels         take along the wheels that were compiled here before (~/.cache/nearfield): it does not compile then
 #     --within S       stop the set-up after so many seconds; a second call goes on, and its time is added
 #     --models SET     as install.sh                                                                            [tiny]
+#     --nice N         the service is no more important than that: where others are at work               [as in the unit]
 #     --python FILE    the Python that makes the virtual card: one with this project's libraries   [.venv/bin/python]
 
 set -Eeuo pipefail
@@ -32,7 +33,7 @@ say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
 parse() {
   (($# >= 2)) || usage
   WHAT=$1 FOLDER=$(realpath -m -- "$2") SUITE=bookworm
-  COPIES=() BINDS=() VARIABLES=() WHEELS=no WITHIN=1800 MODELS=tiny PYTHON=$HERE/.venv/bin/python
+  COPIES=() BINDS=() VARIABLES=() WHEELS=no WITHIN=1800 MODELS=tiny NICE="" PYTHON=$HERE/.venv/bin/python
   shift 2
   while (($#)); do
     case $1 in
@@ -42,6 +43,7 @@ parse() {
       --wheels) WHEELS=yes ;;
       --within) WITHIN=$2 && shift ;;
       --models) MODELS=$2 && shift ;;
+      --nice) NICE=$2 && shift ;;
       --python) PYTHON=$2 && shift ;;
       -*) usage ;;
       *) SUITE=$1 ;;
@@ -111,12 +113,13 @@ PYTHON
 [Service]
 Environment=ALSA_CONFIG_PATH=$CARD_THERE/asound.conf VIRTUAL_CARDS=$CARD_THERE
 ReadWritePaths=$CARD_THERE
+${NICE:+Nice=$NICE}
 CONF
 }
 
 boot() { # systemd as the first process there; its id on this machine: $PID
   local waited=0
-  GROUP=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/nearfield-bare-root
+  GROUP=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/nearfield-bare-root-$$
   mkdir -p "$GROUP"
   (
     echo "$BASHPID" >"$GROUP/cgroup.procs"
