@@ -308,6 +308,17 @@ card_is_there() { compgen -G '/dev/snd/pcm*c' >/dev/null; }
 
 # ---------------------------------------------------------------- all of them, and out again
 
+# an update that is open would be taken back at the next start, and what is set up now with it
+close_update() {
+  local journal=$OPT/update/state.json
+  if ! grep -q '"phase"' "$journal" 2>/dev/null; then return; fi
+  env XDG_CONFIG_HOME="${ETC%/*}" XDG_STATE_HOME="${VAR%/*}" XDG_DATA_HOME="${VAR%/*}" XDG_CACHE_HOME="$VAR/cache" \
+    HOME="$VAR" NEARFIELD_CONFIG="$ETC/nearfield.toml" sh "$ROOT/firmware_scripts/update/resume.sh" "$OPT" >>"$LOG" 2>&1 || true
+  if grep -q '"phase"' "$journal" 2>/dev/null; then
+    refuse "an update is at work: wait for it to end ('nearfield update --list')" 1
+  fi
+}
+
 service_main() {
   if [[ -z ${DESTDIR:-} && $(id -u) != 0 ]]; then
     refuse "a service takes root: sudo ./install.sh --service" 1
@@ -318,6 +329,7 @@ service_main() {
   mkdir -p "$SERVICE_STATE" || refuse "cannot write to $OPT" 1
   prepare "$@"
   rm -f "$STATE/waits-for-card"
+  close_update
   RELEASE_NAME=$(release_name)
   RELEASE=$OPT/releases/$RELEASE_NAME
   printf 'Nearfield %s as a service of %s (%s), log in %s\n' "$RELEASE_NAME" "${BOARD_MODEL:-this machine}" "$(uname -m)" "$LOG"

@@ -145,6 +145,27 @@ def test_what_was_cut_off_is_gone_on_with(tree: Path, root: Path) -> None:
     assert not (root / "opt/nearfield/releases/.new.half").exists()
 
 
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_an_update_that_was_cut_off_is_taken_back_first(tree: Path, root: Path, taken_back: bool) -> None:
+    set_up(tree, root)
+    opt, before = root / "opt/nearfield", current(root)
+    (opt / "update").mkdir()
+    journal = opt / "update/state.json"
+    journal.write_text(f'{{"previous": "", "doing": {{"phase": "trying", "name": "9", "back": "{before}"}}}}\n')
+    resume = opt / "releases" / before / ".venv/bin/nearfield"
+    resume.write_text(f'#!/bin/sh\necho "$*" >"{root}/asked"\n' + f'echo closed >"{journal}"\n' * taken_back)
+    (tree / "device/a module.py").write_text("newer")
+    done = service(tree, root, "--service", "--models", "tiny")
+    assert (root / "asked").read_text() == f"update --resume --set update.root={opt}\n"
+    if taken_back:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert current(root) != before
+    else:
+        assert done.returncode == 1
+        assert "install.sh: an update is at work: wait for it to end ('nearfield update --list')\n" in done.stderr
+        assert current(root) == before
+
+
 def test_a_configuration_of_ones_own_stays_and_one_that_is_wrong_stops_it_before_the_switch(
     tree: Path, root: Path
 ) -> None:
