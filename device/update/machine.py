@@ -95,7 +95,8 @@ class SystemMachine:
             late = f"it was not up within {self._within_s:g} s"
             done = _systemctl("restart", self._service, limit_s=self._within_s, late=late, hint=self._journal)
             if done.returncode:
-                raise UpdateError(_last(done.stderr) or "systemctl restart failed", hint=self._journal)
+                said = _last(done.stderr.partition("\n")[0])  # the lines after it say where to look
+                raise UpdateError(said.rstrip(".") or "systemctl restart failed", hint=self._journal)
 
     def wait_healthy(self) -> None:
         if self._service == NO_SERVICE:

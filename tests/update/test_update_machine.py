@@ -54,8 +54,10 @@ def test_the_service_is_restarted_and_watched(tmp_path: Path, systemctl: Callabl
 
 
 def test_a_service_that_does_not_start(systemctl: Callable[[str], None]) -> None:
-    systemctl("[ $1 != restart ] || { echo 'Job for a.service failed.' >&2; exit 1; }")
-    with pytest.raises(UpdateError, match=r"Job for a\.service failed") as error:
+    systemctl(
+        "[ $1 != restart ] || { printf 'Job for a.service failed: exit code.\\nSee \"systemctl\".\\n' >&2; exit 1; }"
+    )
+    with pytest.raises(UpdateError, match=r"^Job for a\.service failed: exit code$") as error:
         machine().restart()
     assert error.value.hint == "'journalctl -u a.service' says why"
 
