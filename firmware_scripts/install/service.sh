@@ -141,6 +141,16 @@ own_wheels() { # those that whoever runs this compiled before: compiling takes m
   done
 }
 
+keep_gpio_driver() { # one that was named is that of this release and of those to come, of an update too
+  local named=${NEARFIELD_GPIO_DRIVER:-}
+  if [[ -z $named || $named == "$(gpio_driver_named)" ]]; then return; fi
+  echo "$named" >"$SERVICE_STATE/gpio-driver"
+  rm -f "$RELEASE/.nearfield/complete"
+  wants_restart
+}
+
+gpio_driver_named() { cat "$SERVICE_STATE/gpio-driver" 2>/dev/null || true; }
+
 python_make() {
   local arguments=(--models none) out=1
   if [[ $USE_APT == no ]]; then arguments+=(--no-apt); fi
@@ -152,7 +162,7 @@ python_make() {
     echo >&8
   fi
   # its own steps are shown below ours; it closes what it does not need
-  "$RELEASE/install.sh" "${arguments[@]}" 2>&1 | tee -a "$LOG" | grep --line-buffered -v '^Ready' | sed -u 's/^/      /' >&"$out" ||
+  NEARFIELD_JOBS=${NEARFIELD_JOBS:-} "$RELEASE/install.sh" "${arguments[@]}" 2>&1 | tee -a "$LOG" | grep --line-buffered -v '^Ready' | sed -u 's/^/      /' >&"$out" ||
     give_up "the environment of the release could not be built; the reason stands above" "$AGAIN"
   mkdir -p "$RELEASE/.nearfield"
   : >"$RELEASE/.nearfield/complete"
@@ -332,6 +342,7 @@ service_main() {
   close_update
   RELEASE_NAME=$(release_name)
   RELEASE=$OPT/releases/$RELEASE_NAME
+  keep_gpio_driver
   printf 'Nearfield %s as a service of %s (%s), log in %s\n' "$RELEASE_NAME" "${BOARD_MODEL:-this machine}" "$(uname -m)" "$LOG"
   step 1 user "user $SERVICE_USER, groups: $(groups_wanted | xargs)"
   step 2 folders "$OPT, $ETC, $VAR"
