@@ -239,32 +239,38 @@ install_there() {
 # ---------------------------------------------------------------- update
 
 # Releases that pass their self-test and are no good as a service: one raises at its start, one never says that it is up, one
-# does not answer at its socket. Each line: its name, its version, a file of the tree, and what is added to that.
+# does not answer at its socket. Each line: its name, a file of the tree, and what is added to that.
 BAD_RELEASES='
-raises   0.3.0  device/cli/run.py          raise RuntimeError("made to fail")
-silent   0.4.0  device/cli/run.py          __import__("time").sleep(3600)
-deaf     0.5.0  device/cli/ctl_command.py  raise SystemExit(1)
+raises  device/cli/run.py          raise RuntimeError("made to fail")
+silent  device/cli/run.py          __import__("time").sleep(3600)
+deaf    device/cli/ctl_command.py  raise SystemExit(1)
 '
 UNHEALTHY_S=90 # update.healthy_within_s there: how long a bad one is given
 
-make_bundle() { # NAME VERSION [FILE TEXT]: a signed release of this tree, there in /root/bundles/NAME
+give_version() { # TREE: one that is newer than all before
+  NEWEST=$((NEWEST + 1))
+  sed -i "s/^version = .*/version = \"0.$NEWEST.0\"/" "$1/pyproject.toml"
+}
+
+make_bundle() { # NAME [FILE TEXT]: a signed release of this tree, newer than all before, there in /root/bundles/NAME
   local work=$FOLDER/release
   rm -rf "$work"
   mkdir -p "$work"
   (cd "$HERE" && tar --exclude=./.venv --exclude=./.git --exclude=./.nearfield --exclude=./tests --exclude='*.so' \
     --exclude=__pycache__ -cf - .) | tar -C "$work" -xf -
-  sed -i "s/^version = .*/version = \"$2\"/" "$work/pyproject.toml"
-  if (($# > 2)); then printf '\n%s\n' "$4" >>"$work/$3"; fi
+  give_version "$work"
+  if (($# > 1)); then printf '\n%s\n' "$3" >>"$work/$2"; fi
   git -C "$work" init -q
   git -C "$work" add -A
-  git -C "$work" -c user.name=bare_root -c user.email=bare_root@localhost commit -qm "$2"
+  git -C "$work" -c user.name=bare_root -c user.email=bare_root@localhost commit -qm "$1"
   rm -rf "$ROOT/root/bundles/$1"
   "$PYTHON" "$HERE/firmware_scripts/update/make_release.py" --tree "$work" --key "$FOLDER/key" --output "$ROOT/root/bundles/$1"
 }
 
 make_bundles() {
-  local name version file text
+  local name file text
   mkdir -p "$ROOT/root/bundles"
+  NEWEST=$(current_there | cut -d. -f2)
   (cd "$HERE" && "$PYTHON" -c '
 import sys
 from pathlib import Path
@@ -273,13 +279,13 @@ from minisign import KeyPair
 pair = KeyPair.generate()
 Path(sys.argv[1]).write_bytes(bytes(pair.secret_key))
 Path(sys.argv[2]).write_bytes(bytes(pair.public_key))' "$FOLDER/key" "$ROOT/etc/nearfield/update.pub")
-  make_bundle good 0.2.0
-  while read -r name version file text; do
-    if [[ -n $name ]]; then make_bundle "$name" "$version" "$file" "$text"; fi
+  make_bundle good
+  while read -r name file text; do
+    if [[ -n $name ]]; then make_bundle "$name" "$file" "$text"; fi
   done <<<"$BAD_RELEASES"
   rm -rf "$ROOT/root/bundles/altered"
   cp -r "$ROOT/root/bundles/good" "$ROOT/root/bundles/altered"
-  sed -i 's/0\.2\.0/0.2.1/' "$ROOT/root/bundles/altered/manifest.json"
+  sed -i 's/"version": *"[^"]*"/"version":"99.0.0"/' "$ROOT/root/bundles/altered/manifest.json"
 }
 
 current_there() { basename "$(readlink "$ROOT/opt/nearfield/current")"; }
@@ -353,7 +359,7 @@ update_there() {
   inside sh -c 'for p in /proc/[0-9]*; do
     if tr "\0" " " <$p/cmdline | grep -q "nearfield updat[e] --set"; then kill -KILL "${p#/proc/}"; fi
   done' 2>/dev/null
-  sed -i 's/^version = .*/version = "0.9.0"/' "$ROOT/root/nearfield/pyproject.toml"
+  give_version "$ROOT/root/nearfield"
   name=$(cd "$ROOT/root/nearfield" && bash -c 'source ./install.sh; release_name')
   update_step "install.sh --service with a newer tree" 0 "$name" ./nearfield/install.sh --service --models "$MODELS"
   pid=$(service_value MainPID)
