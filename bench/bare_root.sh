@@ -350,7 +350,8 @@ update_there() {
   make_card
   boot
   judge "a power cut amid the trial, then a start" 0 0 0 "$good"
-  inside journalctl -b -u nearfield --no-pager -o cat | grep -m 1 'cut off' | sed 's/^/            /' || true
+  inside journalctl -b -u nearfield --no-pager -o cat >"$FOLDER/said"
+  grep -m 1 'was cut off' "$FOLDER/said" | sed 's/^/            /' || { WRONG=$((WRONG + 1)) && say "WRONG: the journal does not tell of it"; }
   update_step "back to the one before" 0 "$first" nearfield update --rollback
   update_step "forth again" 0 "$good" nearfield update --rollback
   # an upgrade by install.sh over a release whose update was killed amid its trial; then once more, which must not touch it
