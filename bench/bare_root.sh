@@ -317,7 +317,7 @@ update_step() { # WHAT WANTED_STATUS RELEASE COMMAND...: there, and judged
 
 bundle_name() { sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' "$ROOT/root/bundles/$1/manifest.json" | head -n 1; }
 
-on_trial() { # returns while an update to a release that never says that it is up waits for it
+cut_off() { # an update is killed with -9 while a release that never says that it is up is on trial
   local since=$SECONDS
   inside "${take[@]}" /root/bundles/silent >"$FOLDER/said" 2>&1 &
   until [[ $(current_there) == "$(bundle_name silent)" ]]; do
@@ -325,6 +325,10 @@ on_trial() { # returns while an update to a release that never says that it is u
     sleep 0.2
   done
   sleep 3
+  # shellcheck disable=SC2016  # that shell's variables
+  inside sh -c 'for p in /proc/[0-9]*; do
+    if tr "\0" " " <$p/cmdline | grep -q "nearfield updat[e] --set"; then kill -KILL "${p#/proc/}"; fi
+  done' 2>/dev/null
 }
 
 update_there() {
@@ -344,8 +348,8 @@ update_there() {
   for name in raises silent deaf; do
     update_step "a bad one: $name" 1 "$good" "${take[@]}" "/root/bundles/$name"
   done
-  # the power goes while a release is on trial: all is killed, and the machine starts
-  on_trial
+  # the power goes while a release is on trial: the update first, which would see systemd die; then all; and the machine starts
+  cut_off
   end
   make_card
   boot
@@ -354,12 +358,8 @@ update_there() {
   grep -m 1 'was cut off' "$FOLDER/said" | sed 's/^/            /' || { WRONG=$((WRONG + 1)) && say "WRONG: the journal does not tell of it"; }
   update_step "back to the one before" 0 "$first" nearfield update --rollback
   update_step "forth again" 0 "$good" nearfield update --rollback
-  # an upgrade by install.sh over a release whose update was killed amid its trial; then once more, which must not touch it
-  on_trial
-  # shellcheck disable=SC2016  # that shell's variables
-  inside sh -c 'for p in /proc/[0-9]*; do
-    if tr "\0" " " <$p/cmdline | grep -q "nearfield updat[e] --set"; then kill -KILL "${p#/proc/}"; fi
-  done' 2>/dev/null
+  # an upgrade by install.sh over a release whose update was cut off; then once more, which must not touch it
+  cut_off
   give_version "$ROOT/root/nearfield"
   name=$(cd "$ROOT/root/nearfield" && bash -c 'source ./install.sh; release_name')
   update_step "install.sh --service with a newer tree" 0 "$name" ./nearfield/install.sh --service --models "$MODELS"
