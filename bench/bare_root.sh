@@ -355,7 +355,7 @@ update_there() {
   boot
   judge "a power cut amid the trial, then a start" 0 0 0 "$good"
   inside journalctl -b -u nearfield --no-pager -o cat >"$FOLDER/said"
-  grep -m 1 'was cut off' "$FOLDER/said" | sed 's/^/            /' || { WRONG=$((WRONG + 1)) && say "WRONG: the journal does not tell of it"; }
+  grep -m 1 "update to $(bundle_name silent) was cut off" "$FOLDER/said" | sed 's/^/            /' || { WRONG=$((WRONG + 1)) && say "WRONG: the journal does not tell of it"; }
   update_step "back to the one before" 0 "$first" nearfield update --rollback
   update_step "forth again" 0 "$good" nearfield update --rollback
   # an upgrade by install.sh over a release whose update was cut off; then once more, which must not touch it
