@@ -200,6 +200,7 @@ main() {
   parse_arguments "$@"
   BOARD_MODEL=$(board_model)
   BOARD=$(board_kind "$BOARD_MODEL")
+  if [[ -z ${NEARFIELD_GPIO_DRIVER:-} ]] && is_release; then NEARFIELD_GPIO_DRIVER=$(gpio_driver_named); fi
   GPIO=$(gpio_driver "$BOARD" "$RUN_TESTS")
   if [[ $PRINT_BOARD == yes ]]; then
     printf '%s %s %s\n' "$BOARD" "$GPIO" "${BOARD_MODEL:-unknown}"

@@ -3,6 +3,7 @@
 #
 #     sudo bench/bare_root.sh make FOLDER [SUITE]      a bare Debian (debootstrap, minbase and systemd)        [bookworm]
 #     sudo bench/bare_root.sh install FOLDER [...]     boot it, set up the service, see that it hears and is watched
+#     sudo bench/bare_root.sh update FOLDER            boot it, take signed releases, good and bad, and a power cut amid one
 #     sudo bench/bare_root.sh remove FOLDER            boot it, take the service out again, list what is left
 #
 # Nothing of this machine is changed: the Debian is a folder, and systemd runs in it as the first process of name spaces of
@@ -16,6 +17,7 @@
 #     --wheels         take along the wheels that were compiled here before (~/.cache/nearfield): it does not compile then
 #     --within S       stop the set-up after so many seconds; a second call goes on, and its time is added
 #     --models SET     as install.sh                                                                            [tiny]
+#     --nice N         the service is no more important than that: where others are at work               [as in the unit]
 #     --python FILE    the Python that makes the virtual card: one with this project's libraries   [.venv/bin/python]
 
 set -Eeuo pipefail
@@ -32,7 +34,7 @@ say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
 parse() {
   (($# >= 2)) || usage
   WHAT=$1 FOLDER=$(realpath -m -- "$2") SUITE=bookworm
-  COPIES=() BINDS=() VARIABLES=() WHEELS=no WITHIN=1800 MODELS=tiny PYTHON=$HERE/.venv/bin/python
+  COPIES=() BINDS=() VARIABLES=() WHEELS=no WITHIN=1800 MODELS=tiny NICE="" PYTHON=$HERE/.venv/bin/python
   shift 2
   while (($#)); do
     case $1 in
@@ -42,6 +44,7 @@ parse() {
       --wheels) WHEELS=yes ;;
       --within) WITHIN=$2 && shift ;;
       --models) MODELS=$2 && shift ;;
+      --nice) NICE=$2 && shift ;;
       --python) PYTHON=$2 && shift ;;
       -*) usage ;;
       *) SUITE=$1 ;;
@@ -111,12 +114,13 @@ PYTHON
 [Service]
 Environment=ALSA_CONFIG_PATH=$CARD_THERE/asound.conf VIRTUAL_CARDS=$CARD_THERE
 ReadWritePaths=$CARD_THERE
+${NICE:+Nice=$NICE}
 CONF
 }
 
 boot() { # systemd as the first process there; its id on this machine: $PID
   local waited=0
-  GROUP=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/nearfield-bare-root
+  GROUP=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/nearfield-bare-root-$$
   mkdir -p "$GROUP"
   (
     echo "$BASHPID" >"$GROUP/cgroup.procs"
@@ -232,6 +236,141 @@ install_there() {
   inside journalctl -u nearfield --no-pager -o short-monotonic | tail -n 25
 }
 
+# ---------------------------------------------------------------- update
+
+# Releases that pass their self-test and are no good as a service: one raises at its start, one never says that it is up, one
+# does not answer at its socket. Each line: its name, a file of the tree, and what is added to that.
+BAD_RELEASES='
+raises  device/cli/run.py          raise RuntimeError("made to fail")
+silent  device/cli/run.py          __import__("time").sleep(3600)
+deaf    device/cli/ctl_command.py  raise SystemExit(1)
+'
+UNHEALTHY_S=90 # update.healthy_within_s there: how long a bad one is given
+
+give_version() { # TREE: one that is newer than all before
+  NEWEST=$((NEWEST + 1))
+  sed -i "s/^version = .*/version = \"0.$NEWEST.0\"/" "$1/pyproject.toml"
+}
+
+make_bundle() { # NAME [FILE TEXT]: a signed release of this tree, newer than all before, there in /root/bundles/NAME
+  local work=$FOLDER/release
+  rm -rf "$work"
+  mkdir -p "$work"
+  (cd "$HERE" && tar --exclude=./.venv --exclude=./.git --exclude=./.nearfield --exclude=./tests --exclude='*.so' \
+    --exclude=__pycache__ -cf - .) | tar -C "$work" -xf -
+  give_version "$work"
+  if (($# > 1)); then printf '\n%s\n' "$3" >>"$work/$2"; fi
+  git -C "$work" init -q
+  git -C "$work" add -A
+  git -C "$work" -c user.name=bare_root -c user.email=bare_root@localhost commit -qm "$1"
+  rm -rf "$ROOT/root/bundles/$1"
+  "$PYTHON" "$HERE/firmware_scripts/update/make_release.py" --tree "$work" --key "$FOLDER/key" --output "$ROOT/root/bundles/$1"
+}
+
+make_bundles() {
+  local name file text
+  mkdir -p "$ROOT/root/bundles"
+  NEWEST=$(current_there | cut -d. -f2)
+  (cd "$HERE" && "$PYTHON" -c '
+import sys
+from pathlib import Path
+from minisign import KeyPair
+
+pair = KeyPair.generate()
+Path(sys.argv[1]).write_bytes(bytes(pair.secret_key))
+Path(sys.argv[2]).write_bytes(bytes(pair.public_key))' "$FOLDER/key" "$ROOT/etc/nearfield/update.pub")
+  make_bundle good
+  while read -r name file text; do
+    if [[ -n $name ]]; then make_bundle "$name" "$file" "$text"; fi
+  done <<<"$BAD_RELEASES"
+  rm -rf "$ROOT/root/bundles/altered"
+  cp -r "$ROOT/root/bundles/good" "$ROOT/root/bundles/altered"
+  sed -i 's/"version": *"[^"]*"/"version":"99.0.0"/' "$ROOT/root/bundles/altered/manifest.json"
+}
+
+current_there() { basename "$(readlink "$ROOT/opt/nearfield/current")"; }
+
+judge() { # WHAT SECONDS STATUS WANTED_STATUS RELEASE: did it end like that, and does RELEASE run now, healthily?
+  local wrong="" pid since=$SECONDS
+  [[ $3 == "$4" ]] || wrong+=" exit status $3, not $4;"
+  [[ $(current_there) == "$5" ]] || wrong+=" current is $(current_there), not $5;"
+  until [[ $(service_value ActiveState) == active ]]; do
+    ((SECONDS - since < 120)) || { wrong+=" the service is $(service_value ActiveState);" && break; }
+    sleep 1
+  done
+  pid=$(service_value MainPID)
+  inside cat "/proc/$pid/cmdline" 2>/dev/null | tr '\0' ' ' | grep -qF "/releases/$5/" || wrong+=" another release runs;"
+  inside nearfield ctl status >"$FOLDER/status" 2>&1 || wrong+=" it does not answer: $(tail -n 1 "$FOLDER/status");"
+  grep -q '"phase"' "$ROOT/opt/nearfield/update/state.json" 2>/dev/null && wrong+=" the journal is open;"
+  find "$ROOT/opt/nearfield/releases" -mindepth 1 -maxdepth 1 -name '.*' | grep -q . && wrong+=" remains of a release;"
+  if [[ -n $wrong ]]; then WRONG=$((WRONG + 1)); fi
+  say "$(printf '%-44s %4d s  %s' "$1" "$2" "${wrong:+WRONG:$wrong}")$([[ -n $wrong ]] || echo "ok, $5 runs")"
+}
+
+update_step() { # WHAT WANTED_STATUS RELEASE COMMAND...: there, and judged
+  local what=$1 wanted=$2 release=$3 status=0 started=$SECONDS
+  shift 3
+  inside timeout 900 "$@" >"$FOLDER/said" 2>&1 || status=$?
+  judge "$what" $((SECONDS - started)) "$status" "$wanted" "$release"
+  tail -n 2 "$FOLDER/said" | sed 's/^/            /'
+}
+
+bundle_name() { sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' "$ROOT/root/bundles/$1/manifest.json" | head -n 1; }
+
+cut_off() { # an update is killed with -9 while a release that never says that it is up is on trial
+  local since=$SECONDS
+  inside "${take[@]}" /root/bundles/silent >"$FOLDER/said" 2>&1 &
+  until [[ $(current_there) == "$(bundle_name silent)" ]]; do
+    ((SECONDS - since < 300)) || { say "it comes to no trial: $(tail -n 1 "$FOLDER/said")" && exit 1; }
+    sleep 0.2
+  done
+  sleep 3
+  # shellcheck disable=SC2016  # that shell's variables
+  inside sh -c 'for p in /proc/[0-9]*; do
+    if tr "\0" " " <$p/cmdline | grep -q "nearfield updat[e] --set"; then kill -KILL "${p#/proc/}"; fi
+  done' 2>/dev/null
+}
+
+update_there() {
+  local first good name pid take=(nearfield update --set "update.healthy_within_s=$UNHEALTHY_S" --from)
+  [[ -e $ROOT/opt/nearfield/current ]] || { say "there is no service: first 'install'" && exit 1; }
+  WRONG=0
+  prepare_root
+  make_card
+  make_bundles
+  first=$(current_there)
+  good=$(bundle_name good)
+  boot
+  judge "the service, after a start of the machine" 0 0 0 "$first"
+  update_step "a manifest that was altered" 1 "$first" "${take[@]}" /root/bundles/altered
+  update_step "a good release" 0 "$good" "${take[@]}" /root/bundles/good
+  update_step "the same again" 0 "$good" "${take[@]}" /root/bundles/good
+  for name in raises silent deaf; do
+    update_step "a bad one: $name" 1 "$good" "${take[@]}" "/root/bundles/$name"
+  done
+  # the power goes while a release is on trial: the update first, which would see systemd die; then all; and the machine starts
+  cut_off
+  end
+  make_card
+  boot
+  judge "a power cut amid the trial, then a start" 0 0 0 "$good"
+  inside journalctl -b -u nearfield --no-pager -o cat >"$FOLDER/said"
+  grep -m 1 "update to $(bundle_name silent) was cut off" "$FOLDER/said" | sed 's/^/            /' || { WRONG=$((WRONG + 1)) && say "WRONG: the journal does not tell of it"; }
+  update_step "back to the one before" 0 "$first" nearfield update --rollback
+  update_step "forth again" 0 "$good" nearfield update --rollback
+  # an upgrade by install.sh over a release whose update was cut off; then once more, which must not touch it
+  cut_off
+  give_version "$ROOT/root/nearfield"
+  name=$(cd "$ROOT/root/nearfield" && bash -c 'source ./install.sh; release_name')
+  update_step "install.sh --service with a newer tree" 0 "$name" ./nearfield/install.sh --service --models "$MODELS"
+  pid=$(service_value MainPID)
+  update_step "install.sh --service with the same tree" 0 "$name" ./nearfield/install.sh --service --models "$MODELS"
+  if [[ $(service_value MainPID) != "$pid" ]]; then WRONG=$((WRONG + 1)) && say "WRONG: it was restarted for nothing"; fi
+  update_step "a release that is older than what runs" 1 "$name" "${take[@]}" /root/bundles/good
+  inside nearfield update --list
+  if ((WRONG)); then say "$WRONG went wrong" && exit 1; fi
+}
+
 remove_there() {
   make_card
   boot
@@ -248,6 +387,7 @@ parse "$@"
 case $WHAT in
   make) make_root ;;
   install) install_there ;;
+  update) update_there ;;
   remove) remove_there ;;
   *) usage ;;
 esac

@@ -26,7 +26,7 @@ NO_SERVICE = "none"
 _BUILD_LIMIT_S = 3 * 3600  #: llama.cpp and whisper.cpp compile for 40 minutes on the slowest board
 _TEST_LIMIT_S = 600
 _PULL_LIMIT_S = 3600
-_RESTART_LIMIT_S = 300
+_SYSTEMCTL_LIMIT_S = 60
 _POLL_S = 1.0
 _SHOWN = 300  #: characters of what a program said
 
@@ -91,9 +91,12 @@ class SystemMachine:
     def restart(self) -> None:
         if self._service != NO_SERVICE:
             _systemctl("reset-failed", self._service)  # the old one's failures must not count against the new one
-            done = _systemctl("restart", self._service)
+            # it ends when the service says that it is up; systemd itself would wait as long as the unit says
+            late = f"it was not up within {self._within_s:g} s"
+            done = _systemctl("restart", self._service, limit_s=self._within_s, late=late, hint=self._journal)
             if done.returncode:
-                raise UpdateError(_last(done.stderr) or "systemctl restart failed", hint=self._journal)
+                said = _last(done.stderr.partition("\n")[0])  # the lines after it say where to look
+                raise UpdateError(said.rstrip(".") or "systemctl restart failed", hint=self._journal)
 
     def wait_healthy(self) -> None:
         if self._service == NO_SERVICE:
@@ -164,6 +167,7 @@ def _ended(command: list[str], cwd: Path, environment: dict[str, str], limit_s: 
 
 
 _TELL = "nothing was changed; tell its publisher"
+_NO_SERVICE_HINT = 'with update.service = "none" nothing is restarted'
 
 
 def _reason(error: OSError) -> str:
@@ -185,14 +189,16 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
-def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
+def _systemctl(
+    *words: str, limit_s: float = _SYSTEMCTL_LIMIT_S, late: str = "systemctl did not end", hint: str = _NO_SERVICE_HINT
+) -> subprocess.CompletedProcess[str]:
+    """Raises UpdateError: there is none, or it did not end in time (`late` is said then, and `hint`)."""
     try:
-        return subprocess.run(
-            ["systemctl", *words], capture_output=True, text=True, check=False, timeout=_RESTART_LIMIT_S
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = "did not end" if isinstance(error, subprocess.TimeoutExpired) else "is not there"
-        raise UpdateError(f"systemctl {reason}", hint='with update.service = "none" nothing is restarted') from error
+        return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=limit_s)
+    except subprocess.TimeoutExpired as error:
+        raise UpdateError(late, hint=hint) from error
+    except OSError as error:
+        raise UpdateError("systemctl is not there", hint=_NO_SERVICE_HINT) from error
 
 
 def _last(text: str) -> str:

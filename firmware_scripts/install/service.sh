@@ -141,6 +141,16 @@ own_wheels() { # those that whoever runs this compiled before: compiling takes m
   done
 }
 
+keep_gpio_driver() { # one that was named is that of this release and of those to come, of an update too
+  local named=${NEARFIELD_GPIO_DRIVER:-}
+  if [[ -z $named || $named == "$(gpio_driver_named)" ]]; then return; fi
+  echo "$named" >"$SERVICE_STATE/gpio-driver"
+  rm -f "$RELEASE/.nearfield/complete"
+  wants_restart
+}
+
+gpio_driver_named() { cat "$SERVICE_STATE/gpio-driver" 2>/dev/null || true; }
+
 python_make() {
   local arguments=(--models none) out=1
   if [[ $USE_APT == no ]]; then arguments+=(--no-apt); fi
@@ -152,7 +162,7 @@ python_make() {
     echo >&8
   fi
   # its own steps are shown below ours; it closes what it does not need
-  "$RELEASE/install.sh" "${arguments[@]}" 2>&1 | tee -a "$LOG" | grep --line-buffered -v '^Ready' | sed -u 's/^/      /' >&"$out" ||
+  NEARFIELD_JOBS=${NEARFIELD_JOBS:-} "$RELEASE/install.sh" "${arguments[@]}" 2>&1 | tee -a "$LOG" | grep --line-buffered -v '^Ready' | sed -u 's/^/      /' >&"$out" ||
     give_up "the environment of the release could not be built; the reason stands above" "$AGAIN"
   mkdir -p "$RELEASE/.nearfield"
   : >"$RELEASE/.nearfield/complete"
@@ -308,6 +318,17 @@ card_is_there() { compgen -G '/dev/snd/pcm*c' >/dev/null; }
 
 # ---------------------------------------------------------------- all of them, and out again
 
+# an update that is open would be taken back at the next start, and what is set up now with it
+close_update() {
+  local journal=$OPT/update/state.json
+  if ! grep -q '"phase"' "$journal" 2>/dev/null; then return; fi
+  env XDG_CONFIG_HOME="${ETC%/*}" XDG_STATE_HOME="${VAR%/*}" XDG_DATA_HOME="${VAR%/*}" XDG_CACHE_HOME="$VAR/cache" \
+    HOME="$VAR" NEARFIELD_CONFIG="$ETC/nearfield.toml" sh "$ROOT/firmware_scripts/update/resume.sh" "$OPT" >>"$LOG" 2>&1 || true
+  if grep -q '"phase"' "$journal" 2>/dev/null; then
+    refuse "an update is at work: wait for it to end ('nearfield update --list')" 1
+  fi
+}
+
 service_main() {
   if [[ -z ${DESTDIR:-} && $(id -u) != 0 ]]; then
     refuse "a service takes root: sudo ./install.sh --service" 1
@@ -318,8 +339,10 @@ service_main() {
   mkdir -p "$SERVICE_STATE" || refuse "cannot write to $OPT" 1
   prepare "$@"
   rm -f "$STATE/waits-for-card"
+  close_update
   RELEASE_NAME=$(release_name)
   RELEASE=$OPT/releases/$RELEASE_NAME
+  keep_gpio_driver
   printf 'Nearfield %s as a service of %s (%s), log in %s\n' "$RELEASE_NAME" "${BOARD_MODEL:-this machine}" "$(uname -m)" "$LOG"
   step 1 user "user $SERVICE_USER, groups: $(groups_wanted | xargs)"
   step 2 folders "$OPT, $ETC, $VAR"

@@ -13,8 +13,8 @@ packages_wanted() {
   # a Python that is not the system's brings its own headers and venv
   case ${BASE_PYTHON:-} in "" | /usr/bin/* | /bin/*) echo python3 python3-venv python3-dev ;; esac
   if [[ $RUN_TESTS == yes ]]; then echo shellcheck espeak-ng libasound2-dev dbus mosquitto chromium openssl; fi
-  # there is no ready-made lgpio for newer Pythons: it is compiled, through swig
-  if [[ $GPIO == rpi-lgpio && -n ${BASE_PYTHON:-} ]] && python_is_at_least 3 13 "$BASE_PYTHON"; then echo swig; fi
+  # there is no ready-made lgpio for newer Pythons (which the system's may be): it is compiled, through swig
+  if [[ $GPIO == rpi-lgpio ]] && { [[ -z ${BASE_PYTHON:-} ]] || python_is_at_least 3 13 "$BASE_PYTHON"; }; then echo swig; fi
 }
 
 packages_missing() {
@@ -114,6 +114,9 @@ venv_make() {
 
 # ---------------------------------------------------------------- step 5: libraries
 
+# PYPI: lgpio's own switch. Where it has to be compiled, its C library, which Debian has no package of, becomes part of it
+pip_install() { PYPI=1 "$PY" -m pip install "$@"; }
+
 extras() { if [[ $RUN_TESTS == yes ]]; then echo dev; fi; }
 
 libraries_key() { # a set-up for tests has all that one without them needs
@@ -163,7 +166,7 @@ extras = project["optional-dependencies"]
 # an appliance that was set up can do all that its documentation says: the tools of MCP servers too
 print("\n".join(project["dependencies"] + extras["mcp"] + extras.get(sys.argv[2], [])))
 PYTHON
-  "$PY" -m pip install -r "$STATE/requirements.txt"
+  pip_install -r "$STATE/requirements.txt"
   if [[ $(extras) == dev ]]; then
     mapfile -t alone < <("$PY" -c 'import sys, tomllib
 print("\n".join(tomllib.load(open(sys.argv[1], "rb"))["project"]["optional-dependencies"]["dev-alone"]))' "$ROOT/pyproject.toml")
@@ -218,7 +221,7 @@ gpio_make() {
   local wrong
   mapfile -t wrong < <(drivers_present | cut -d= -f1)
   if ((${#wrong[@]})); then "$PY" -m pip uninstall -y "${wrong[@]}"; fi
-  "$PY" -m pip install "$(pinned "$GPIO")"
+  pip_install "$(pinned "$GPIO")"
 }
 
 # ---------------------------------------------------------------- step 8: models

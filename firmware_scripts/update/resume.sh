@@ -12,7 +12,7 @@ grep -q '"phase"' "$journal" 2>/dev/null || exit 0
 back=$(sed -n 's/.*"back": "\([A-Za-z0-9][A-Za-z0-9._+-]*\)".*/\1/p' "$journal")
 for release in "$root/releases/$back" "$root/current"; do
   if [ -x "$release/.venv/bin/nearfield" ]; then
-    exec "$release/.venv/bin/nearfield" update --resume --set "update.root=$root"
+    exec "$release/.venv/bin/nearfield" update --resume --set "update.root=$root" >&2 # the unit throws standard output away
   fi
 done
 echo "nearfield: there is no release in $root that could take back what was cut off" >&2

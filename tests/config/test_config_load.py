@@ -181,7 +181,7 @@ def test_a_mistake_in_the_environment_names_the_variable(env: dict[str, str], pa
 
 def test_variables_of_other_parts_are_left_alone() -> None:
     env = {"NEARFIELD_DEBUG": "1", "NEARFIELD_BOARD_MODEL_FILE": "/x", "NEARFIELDER__X": "1"}
-    assert load_config(None, (), env).settings == Settings()
+    assert load_config(None, (), env).settings == load_config(None, (), {}).settings  # this machine may have a file
 
 
 @pytest.mark.parametrize("flag", ["turn", "=3", "turn.=3", ".listen=open", ""])

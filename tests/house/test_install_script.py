@@ -170,6 +170,27 @@ def test_versions_come_from_pyproject(house: Path) -> None:
         assert f'"{pin}' in text
 
 
+@pytest.mark.parametrize(
+    ("driver", "python", "swig"),
+    [
+        ("rpi-lgpio", "3.13", True),
+        ("rpi-lgpio", "3.11", False),
+        ("rpi-lgpio", "", True),  # a system without a Python gets its own, whichever that is
+        ("RPi.GPIO", "3.13", False),
+    ],
+)
+def test_lgpio_that_must_be_compiled_has_what_it_takes(
+    house: Path, tmp_path: Path, driver: str, python: str, swig: bool
+) -> None:
+    program(tmp_path, "python3", f"[ {python} = 3.13 ]")  # what it says when it is asked whether it is that new
+    given = f'GPIO={driver}; RUN_TESTS=no; BASE_PYTHON="{tmp_path / "python3" if python else ""}"'
+    assert ("swig" in sourced(house, f"{given}; packages_wanted").split()) == swig
+    program(tmp_path, "pip", 'echo "$PYPI $*"')  # PYPI=1: with the C library in it, which Debian does not have
+    pinned = sourced(house, f"pinned {driver}")
+    made = sourced(house, f'{given}; PY="{tmp_path}/pip"; drivers_present() {{ :; }}; gpio_make')
+    assert made == f"1 -m pip install {pinned}"
+
+
 def test_python_that_cannot_be_used_is_refused_before_anything_is_done(house: Path) -> None:
     for python in ("/bin/false", "/nowhere/python3"):
         done = install(house, PYTHON=python)

@@ -55,10 +55,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "a root"
 
 
-def service(tree: Path, root: Path, *arguments: str, stand_in: str = STAND_IN) -> subprocess.CompletedProcess[str]:
+def service(
+    tree: Path, root: Path, *arguments: str, stand_in: str = STAND_IN, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f'source ./install.sh; {stand_in}\nmain "$@"', "bash", *arguments],
-        env={**os.environ, "DESTDIR": str(root), "HOME": str(tree.parent), "PYTHON": ""},
+        env={**os.environ, "DESTDIR": str(root), "HOME": str(tree.parent), "PYTHON": "", **environment},
         cwd=tree,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -68,8 +70,8 @@ def service(tree: Path, root: Path, *arguments: str, stand_in: str = STAND_IN) -
     )
 
 
-def set_up(tree: Path, root: Path, *arguments: str) -> str:
-    done = service(tree, root, "--service", "--models", "tiny", *arguments)
+def set_up(tree: Path, root: Path, *arguments: str, **environment: str) -> str:
+    done = service(tree, root, "--service", "--models", "tiny", *arguments, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -143,6 +145,47 @@ def test_what_was_cut_off_is_gone_on_with(tree: Path, root: Path) -> None:
     (tree / "device/a module.py").write_text("mended")
     assert set_up(tree, root).count("already there") == 3, "user, folders and start"
     assert not (root / "opt/nearfield/releases/.new.half").exists()
+
+
+def test_the_gpio_driver_that_was_named_is_that_of_every_release_from_then_on(tree: Path, root: Path) -> None:
+    def board(folder: Path) -> str:
+        shown = service(folder, root, "--print-board")
+        assert shown.returncode == 0, shown.stderr
+        return shown.stdout.split()[1]
+
+    def python_step(shown: str) -> str:
+        return next(line for line in shown.splitlines() if line.startswith("[4/10]"))
+
+    set_up(tree, root)
+    release = root / "opt/nearfield/releases" / current(root)
+    assert board(release) == "none"
+    assert "already there" not in python_step(set_up(tree, root, NEARFIELD_GPIO_DRIVER="rpi-lgpio"))
+    assert board(release) == "rpi-lgpio", "as an update's install.sh in the tree of the new release is told"
+    assert board(tree) == "none", "which concerns the service alone"
+    assert "already there" in python_step(set_up(tree, root))
+    assert board(release) == "rpi-lgpio"
+    assert "already there" in python_step(set_up(tree, root, NEARFIELD_GPIO_DRIVER="rpi-lgpio"))
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_an_update_that_was_cut_off_is_taken_back_first(tree: Path, root: Path, taken_back: bool) -> None:
+    set_up(tree, root)
+    opt, before = root / "opt/nearfield", current(root)
+    (opt / "update").mkdir()
+    journal = opt / "update/state.json"
+    journal.write_text(f'{{"previous": "", "doing": {{"phase": "trying", "name": "9", "back": "{before}"}}}}\n')
+    resume = opt / "releases" / before / ".venv/bin/nearfield"
+    resume.write_text(f'#!/bin/sh\necho "$*" >"{root}/asked"\n' + f'echo closed >"{journal}"\n' * taken_back)
+    (tree / "device/a module.py").write_text("newer")
+    done = service(tree, root, "--service", "--models", "tiny")
+    assert (root / "asked").read_text() == f"update --resume --set update.root={opt}\n"
+    if taken_back:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert current(root) != before
+    else:
+        assert done.returncode == 1
+        assert "install.sh: an update is at work: wait for it to end ('nearfield update --list')\n" in done.stderr
+        assert current(root) == before
 
 
 def test_a_configuration_of_ones_own_stays_and_one_that_is_wrong_stops_it_before_the_switch(

@@ -1,7 +1,9 @@
 """A bundle as its publisher makes it, taken by the command as its owner calls it."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,12 +32,12 @@ def git(tree: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(tree), *who, *words], check=True, capture_output=True)
 
 
-def commit(tree: Path, version: str) -> None:
+def commit(tree: Path, version: str, install: str = INSTALL) -> None:
     tree.mkdir(exist_ok=True)
     git(tree, "init", "-q")
     (tree / "pyproject.toml").write_text(f'[project]\nversion = "{version}"\nrequires-python = ">=3.11"\n')
     (tree / "VERSION").write_text(version)
-    (tree / "install.sh").write_text(INSTALL)
+    (tree / "install.sh").write_text(install)
     (tree / "install.sh").chmod(0o755)
     git(tree, "add", "-A")
     git(tree, "commit", "-qm", version)
@@ -126,3 +128,27 @@ def test_a_wrong_password_makes_nothing(tmp_path: Path, key: Path) -> None:
     assert made.returncode == 1
     assert made.stderr == "make_release: wrong password for that key\n"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("sent", "runs"), [(signal.SIGHUP, "0.2.0"), (signal.SIGTERM, "unknown")])
+def test_a_session_that_breaks_off_ends_no_update_but_sigterm_does_in_order(
+    tmp_path: Path, key: Path, sent: signal.Signals, runs: str
+) -> None:
+    root, out = tmp_path / "opt", tmp_path / "out"
+    root.mkdir()
+    commit(tmp_path / "tree", "0.2.0", INSTALL.replace("\n", "\n: >begun; sleep 0.5\n", 1))
+    assert make(tmp_path / "tree", out, key).returncode == 0
+    settings = [f"update.root={root}", f"update.public_key={key}.pub", "update.service=none", f"models.dir={tmp_path}"]
+    command = [sys.executable, "-m", "device.cli.main", "update", "--from", str(out)]
+    command += [word for setting in settings for word in ("--set", setting)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as update:
+        assert update.stdout is not None
+        while not list(root.glob("releases/*/begun")):
+            assert update.poll() is None
+            time.sleep(0.02)
+        update.stdout.close()  # nobody listens any more
+        update.send_signal(sent)
+        update.wait(60)
+    assert Releases(root).current_version() == runs
+    assert Releases(root).state().doing is None
+    assert len(Releases(root).whole()) == len(list((root / "releases").iterdir())) == (runs != "unknown")

@@ -38,9 +38,9 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     return lambda text: program(tmp_path / "bin/systemctl", f'echo "$*" >>{tmp_path}/asked\n{text}') and None
 
 
-def machine(*status: str) -> SystemMachine:
+def machine(*status: str, within_s: float = 60) -> SystemMachine:
     clock = Clock()
-    return SystemMachine("a.service", status, within_s=60, for_s=10, sleep=clock.sleep, clock=clock)
+    return SystemMachine("a.service", status, within_s=within_s, for_s=10, sleep=clock.sleep, clock=clock)
 
 
 def test_the_service_is_restarted_and_watched(tmp_path: Path, systemctl: Callable[[str], None]) -> None:
@@ -54,9 +54,18 @@ def test_the_service_is_restarted_and_watched(tmp_path: Path, systemctl: Callabl
 
 
 def test_a_service_that_does_not_start(systemctl: Callable[[str], None]) -> None:
-    systemctl("[ $1 != restart ] || { echo 'Job for a.service failed.' >&2; exit 1; }")
-    with pytest.raises(UpdateError, match=r"Job for a\.service failed") as error:
+    systemctl(
+        "[ $1 != restart ] || { printf 'Job for a.service failed: exit code.\\nSee \"systemctl\".\\n' >&2; exit 1; }"
+    )
+    with pytest.raises(UpdateError, match=r"^Job for a\.service failed: exit code$") as error:
         machine().restart()
+    assert error.value.hint == "'journalctl -u a.service' says why"
+
+
+def test_a_service_that_never_says_that_it_is_up(systemctl: Callable[[str], None]) -> None:
+    systemctl("[ $1 != restart ] || exec sleep 100")  # systemd itself waits for it as long as TimeoutStartSec says
+    with pytest.raises(UpdateError, match=r"^it was not up within 0\.5 s$") as error:
+        machine(within_s=0.5).restart()
     assert error.value.hint == "'journalctl -u a.service' says why"
 
 

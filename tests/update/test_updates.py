@@ -363,7 +363,10 @@ RESUME = Path(__file__).resolve().parents[2] / "firmware_scripts/update/resume.s
 
 @pytest.mark.parametrize("point", ["adopted", "switched"])
 def test_before_the_service_starts_the_release_of_before_is_asked_to_take_it_back(world: World, point: str) -> None:
-    """The shell script of the unit: nothing is asked where nothing was cut off."""
+    """The shell script of the unit: nothing is asked where nothing was cut off.
+
+    What is said goes to standard error, and so to the journal: the unit throws standard output away.
+    """
     take(world, world.bundle("1.1"))
     for name in world.releases.whole():
         program = world.releases.tree(name) / ".venv/bin/nearfield"
@@ -371,7 +374,9 @@ def test_before_the_service_starts_the_release_of_before_is_asked_to_take_it_bac
         program.chmod(0o755)
 
     def resumed() -> str:
-        return subprocess.run([RESUME, world.root], capture_output=True, text=True, check=True, timeout=20).stdout
+        done = subprocess.run([RESUME, world.root], capture_output=True, text=True, check=True, timeout=20)
+        assert done.stdout == ""
+        return done.stderr
 
     assert resumed() == ""
     killed_at(world, point, world.bundle("1.2"))
