@@ -8,7 +8,7 @@ Real models; a synthesised user with commands, questions, barge-ins, timers, noi
 memory, descriptors and threads after a warm-up (a tenth of the time, and one round of all faults) and at the end. A
 run that ends with an error is started again, as a supervisor would, and counted. "fast": the card's clock runs at
 twice real time; the models do not. Ctrl-C ends it early, and tells what there is. Exit status 1: something was lost
-without a sign, or something grew.
+without a sign, something was thought about for longer than anybody waits, or something grew.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from bench.options import Parser, count
-from bench.soak_account import Account
+from bench.soak_account import THINKS_S, Account
 from bench.soak_faults import Faults, Plug
 from bench.soak_plan import BY_NAME, KINDS, SERVER_KINDS, Kind, plan, warm_s
 from bench.soak_resources import Resources
@@ -164,13 +164,17 @@ class Soak:
             self._hears.set()
         with self._lock:
             self.account.heard(now, now_s)
-            waits = self.account.awaited(now)
+            waits, stuck = self.account.awaited(now), self.account.stuck(now_s)
         if now_s > self._begun_s + self._seconds and not waits:
             self._assistant.stop()
             return
         since = self._sounds_since
         said = self._talk.next(
-            now, state=self._state, speaking_for=0 if since is None else max(0, now - since), waits=waits
+            now,
+            state=self._state,
+            speaking_for=0 if since is None else max(0, now - since),
+            waits=waits,
+            stuck=stuck,
         )
         if said is not None:
             self._say(said, now)
@@ -289,9 +293,9 @@ def report(soak: Soak, warm_s: float) -> dict[str, Any]:
 
 
 def failed(total: dict[str, Any]) -> bool:
-    """Was anything lost without a sign, or has anything grown?"""
+    """Was anything lost without a sign or thought about for too long, or has anything grown?"""
     grown = (total["memory_growth"] or 0.0) > MOST_GROWTH_PERCENT or (total["descriptors_growth"] or 0.0) > 0
-    return bool(total["lost_without_a_sign"]) or grown
+    return bool(total["lost_without_a_sign"]) or total["worst_thinking_s"] > THINKS_S or grown
 
 
 def main() -> int:

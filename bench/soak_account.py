@@ -22,6 +22,8 @@ from models.protocols import SAMPLE_RATE_HZ
 PATIENCE_S = 15.0
 #: Who has had a sign tries again so soon, when nothing else goes on.
 TOLD_S = 3.0
+#: Who waits for an answer for so long speaks again, whatever it is doing. (A language model is given up after 20 s.)
+THINKS_S = 25.0
 #: Nothing was heard for longer than this: it was deaf. Blocks come each 10 ms; a busy machine hands them out in bursts.
 DEAF_S = 1.0
 
@@ -55,6 +57,7 @@ class Tally:
     sign: int = 0
     lost: int = 0
     worst_wait_ms: float = 0.0  #: from the end of an utterance to the first sound or sign
+    worst_thinking_s: float = 0.0  #: it was thinking, and nothing came of it
     worst_deaf_s: float = 0.0  #: nothing was heard
     worst_deaf_unsaid_s: float = 0.0  #: ... before anything told of it
 
@@ -72,6 +75,7 @@ class Account:
     newest: Said | None = None
     fault: str = ""  #: that is going on now, or whose effects may last
     _ringing: set[str] = field(default_factory=set)  # names
+    _thinks_since_s: float | None = None
     _heard_s: float | None = None  # when the newest block was dealt with
     _told_s: float | None = None  # ... and the first sign after that
 
@@ -128,6 +132,8 @@ class Account:
                 self.newest.committed = True
             case ev.PlayoutStart() if self.newest is not None and self.newest.committed:
                 self._settle("answered", event.sample)
+            case ev.StateChange(state=state):
+                self._thinking(state == "thinking", now_s)
             case ev.RingStart(name=name):
                 self._ringing.add(name)
             case ev.RingEnd(name=name, reason=reason):
@@ -136,6 +142,17 @@ class Account:
                     self._settle("answered", event.sample)
             case ev.Controlled():
                 self._settle("answered", event.sample)
+
+    def _thinking(self, thinks: bool, now_s: float) -> None:
+        since_s = self._thinks_since_s
+        if since_s is not None:
+            tally = self._tally(self.newest.fault if self.newest is not None else self.fault)
+            tally.worst_thinking_s = round(max(tally.worst_thinking_s, now_s - since_s), 2)
+        self._thinks_since_s = (now_s if since_s is None else since_s) if thinks else None
+
+    def stuck(self, now_s: float) -> bool:
+        """Has it been thinking for longer than anybody waits?"""
+        return self._thinks_since_s is not None and now_s - self._thinks_since_s > THINKS_S
 
     def _sign(self, event: ev.Event, now_s: float) -> None:
         if self._told_s is None:
@@ -192,6 +209,7 @@ class Account:
             self.close()
         self.newest = None
         self._ringing.clear()
+        self._thinks_since_s = None
         self._heard_s = self._told_s = None
 
     def totals(self) -> dict[str, Any]:
@@ -205,6 +223,7 @@ class Account:
             "lost_without_a_sign": sum(t.lost for t in each),
             "lost": list(self.lost_texts),
             "worst_wait_ms": max((t.worst_wait_ms for t in each), default=0.0),
+            "worst_thinking_s": max((t.worst_thinking_s for t in each), default=0.0),
             "worst_deaf_s": max((t.worst_deaf_s for t in each), default=0.0),
             "worst_deaf_unsaid_s": max((t.worst_deaf_unsaid_s for t in each), default=0.0),
             "errors": dict(self.errors),

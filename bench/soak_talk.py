@@ -126,16 +126,16 @@ class Talk:
         self._quiet_since = self._pause_until = 0
         self._interrupts = False
 
-    def next(self, now: int, *, state: str, speaking_for: int, waits: bool) -> Utterance | None:
+    def next(self, now: int, *, state: str, speaking_for: int, waits: bool, stuck: bool = False) -> Utterance | None:
         """What is said now; None: nothing.
 
         `state`: of the assistant; `speaking_for`: so many samples of its answer have sounded; `waits`: nothing has
-        come of what was said last yet.
+        come of what was said last yet; `stuck`: it has been thinking for longer than anybody waits.
         """
         if state == "speaking" and self._interrupts and speaking_for > SAMPLE_RATE_HZ:
             self._interrupts = False
             return self._one("barge_in" if self._random.random() < 0.7 else "stop")
-        if waits or state not in ("idle", "attentive", "ringing"):
+        if waits or not (stuck or state in ("idle", "attentive", "ringing")):
             self._quiet_since = max(self._quiet_since, now)
             return None
         if now < max(self._quiet_since + self._gap_samples, self._pause_until):

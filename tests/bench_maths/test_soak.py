@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bench.soak_account import PATIENCE_S, Account
+from bench.soak_account import PATIENCE_S, THINKS_S, Account
 from bench.soak_plan import KINDS, plan, warm_s
 from bench.soak_resources import Sample, growth
 from bench.soak_talk import Talk, Utterance
@@ -120,6 +120,20 @@ def test_what_rings_on_tells_that_the_word_was_not_heard_and_it_is_said_again() 
     account.said("Stop.", s(15), s(15.5))
     account.on_event(ev.RingEnd(s(16), 0, "pasta", "stopped"), 0.0)
     assert totals(account) == (2, 1, 1, 0)
+
+
+def test_what_thinks_for_ever_is_measured_and_somebody_speaks_at_last() -> None:
+    account = said(Account(), "stt_dies")
+    account.on_event(ev.StateChange(s(11), 1, "thinking"), 100.0)
+    assert not account.stuck(100.0 + THINKS_S)
+    assert account.stuck(100.1 + THINKS_S)
+    account.end_fault()
+    account.on_event(ev.StateChange(s(40), 1, "listening"), 130.0)
+    assert not account.stuck(200.0)
+    assert account.totals()["worst_thinking_s"] == account.tallies["stt_dies"].worst_thinking_s == 30.0
+    talk = Talk(utterances(), seed=1)  # type: ignore[arg-type]
+    assert talk.next(s(50), state="thinking", speaking_for=0, waits=False) is None
+    assert talk.next(s(52), state="thinking", speaking_for=0, waits=False, stuck=True) is not None
 
 
 def test_a_word_over_what_fell_silent_by_itself_is_lost() -> None:
