@@ -10,7 +10,7 @@ It ties a `Doing` for each hypothesis to the question that waits (`confirmation`
 (`telling`). Nothing in here commits. Sans-IO.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from device.dialogue import events as ev
@@ -109,9 +109,10 @@ class Acting:
         doing = self._doings.get(job)
         return [] if doing is None else self._noted(doing, doing.understood(meaning, now), now)
 
-    def not_understood(self, now: int) -> list[int]:
-        """The hypotheses whose words have been looked up for too long; each once."""
-        return [job for job, doing in self._doings.items() if doing.gave_up_looking(now)]
+    def not_understood(self, now: int, wanted: Callable[[int], bool]) -> list[Output]:
+        """Whose words have been looked up for too long is answered without. `wanted`: is this answer still?"""
+        overdue = [job for job, doing in self._doings.items() if doing.gave_up_looking(now)]
+        return [each for job in overdue if wanted(job) for each in self.understood(job, None, now)]
 
     def requested(self, job: int, request: ToolRequest, now: int) -> list[Output]:
         """The language model asks for a tool, for an answer that is still wanted."""

@@ -158,9 +158,7 @@ class Conversation:
             self._floor.now, played, self._floor.turn, silent=self._card_lost, somebody=self._waking.somebody
         )
         out += self._floor.listen() + self._mine.go_on(self._floor.now)
-        for job in self._acting.not_understood(self._floor.now):
-            if self._floor.working(job) is not None:
-                out += self._acting.understood(job, None, self._floor.now)
+        out += self._acting.not_understood(self._floor.now, lambda job: self._floor.working(job) is not None)
         called = self._waking.gate is not None and self._waking.gate.called
         quiet = self._floor.turn is None and not self._card_lost and not called
         return self._after(out + self._unasked.hear(self._floor.now, quiet=quiet))
