@@ -2,7 +2,8 @@
 
     watch = Resources(); watch.sample(idle=True); ...; watch.totals(warm_s=600)
 
-Memory is PSS (what is shared counts by its share), as the median of a stretch: the garbage of the moment is none.
+Memory is what is this process's own (anonymous: not the mapped files of models and libraries, which come and go with
+the page cache and with other programs that read them), as the median of a stretch: the garbage of the moment is none.
 """
 
 import os
@@ -25,10 +26,10 @@ class Sample:
 
 
 def memory_mb() -> float:
-    """PSS of this process; RSS where the kernel does not tell it."""
+    """Anonymous memory of this process; RSS where the kernel does not tell it."""
     try:
         for line in Path("/proc/self/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith("Anonymous:"):
                 return int(line.split()[1]) / 1024
     except OSError:
         pass
