@@ -74,7 +74,7 @@ def main() -> int:
             curves["Smart Turn alone"] = alone_curve(alone)
         plot_trade_off(args.curve, curves, GOAL)
     rows = [{"kind": kind, **as_row(e)} for kind in KINDS for e in endings[kind]]
-    show(total, as_json=args.json, rows=rows, rows_name="clips")
+    show(total, as_json=args.json, rows=rows, rows_name="endings")
     return 0
 
 
