@@ -63,6 +63,14 @@ class DoingPolicy:
         return (self.done_text, self.promise_text, self.declined_text)
 
 
+def in_words(outcome: Outcome, meaning: Meaning | None, policy: DoingPolicy) -> str:
+    """What is said of `outcome`, by itself."""
+    fallback = {"done": policy.done_text, "failed": policy.failed_text, "unknown": policy.unknown_text}
+    if not outcome.say and outcome.status == "done" and meaning is not None and meaning.says:
+        return meaning.says
+    return outcome.say or fallback[outcome.status]
+
+
 class Calls:
     """Numbers for the calls of a turn; one that came to nothing is not used again."""
 
@@ -190,11 +198,7 @@ class Doing:
 
     def words(self, outcome: Outcome) -> str:
         """What is said of it, by itself."""
-        policy, meaning = self._policy, self.meaning
-        fallback = {"done": policy.done_text, "failed": policy.failed_text, "unknown": policy.unknown_text}
-        if not outcome.say and outcome.status == "done" and meaning is not None and meaning.says:
-            return meaning.says
-        return outcome.say or fallback[outcome.status]
+        return in_words(outcome, self.meaning, self._policy)
 
     @property
     def aside(self) -> bool:

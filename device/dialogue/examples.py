@@ -2,17 +2,18 @@
 
     shown = good_examples(messages, ruts=ruts_in(messages))
 
-Of an hour's talk with a model of 360 million weights (`nearfield bench soak`) the last half was "The answer is 1.", to
-whatever was asked: a sum had been answered like that, the next question was too, and then there was nothing else to be
-seen. And an answer that was interrupted at "The moon is a" had every later one end there. So the model is not shown
+Of two hours' talk with a model of 135 million weights (`nearfield bench soak`) the second hour was "The answer is 1.",
+to whatever was asked: a sum had been answered like that, the next question was too, and then there was nothing else to
+be seen. And an answer that was interrupted at "The moon is a" had every later one end there. So the model is not shown
 
 - exchanges in which one answer (numbers aside) was given to `RUT` different questions or more: a rut;
 - an exchange whose answer broke off within its first sentence, once another follows it: until then it may be gone on
   with;
 - apologies: they are ours, and it is no answer that something went wrong.
 
-That took a chat of 240 such messages from five wrong answers in five to none (tests/models_adapters/test_long_chat.py).
-Pure logic; the session record and "say that again" know everything.
+Without them the chat of that soak, 240 messages then, had five right answers to five questions, with them none; a short
+one of the kind is in tests/models_adapters/test_long_chat.py. Pure logic; the session record and "say that again" know
+everything.
 """
 
 import re

@@ -46,11 +46,6 @@ class History:
     def messages(self) -> tuple[Message, ...]:
         return (*self._messages, Message("assistant", self._so_far)) if self._so_far else tuple(self._messages)
 
-    @property
-    def goes_on(self) -> bool:
-        """Is the newest answer one that has stopped, but may go on?"""
-        return bool(self._so_far)
-
     def messages_with(self, user_text: str) -> tuple[Message, ...]:
         """The chat as it would be if `user_text` were committed; changes nothing."""
         return tuple(self._joined(Message("user", user_text)))

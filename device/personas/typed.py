@@ -10,8 +10,8 @@ What a spoken turn tells later (`aside`) is waited for. Sans-IO but for the skil
 from collections.abc import Iterator, Sequence
 
 from device.dialogue.confirmation import answer_in
-from device.dialogue.deeds import Meaning, Outcome
-from device.dialogue.doing import DoingPolicy
+from device.dialogue.deeds import Meaning
+from device.dialogue.doing import DoingPolicy, in_words
 from device.skills.testing import SkillBench
 from device.skills.tool_calls import tool_check
 from models.protocols import ChatModel, Message, ToolCaller, ToolSpec
@@ -48,7 +48,7 @@ class TypedTurns:
         if asked is None or word is None:
             return None
         if word == "yes":
-            return _words(asked, self._bench.do(asked))
+            return in_words(self._bench.do(asked), asked, _TEXTS)
         if word == "no":
             return _TEXTS.declined_text
         if self._asked_again:
@@ -65,7 +65,7 @@ class TypedTurns:
         if outcome.data and not outcome.say and self._tools:  # the model puts it in words of its own
             yield from self._chat.reply([*history, Message("tool", outcome.data)])
         else:
-            yield _words(meaning, outcome)
+            yield in_words(outcome, meaning, _TEXTS)
 
     def _from_model(self, history: Sequence[Message]) -> Iterator[str]:
         if not self._tools or not isinstance(self._chat, ToolCaller):
@@ -83,10 +83,3 @@ class TypedTurns:
                 else:
                     yield from self._begun(checked, history)
                 return
-
-
-def _words(meaning: Meaning, outcome: Outcome) -> str:
-    """As a spoken turn says it."""
-    if not outcome.say and outcome.status == "done":
-        return meaning.says or _TEXTS.done_text
-    return outcome.say or (_TEXTS.failed_text if outcome.status == "failed" else _TEXTS.unknown_text)

@@ -45,14 +45,17 @@ def nearfield(environment: dict[str, str]) -> Command:
 
 
 @pytest.fixture(scope="session")
-def spoken(voice: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A question as a recording: the voice a little higher, and half a second of silence on both sides."""
+def spoken(steady_voice: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A question as a recording: the voice a little higher, and half a second of silence on both sides.
+
+    The same in every run: with Piper's variation one "Huh?" of a hundred is "Earth." to the recogniser.
+    """
     folder = tmp_path_factory.mktemp("spoken")
     made: dict[str, Path] = {}
 
     def say(text: str) -> Path:
         if text not in made:
-            pcm: Int16s = resample(voice.speak(text).pcm, 17_920, 16_000)
+            pcm: Int16s = resample(steady_voice.speak(text).pcm, 17_920, 16_000)
             made[text] = folder / f"{len(made)}.wav"
             soundfile.write(made[text], pcm, 16_000, subtype="PCM_16")
         return made[text]
