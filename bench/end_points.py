@@ -1,6 +1,7 @@
 """Finished or only thinking? The recordings of `eot`: unfinished ones must not be answered, finished ones quickly.
 
-    nearfield bench end-points [--virtual] [--curve F.png] [--json] [--only N] [--data DIR] [--batch 8] [--set K=V]
+    nearfield bench end-points [--virtual] [--finished MANIFEST|DIR]... [--curve F.png] [--json] [--only N] [--data DIR]
+                               [--batch 8] [--set K=V]
 
 Each clip is followed by 1.2 s of its own room. Unfinished (cut 200 ms into a real hesitation): the share that is
 answered, audibly, within 0.8 s of the end of speech; `incomplete_cut_weak` is doubtful and counted by itself. Finished:
@@ -8,6 +9,7 @@ the share that is committed within 500 ms of the end of speech. --curve draws th
 patience (decided anew from what was recorded, see bench/verdicts.py), and for Smart Turn alone, asked once after
 200 ms, at every threshold. Real time on the virtual card, several clips a session; 99 clips take about a quarter of an
 hour. --virtual: in virtual time, each clip by itself, whatever else the machine does (bench/virtual_time.py).
+--finished: more utterances that are finished, counted by themselves.
 """
 
 import sys
@@ -20,7 +22,7 @@ import numpy as np
 
 from bench.clips import extended
 from bench.figures import percentiles, share, show
-from bench.options import Parser, Utterance, count, read_manifest, utterance
+from bench.options import Parser, Utterance, count, load_utterances, read_manifest, utterance
 from bench.plots import Points, need_matplotlib, plot_trade_off
 from bench.turn_runs import Bench, open_bench
 from bench.verdicts import Ending, quickly_committed, verdicts, wrongly_begun
@@ -50,21 +52,23 @@ def main() -> int:
     parser.add_argument("--only", type=count, metavar="N", help="the first N clips of each kind")
     parser.add_argument("--batch", type=count, default=8, help="clips a session")
     parser.add_argument("--virtual", action="store_true", help="in virtual time: a minute or two, no card")
+    parser.add_argument("--finished", type=Path, action="append", default=[], metavar="M", help="manifest or folder")
     parser.add_argument("--curve", type=Path, metavar="F.png", help="draw the trade-off (needs matplotlib)")
     parser.common()
     args = parser.parse_args()
     if args.curve is not None:
         need_matplotlib(args.curve)
     clips = {kind: load(args.data / "eot", kind, args.only) for kind in KINDS}
-    endings: dict[str, list[Ending]] = {kind: [] for kind in KINDS}
+    clips |= {f"finished {source.stem}": load_finished(source, args.only) for source in args.finished}
+    endings: dict[str, list[Ending]] = {kind: [] for kind in clips}
     with open_bench([_SHORT_ANSWERS, *args.set]) as bench:
         heard = in_virtual_time(bench) if args.virtual else in_real_time(bench, args.batch)
-        for kind in KINDS:
+        for kind in clips:
             for ending, transcript in heard(clips[kind]):
                 endings[kind].append(ending)
                 if not args.json:
                     print(f"{kind:20} {ending.commit_ms()!s:>8} ms  {transcript[:70]!r}", flush=True)
-        alone = smart_turn_alone(bench, clips)
+        alone = smart_turn_alone(bench, {kind: clips[kind] for kind in KINDS})
     total = {**summary(endings), **(summary_alone(alone) if alone else {})}
     if args.curve is not None:
         curves = {"Nearfield": ours(endings)}
@@ -73,7 +77,7 @@ def main() -> int:
         if alone:
             curves["Smart Turn alone"] = alone_curve(alone)
         plot_trade_off(args.curve, curves, GOAL)
-    rows = [{"kind": kind, **as_row(e)} for kind in KINDS for e in endings[kind]]
+    rows = [{"kind": kind, **as_row(e)} for kind in clips for e in endings[kind]]
     show(total, as_json=args.json, rows=rows, rows_name="endings")
     return 0
 
@@ -117,16 +121,33 @@ def load(folder: Path, kind: str, only: int | None) -> list[Utterance]:
     return out
 
 
+def load_finished(source: Path, only: int | None) -> list[Utterance]:
+    """The utterances of a manifest or folder, each with its room behind it. Raises UsageError, AudioFileError."""
+    return [
+        Utterance(each.name, each.text, extended(each.pcm, ROOM_S), each.speech_end)
+        for each in load_utterances(source, only)
+    ]
+
+
 def summary(endings: dict[str, list[Ending]]) -> dict[str, object]:
     begun = {kind: share([wrongly_begun(e, BEGUN_MS) for e in endings[kind]]) for kind in KINDS[:2]}
     return {
-        "clips": {kind: len(endings[kind]) for kind in KINDS},
+        "clips": {kind: len(endings[kind]) for kind in endings},
         "incomplete_answered_percent": begun["incomplete"],
         "incomplete_cut_weak_answered_percent": begun["incomplete_cut_weak"],
         "complete_committed_percent": share([quickly_committed(e, COMMITTED_MS) for e in endings["complete"]]),
         "complete_cut_off": [e.file for e in endings["complete"] if (e.first_sound_ms or 0.0) < 0],
         "complete_commit_ms": percentiles(e.commit_ms() for e in endings["complete"]),
-        "not_answered": [e.file for kind in KINDS for e in endings[kind] if not e.commits_ms],
+        "not_answered": [e.file for kind in endings for e in endings[kind] if not e.commits_ms],
+        **{
+            kind.replace(" ", "_") + name: figure
+            for kind in endings
+            if kind not in KINDS
+            for name, figure in (
+                ("_committed_percent", share([quickly_committed(e, COMMITTED_MS) for e in endings[kind]])),
+                ("_commit_ms", percentiles(e.commit_ms() for e in endings[kind])),
+            )
+        },
     }
 
 
@@ -169,7 +190,8 @@ def summary_alone(alone: dict[str, list[float]]) -> dict[str, object]:
 
 def as_row(ending: Ending) -> dict[str, object]:
     looks = [
-        [round(k.at_ms), round(k.silence_ms), round(k.wait_ms), k.finished, k.wording, k.verdict] for k in ending.looks
+        [round(k.at_ms), round(k.silence_ms), round(k.wait_ms), k.finished, k.wording, k.verdict, k.sentence_end]
+        for k in ending.looks
     ]
     return {
         "file": ending.file,

@@ -27,6 +27,7 @@ class Look:
     finished: float | None
     wording: str
     verdict: str
+    sentence_end: float | None = None
 
 
 def verdicts(result: Result, index: int, said: Utterance) -> list[Look]:
@@ -35,7 +36,7 @@ def verdicts(result: Result, index: int, said: Utterance) -> list[Look]:
     until = result.placed.get(index + 1)
     end_ms = to_ms(start + said.speech_end)
     return [
-        Look(to_ms(e.sample) - end_ms, e.silence_ms, e.wait_ms, e.finished, e.wording, e.verdict)
+        Look(to_ms(e.sample) - end_ms, e.silence_ms, e.wait_ms, e.finished, e.wording, e.verdict, e.sentence_end)
         for e in result.events
         if isinstance(e, EndPoint) and e.sample >= start and (until is None or e.sample < until)
     ]

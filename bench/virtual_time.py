@@ -10,8 +10,9 @@ canceller and the loudspeaker are not in it, and an answer is a second of sound 
 really takes is measured by `nearfield bench turns`.
 """
 
+import contextlib
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +25,14 @@ from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.events import Commit, EndPoint, Event, to_ms
 from device.dialogue.loop import Models
 from device.dialogue.voice_meter import VoiceMeter
-from models.protocols import SAMPLE_RATE_HZ, Int16s, Mark, Speech
+from models.protocols import SAMPLE_RATE_HZ, ExpectsEnds, Int16s, Mark, Message, Speech
 
-#: What the models take on two x86-64 cores (`nearfield bench model-waits`); an answer until it is sound.
+#: What the models take on two x86-64 cores (`nearfield bench model-waits`): a question until it is read and the first
+#: token of its answer written, and that until it is sound.
 RECOGNISER_MS = 100
 TURN_MS = 27
-ANSWER_MS = 150
+READ_MS = 45
+ANSWER_MS = 105
 _LEAD_SAMPLES = SAMPLE_RATE_HZ
 _TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ
 _ANSWER = Speech("Okay.", np.full(SAMPLE_RATE_HZ, 1000, np.int16), (Mark(5, SAMPLE_RATE_HZ),))
@@ -63,7 +66,7 @@ class VirtualEars:
         end_ms = to_ms(_LEAD_SAMPLES + said.speech_end)
         commits = [e for e in run.events if isinstance(e, Commit)]
         looks = [
-            Look(to_ms(e.sample) - end_ms, e.silence_ms, e.wait_ms, e.finished, e.wording, e.verdict)
+            Look(to_ms(e.sample) - end_ms, e.silence_ms, e.wait_ms, e.finished, e.wording, e.verdict, e.sentence_end)
             for e in run.events
             if isinstance(e, EndPoint)
         ]
@@ -135,9 +138,12 @@ class _Run:
                 assert models.turn is not None
                 finished = models.turn.finished(audio)
                 self._later(self._turn_ms, lambda: talk.judged(job, finished, self._clock))
-            case Reply(job):
-                self._later(0, lambda: talk.token(job, _ANSWER.text, self._clock) if self._live.alive(job) else [])
-                self._later(0, lambda: talk.written(job, self._clock) if self._live.alive(job) else [])
+            case Reply(job, messages):
+                ends = self._sentence_end(messages)
+                if ends is not None:
+                    self._answer(job, lambda: talk.expected(job, ends, self._clock))
+                self._answer(job, lambda: talk.token(job, _ANSWER.text, self._clock))
+                self._answer(job, lambda: talk.written(job, self._clock))
             case Speak(job, index):
                 self._later(ANSWER_MS, lambda: self._spoken(job, index))
             case Play(job, _, speech):
@@ -147,6 +153,17 @@ class _Run:
                 self._take(talk.queued(job, span, speech))
             case Flush():
                 self._queued.clear()
+
+    def _sentence_end(self, messages: Sequence[Message]) -> float | None:
+        chat = self._models.chat
+        if not isinstance(chat, ExpectsEnds):
+            return None
+        with contextlib.closing(chat.reply(messages)) as pieces:
+            next(pieces, "")
+        return chat.sentence_end
+
+    def _answer(self, job: int, action: Callable[[], list[Output]]) -> None:
+        self._later(READ_MS, lambda: action() if self._live.alive(job) else [])
 
     def _spoken(self, job: int, index: int) -> list[Output]:
         return self._talk.spoken(job, index, _ANSWER if self._live.alive(job) else None, self._clock)

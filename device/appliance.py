@@ -74,6 +74,8 @@ def policy_of(settings: Settings, tools: Offer = nothing_offered) -> Policy:
             trusted=turn.trusted_words_probability,
             doubtful=turn.doubtful_words_probability,
             doubtful_open=turn.doubtful_open_probability,
+            sentence_weight=turn.sentence_end_weight,
+            sentence_neutral=turn.neutral_sentence_end_probability,
         ),
         pauses=SpeakerPausePolicy(highest_ms=turn.longest_pause_ms),
         turn_model=turn.model != "none",

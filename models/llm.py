@@ -32,6 +32,7 @@ from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.json_grammar import call_grammar
 from models.loop_guard import LoopGuard
 from models.protocols import Cancelled, Floats, Message, ToolRequest, ToolSpec, never
+from models.sentence_end import SentenceEnds
 from models.tools import (
     CALL_MARK,
     as_functions,
@@ -64,6 +65,7 @@ class LlamaCpp:
     last_prompt_tokens: int = 0  #: length of the last prompt
     last_reused_tokens: int = 0  #: how much of it the KV cache already held
     last_complete: bool = True  #: False: the last reply was cut off, maybe within a sentence
+    sentence_end: float | None = None  #: of the question of the newest reply, once it has been read (`ExpectsEnds`)
 
     def __init__(
         self,
@@ -99,6 +101,7 @@ class LlamaCpp:
         self._has_tool_role = "tool" in template
         mark = f"{CALL_MARK}\n".encode() if CALL_MARK in template else b""
         self._call_mark: list[int] = self._llama.tokenize(mark, add_bos=False, special=True) if mark else []
+        self._ends = SentenceEnds(self._llama, PREFILL_TOKENS)
         self._offered: tuple[ToolSpec, ...] = ()  # in the newest reply: `warm` expects them again
         self._template = Jinja2ChatFormatter(
             template=template,
@@ -162,7 +165,7 @@ class LlamaCpp:
                 return
             try:
                 offered = () if holds_result(messages) else self._offered
-                prompt = self._prompt(messages, offered)
+                prompt, _ = self._prompt(messages, offered)
                 if self._prefill(prompt, cancelled):
                     self._evaluate(prompt[:-1])
             except RuntimeError as error:
@@ -173,6 +176,7 @@ class LlamaCpp:
         """Free the model; the object is of no use afterwards."""
         with self._lock:
             if self._llama is not None:
+                self._ends.close()
                 self._llama.close()
                 self._llama = None
 
@@ -201,9 +205,10 @@ class LlamaCpp:
                 return
             until_s = time.monotonic() + self._max_reply_s
             self.last_complete = False  # unless it comes to its own end
+            self.sentence_end = None
             try:
-                prompt = self._prompt(messages, tools, begun)
-                if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s):
+                prompt, head = self._prompt(messages, tools, begun)
+                if not self._prefill(prompt, lambda: cancelled() or time.monotonic() > until_s, head):
                     if not cancelled():
                         raise ModelRunError(
                             f"{self._path.name} has not begun its answer within {self._max_reply_s:g} s",
@@ -215,8 +220,13 @@ class LlamaCpp:
                 self._llama.reset()
                 raise ModelRunError(f"{self._path.name} failed: {error}") from error
 
-    def _prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), begun: str = "") -> list[int]:
-        """Tokens of the chat that fits, up to where the answer begins if it is the assistant's turn, and `begun`."""
+    def _prompt(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), begun: str = ""
+    ) -> tuple[list[int], int]:
+        """Tokens of the chat that fits, up to where the answer begins if it is the assistant's turn, and `begun`.
+
+        And how many of them reach to the last word of the question; 0: it ends with none.
+        """
         budget = self._context_tokens - self._max_reply_tokens
         shown = plain_messages(messages)
         listed = as_functions(tools) if tools and self._lists_tools else None
@@ -233,7 +243,8 @@ class LlamaCpp:
             )
             excess = len(tokens) - (self._context_tokens - self._max_reply_tokens)
             if excess <= 0:
-                return tokens
+                asks = bool(messages) and messages[-1].role == "user" and not begun
+                return tokens, self._ends.head(rendered.prompt, kept[-1].text, tokens) if asks else 0
             budget -= excess  # a template with more around a message than `chat_window` allows for
 
     def _length(self, text: str) -> int:
@@ -244,10 +255,12 @@ class LlamaCpp:
             self._lengths[text] = len(self._llama.tokenize(text.encode(), add_bos=False, special=False))
         return self._lengths[text]
 
-    def _prefill(self, prompt: list[int], cancelled: Cancelled) -> bool:
+    def _prefill(self, prompt: list[int], cancelled: Cancelled, head: int = 0) -> bool:
         """Bring the KV cache to all of `prompt` but the last piece (1 to PREFILL_TOKENS); False if cancelled.
 
         That piece is left to `_generate`: short of its last token it would take as long, and that token a pass more.
+        Where `head` tokens reach to the last word of the question it is evaluated here, to see what the model expects
+        behind them.
         """
         llama = self._llama
         held = llama.input_ids[: llama.n_tokens].tolist()
@@ -257,6 +270,8 @@ class LlamaCpp:
             if cancelled():
                 return False
             self._evaluate(prompt[:end])
+        if head and not cancelled():
+            self.sentence_end = self._ends.read(prompt, head)
         return not cancelled()
 
     def _evaluate(self, prompt: list[int]) -> None:

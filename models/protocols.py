@@ -178,6 +178,13 @@ class ChatModel(Protocol):
 
 
 @runtime_checkable
+class ExpectsEnds(Protocol):
+    """A chat model that tells, beside its reply, whether a sentence would end behind the words that it is asked."""
+
+    sentence_end: float | None  #: 0..1, known before the first piece of the newest reply; None: it cannot tell
+
+
+@runtime_checkable
 class ToolCaller(Protocol):
     """A chat model that can ask for a tool instead of answering."""
 

@@ -101,6 +101,15 @@ class TurnSettings(Section):
     doubtful_open_probability: Probability = Field(
         default=0.4, description="... and below this one if they end without a mark or a sentence"
     )
+    sentence_end_weight: float = Field(
+        default=1.5,
+        ge=0.0,
+        le=10.0,
+        description="what the language model thinks of the words counts so much, the turn model 1; 0: nothing",
+    )
+    neutral_sentence_end_probability: Probability = Field(
+        default=0.05, description="so probable an end of a sentence, to the language model, says nothing"
+    )
     speculate: bool = Field(
         default=True, description="prepare the answer while it is not yet certain that the turn is over"
     )

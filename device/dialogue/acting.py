@@ -104,6 +104,11 @@ class Acting:
         says = {"again": pending.meaning.question, "no": texts.declined_text, "left": texts.left_text}
         return doing.say(says[doing.settles], now)
 
+    def reading(self, job: int) -> bool:
+        """Is it still open what the words of the hypothesis `job` mean?"""
+        doing = self._doings.get(job)
+        return doing is not None and doing.reading
+
     def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
         """The interpreter's answer to `Understand`, for an answer that is still wanted."""
         doing = self._doings.get(job)

@@ -120,6 +120,11 @@ class Answer:
         return self._written and self._placed == len(self._clauses)
 
     @property
+    def begun(self) -> bool:
+        """Is there a word of it, or is it known that there will be none?"""
+        return self._first_token or self._written
+
+    @property
     def started(self) -> bool:
         """Has its first sample, or that of the words in front of it, left the loudspeaker?"""
         return self._notice.sounds or self.ledger.first_dac_sample is not None

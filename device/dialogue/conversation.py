@@ -306,6 +306,12 @@ class Conversation:
             return []
         return self._after([*self._floor.turn.judged(job, finished, now), *self._floor.listen()])
 
+    def expected(self, job: int, sentence_end: float, now: int) -> list[Output]:
+        """The language model has read what `Reply` asks: a sentence ends behind its words with this probability."""
+        if self._floor.turn is None:
+            return []
+        return self._after([*self._floor.turn.expected(job, sentence_end, now), *self._floor.listen()])
+
     def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
         """The interpreter's answer to `Understand`; None: it does not know these words."""
         return [] if self._floor.working(job) is None else self._after(self._acting.understood(job, meaning, now))

@@ -124,6 +124,11 @@ class Doing:
         """Was a call given that has not come back?"""
         return self.call is not None and self.outcome is None
 
+    @property
+    def reading(self) -> bool:
+        """Are its words looked up, or with the language model, which has not written anything yet?"""
+        return self._looked_at is not None or (self._replied and self.meaning is None and not self.answer.begun)
+
     def gave_up_looking(self, now: int) -> bool:
         """Has the interpreter been asked too long ago? True once, and its answer is not waited for any more."""
         since, limit = self._looked_at, self._policy.longest_look_ms * SAMPLE_RATE_HZ / 1000

@@ -107,7 +107,8 @@ class EndPoint(Event):
     """What was thought of a pause that has lasted `silence_ms`: is the turn over?
 
     `finished`: the turn model's probability that it is (None: not asked, or it has not answered yet); `wording`: how
-    the transcript ends (`wording.Wording`); `wait_ms`: the silence that will be waited for, as it looks now.
+    the transcript ends (`wording.Wording`); `wait_ms`: the silence that will be waited for, as it looks now;
+    `sentence_end`: the language model's probability that a sentence ends behind these words (None: not known).
     """
 
     type: ClassVar[str] = "end_point"
@@ -116,6 +117,7 @@ class EndPoint(Event):
     finished: float | None
     wording: str
     wait_ms: float
+    sentence_end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

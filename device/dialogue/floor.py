@@ -127,7 +127,9 @@ class Floor:
             return turn.listen(self.now, turn.offset_sample, paused=True)
         offset = self._endpointer.offset_sample
         out = turn.listen(self.now, offset, paused=self._endpointer.paused)
-        reason = turn.over(self.now, offset)
+        supposed = turn.hypothesis
+        reading = supposed is not None and self._acting.reading(supposed.job)
+        reason = turn.over(self.now, offset, reading=reading)
         return out if reason is None else out + self.finish(reason, offset)
 
     def finish(self, reason: EndReason, offset_sample: int, until: int | None = None) -> list[Output]:

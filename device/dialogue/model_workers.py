@@ -25,6 +25,7 @@ from models.protocols import (
     Cancelled,
     ChatModel,
     Expecting,
+    ExpectsEnds,
     Floats,
     Recogniser,
     Speech,
@@ -233,10 +234,14 @@ class ModelWorkers:
 
     def _write(self, command: Reply, ticket: Ticket) -> bool:
         """Post the pieces of a reply. False: its end is not to be told."""
+        chat, told = self._models.chat, False
         for piece in self._pieces(command, self._cancelled(command.job, ticket)):
             if ticket.given_up:
                 return False
             self._alive_at(ticket)
+            if not told and isinstance(chat, ExpectsEnds) and chat.sentence_end is not None:
+                self._post(partial(self._conversation.expected, command.job, chat.sentence_end, self._now()))
+            told = True
             if isinstance(piece, ToolRequest):
                 self._post(partial(self._conversation.requested, command.job, piece, self._now()))
                 return False

@@ -3,19 +3,23 @@
     end = TurnEnd(TurnEndPolicy())
     end.pause(offset_sample)                        # it went quiet
     if end.judgement_due(now): ...                  # ask the turn model, then:
-    end.judged(0.97); end.worded(Wording.QUESTION, 0.9)
+    end.judged(0.97); end.worded(Wording.QUESTION, 0.9); end.expected(0.4)
     end.wait_ms                                     # so much silence will end the turn, as it looks now
 
 Silence alone cannot tell a pause to think from the end: it only sets the limits. The turn model hears whether the
-sentence came to its end; it is asked at the first short pause and again while it lasts. The words can forbid an end
-("turn on the"), and shorten the longest wait. Sans-IO.
+sentence came to its end; it is asked at the first short pause and again while it lasts, and its verdicts count alike.
+The words can forbid an end ("turn on the"), and shorten the longest wait; how probable a sentence's end is behind them,
+a language model says, and that is added to the verdicts as odds are. Sans-IO.
 
 What the thresholds rest on: Smart Turn v3.2 on the recordings of `eot` and `turns.tsv`, 200 ms after the voice: from
 0.5 up are 87 % of the complete utterances and 19 % of those that stop to think; from 0.9 up, 72 % and 16 %; 60 ms after
 the voice from 0.9 up, 60 % and 9 %. After 480 ms it takes 44 % of those that stop to think for an end: a verdict that
-changes so late tells of the silence and not of the voice, so it is not asked then. (`nearfield bench end-points`)
+changes so late tells of the silence and not of the voice, so it is not asked then. The language model tells commands
+from their beginnings, but nothing of words that were misheard, so its say goes with the recogniser's belief in them.
+(`nearfield bench end-points`, `hesitations`; `--set turn.sentence_end_weight=0`)
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +29,12 @@ from models.protocols import SAMPLE_RATE_HZ
 
 _HOLDS_BACK = (Wording.UNFINISHED, Wording.DICTATING, Wording.LONE)
 _SOUNDS_WHOLE = (Wording.QUESTION, Wording.STATEMENT)
+_LEAST = 1e-3  # of a probability: what is below it tells no more
+
+
+def _log_odds(probability: float) -> float:
+    held = min(max(probability, _LEAST), 1 - _LEAST)
+    return math.log(held / (1 - held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class TurnEndPolicy:
     trusted: float = 0.8  #: from this probability on whole words are believed against the turn model
     doubtful: float = 0.25  #: below this one words say nothing,
     doubtful_open: float = 0.4  #: ... and below this one where the recogniser left them open
+    sentence_weight: float = 1.5  #: of what the language model expects behind the words; the turn model's is 1
+    sentence_neutral: float = 0.05  #: so probable an end of a sentence speaks neither for it nor against
     possible: float = 0.3  #: below this the pause is for one within a sentence, and nothing is prepared
     opinion_silence_ms: float = 160.0  #: ... until it was quiet for so long; so long its opinion is waited for at most
     judge_at_ms: tuple[float, ...] = (0.0, 240.0)  #: it is asked when it was quiet for so long
@@ -58,18 +70,19 @@ class TurnEnd:
         self.least_wait_ms = 0.0  #: the speaker pauses so long in the middle of a turn (`speaker_pauses.py`)
         self._offset_sample: int | None = None
         self._asked = 0  # how often, in this pause
-        self._finished: float | None = None
-        self._denied = False  # it has said in this pause that the speaker goes on
+        self._verdicts: list[float] = []  # of the turn model on this pause
         self._wording: Wording | None = None
         self._sure_of_words = 1.0
+        self._sentence_end: float | None = None
+        self.reading = False  #: are the words with a language model, which may say that a sentence does not end there?
 
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""
         self._offset_sample = offset_sample
         self._asked = 0
-        self._finished = None
-        self._denied = False
+        self._verdicts = []
         self._wording = None
+        self._sentence_end = None
 
     def go_on(self) -> None:
         """It was only a pause."""
@@ -80,15 +93,14 @@ class TurnEnd:
         at_ms = self._policy.judge_at_ms
         if not self._with_model or self._asked >= len(at_ms) or self.silence_ms(now) < at_ms[self._asked]:
             return False
-        if self._offset_sample is None or (self._finished or 0.0) >= self._policy.sure:
+        if self._offset_sample is None or (self._belief or 0.0) >= self._policy.sure:
             return False  # it is sure already: asked again it would only be in the way of the answer
         self._asked += 1
         return True
 
     def judged(self, finished: float) -> None:
         """The turn model's probability that the turn is over."""
-        self._finished = finished
-        self._denied = self._denied or finished < self._policy.likely
+        self._verdicts.append(finished)
 
     def unjudged(self) -> None:
         """The turn model failed: the rest of this turn goes without."""
@@ -98,6 +110,10 @@ class TurnEnd:
         """How the transcript of all that was said ends, and how sure the recogniser is of it."""
         self._wording = wording
         self._sure_of_words = probability
+
+    def expected(self, sentence_end: float | None) -> None:
+        """A language model's probability that a sentence ends behind the last word; None: not known of these words."""
+        self._sentence_end = sentence_end
 
     def silence_ms(self, now: int) -> float:
         """How long it has been quiet; 0 when it is not."""
@@ -109,13 +125,26 @@ class TurnEnd:
         """Is this, by the turn model, only a gap in the middle of a sentence? Also while it has not answered yet."""
         if not self._with_model or self.silence_ms(now) >= self._policy.opinion_silence_ms:
             return False
-        return self._finished is None or self._finished < self._policy.possible
+        return not self._verdicts or self._verdicts[-1] < self._policy.possible
 
     @property
     def believed(self) -> bool:
         """Does this pause sound like the end: the turn model is for it, and the words are not against it?"""
-        likely = self._finished is not None and self._finished >= self._policy.likely
+        likely = (self._belief or 0.0) >= self._policy.likely
         return self._offset_sample is not None and likely and self._wording not in _HOLDS_BACK
+
+    @property
+    def _belief(self) -> float | None:
+        """How probable it is that the turn is over: the turn model's verdicts on this pause, and what a language model
+        makes of the words as far as the recogniser believes them; None: there is no verdict."""
+        if not self._verdicts:
+            return None
+        policy, odds = self._policy, sum(map(_log_odds, self._verdicts)) / len(self._verdicts)
+        if self._sentence_end is not None:
+            credit = (self._sure_of_words - policy.doubtful) / max(policy.trusted - policy.doubtful, _LEAST)
+            against_neutral = math.log((self._sentence_end + _LEAST) / (policy.sentence_neutral + _LEAST))
+            odds += policy.sentence_weight * min(max(credit, 0.0), 1.0) * against_neutral
+        return 1 / (1 + math.exp(-odds))
 
     @property
     def wait_ms(self) -> float:
@@ -136,16 +165,16 @@ class TurnEnd:
         return self._wording is not None and self._sure_of_words < limit
 
     def _wait_ms(self) -> float:
-        policy, finished = self._policy, self._finished
+        policy, finished = self._policy, self._belief
         if finished is None:
             # asked, but not answered yet (it may have failed): the answer will be there before the time is up
             return policy.plain_silence_ms
         whole = self._wording in _SOUNDS_WHOLE and not self._doubtful
         trusted = whole and self._sure_of_words >= policy.trusted
         if finished >= policy.sure:
-            return policy.sure_silence_ms
-        # the longer the silence the rather it takes any for the end: who has denied it must be sure to be believed
-        if finished >= policy.likely and (trusted or not self._denied):
+            # the answer cannot sound before it is read, so nothing is lost by hearing what the reader thinks
+            return policy.likely_silence_ms if self.reading else policy.sure_silence_ms
+        if finished >= policy.likely:
             return policy.likely_silence_ms
         if trusted:
             return policy.disputed_silence_ms
@@ -163,6 +192,9 @@ class TurnEnd:
 
     def told(self, now: int, turn: int, verdict: Literal["commit", "wait", "nothing"]) -> EndPoint:
         """What is thought now, for the trace."""
-        finished = None if self._finished is None else round(self._finished, 3)
+        finished = round(self._verdicts[-1], 3) if self._verdicts else None
         wording = "" if self._wording is None else str(self._wording)
-        return EndPoint(now, turn, verdict, round(self.silence_ms(now), 1), finished, wording, round(self.wait_ms, 1))
+        ends = None if self._sentence_end is None else round(self._sentence_end, 3)
+        return EndPoint(
+            now, turn, verdict, round(self.silence_ms(now), 1), finished, wording, round(self.wait_ms, 1), ends
+        )

@@ -154,6 +154,13 @@ class UserTurn:
         self._end.judged(finished)
         return [self.told(now, "wait")]
 
+    def expected(self, job: int, sentence_end: float, now: int) -> list[Output]:
+        """What the language model expects behind the words of the hypothesis `job`. Nothing if it is another one."""
+        if self.ended is not None or self.hypothesis is None or self.hypothesis.job != job:
+            return []
+        self._end.expected(sentence_end)
+        return [self.told(now, "wait")]
+
     def works_for(self, job: int) -> bool:
         """Is the result of this decode or judgement waited for?"""
         return job in (self._listening.in_work, self._judging)
@@ -188,11 +195,13 @@ class UserTurn:
         """Once it is over: is all of it understood as well as it will be?"""
         return self._listening.settled(self.offset_sample)
 
-    def over(self, now: int, offset_sample: int) -> EndReason | None:
+    def over(self, now: int, offset_sample: int, *, reading: bool = False) -> EndReason | None:
         """Is this pause the end, and why? None: not yet, or it is not quiet. A held button decides alone.
 
-        The words have a say, so they are waited for: but for no longer than the longest pause.
+        The words have a say, so they are waited for: but for no longer than the longest pause. `reading`: they are
+        with a language model that may say more of them.
         """
+        self._end.reading = reading
         known = self._listening.settled(min(offset_sample, self._memory.end_sample))
         if self.held or self.ended or not (known or self._end.at_the_longest(now)):
             return None
@@ -209,6 +218,7 @@ class UserTurn:
     def discard(self, reason: Literal["more_speech", "other_words", "nothing", "failed"], now: int) -> list[Output]:
         """The hypothesis is wrong: not a trace of it remains."""
         hypothesis, self.hypothesis = self.hypothesis, None
+        self._end.expected(None)
         if hypothesis is None:
             return []
         return [Cancel(hypothesis.job), ev.Discarded(now, self.number, hypothesis.text, reason)]

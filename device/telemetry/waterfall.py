@@ -104,8 +104,9 @@ def notes_of(trace: TurnTrace) -> list[str]:
 
 
 def _verdict_note(mark: TraceMark) -> str:
-    finished, wait_ms = mark.number("finished"), mark.number("wait_ms")
+    finished, wait_ms, ends = (mark.number(name) for name in ("finished", "wait_ms", "sentence_end"))
     judged = "" if finished is None else f", finished {finished:.2f}"
+    judged += "" if ends is None else f", sentence ends {ends:.2f}"
     wait = f", up to {wait_ms:.0f} ms" if mark.data.get("verdict") == "wait" and wait_ms is not None else ""
     return f"{mark.data.get('verdict')} ({mark.data.get('wording') or 'no words'}{judged}{wait})"
 

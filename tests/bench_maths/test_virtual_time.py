@@ -18,11 +18,14 @@ MS = 16
 def hear(vad: Any, recogniser: Any, steady_voice: Any) -> Any:
     """hear(text, text, pause_ms=...): said with a pause between. `finished`: what is thought of every pause."""
 
-    def hear(*texts: str, pause_ms: int = 0, finished: float = 0.97, recogniser_ms: float = 100) -> Heard:
+    def hear(
+        *texts: str, pause_ms: int = 0, finished: float = 0.97, recogniser_ms: float = 100, chat: Any = None
+    ) -> Heard:
         parts = [steady_voice.speak(text).pcm for text in texts]
         gap = np.zeros(pause_ms * MS, np.int16)
         pcm = np.concatenate([part for each in parts for part in (gap, each)][1:])
-        models = SimpleNamespace(vad=vad, recogniser=recogniser, turn=SimpleNamespace(finished=lambda _audio: finished))
+        turn = SimpleNamespace(finished=lambda _audio: finished)
+        models = SimpleNamespace(vad=vad, recogniser=recogniser, turn=turn, chat=chat)
         said = Utterance("said", " ".join(texts), pcm, speech_end_sample(pcm) or pcm.size)
         return VirtualEars(models, Policy(), recogniser_ms=recogniser_ms).hear(said)  # type: ignore[arg-type]
 
@@ -53,3 +56,13 @@ def test_an_answer_within_a_pause_is_seen_in_it(hear: Any) -> None:
     assert len(eager.ending.commits_ms) == 2
     assert len(patient.ending.commits_ms) == 1
     assert patient.ending.sound_ms() > 0
+
+
+@pytest.mark.models
+def test_what_the_language_model_expects_is_asked_of_the_real_one(hear: Any, chat_model: Any) -> None:
+    """Neither sounds like an end."""
+    whole, begun = (
+        hear(text, finished=0.3, chat=chat_model) for text in ("What is the capital of France?", "What is the capital?")
+    )
+    assert whole.ending.looks[-1].sentence_end > 0.5 > 0.05 > begun.ending.looks[-1].sentence_end
+    assert whole.ending.commit_ms() <= 500 < begun.ending.commit_ms()

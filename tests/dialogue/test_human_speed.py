@@ -48,6 +48,49 @@ def test_where_sound_and_words_disagree_the_pause_is_of_middle_length(finished: 
     assert 900 * MS <= commit.sample - 2000 * MS <= 1050 * MS
 
 
+def test_words_behind_which_no_sentence_ends_are_waited_for_though_the_voice_sounds_complete() -> None:
+    def expects(text: str) -> float:
+        return 0.2 if text.endswith("?") else 0.001
+
+    rim = VirtualRim(answers=[ANSWER] * 2, policy=Policy(), judge=lambda _: 0.93, expects=expects)
+    rim.say(1000, 2000, "Tell me the capital")
+    rim.say(2700, 3300, "of Spain?")
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == "Tell me the capital of Spain?"
+    assert commit.sample <= 3900 * MS
+
+
+def test_words_behind_which_a_sentence_ends_are_answered_though_the_voice_does_not_sound_complete() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.3, expects=lambda _: 0.6)
+    rim.say(1000, 2000, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.sample <= 2500 * MS
+
+
+@pytest.mark.parametrize(("expects", "limit_ms"), [(0.4, 320), (None, 320)])
+def test_the_reader_is_heard_before_the_turn_is_taken_and_costs_no_time(expects: float | None, limit_ms: int) -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), expects=lambda _: expects)
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    told = next(e for e in rim.of(ev.EndPoint) if e.verdict == "commit")
+    first_token = rim.of(ev.LlmFirstToken)[0]
+    assert told.sentence_end == expects
+    assert told.sample <= first_token.sample <= rim.of(ev.PlayoutStart)[0].sample
+    assert told.silence_ms <= limit_ms
+    assert ttfa_ms(rim, 2500) <= 64 + 32 + 150 + 80 + 45 + 50, "as without"
+
+
+def test_a_slow_reader_is_not_waited_for() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), expects=lambda _: 0.0, first_token_ms=900)
+    rim.say(1000, 2500, QUESTION)
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.sample <= (2500 + 64 + 320 + 10) * MS
+    assert rim.of(ev.EndPoint)[-1].sentence_end is None
+
+
 @pytest.mark.parametrize("text", ["Turn on the", "My number is four two", "Get me an espresso with..."])
 def test_words_that_want_more_are_waited_for_though_the_voice_sounds_complete(text: str) -> None:
     rim = VirtualRim(answers=[ANSWER], policy=Policy())

@@ -18,8 +18,9 @@ def wait_ms(
     *,
     before: float | None = None,
     probability: float = 0.7,
+    sentence_end: float | None = None,
 ) -> float:
-    """`before`: an earlier verdict on the same pause; `probability`: of the words."""
+    """`before`: an earlier verdict on the same pause; `probability`: of the words; `sentence_end`: behind them."""
     end = TurnEnd(RULES, with_model=True)
     end.least_wait_ms = least_wait_ms
     end.pause(0)
@@ -28,6 +29,7 @@ def wait_ms(
             end.judged(verdict)
     if wording is not None:
         end.worded(wording, probability)
+    end.expected(sentence_end)
     return end.wait_ms
 
 
@@ -73,11 +75,47 @@ def test_words_count_as_much_as_the_recogniser_believes_them(
     assert wait_ms(finished, wording, probability=probability) == expected
 
 
-def test_who_has_denied_the_end_must_be_sure_of_it() -> None:
+def test_the_verdicts_on_one_pause_count_alike() -> None:
     assert wait_ms(0.8, Wording.STATEMENT, before=0.6) == RULES.likely_silence_ms
-    assert wait_ms(0.8, Wording.STATEMENT, before=0.3) == RULES.unsure_silence_ms
-    assert wait_ms(0.8, Wording.STATEMENT, before=0.3, probability=0.9) == RULES.likely_silence_ms, "the words are sure"
-    assert wait_ms(0.95, Wording.STATEMENT, before=0.3) == RULES.sure_silence_ms
+    assert wait_ms(0.6, Wording.STATEMENT, before=0.3) == RULES.unsure_silence_ms
+    assert wait_ms(0.6, Wording.STATEMENT, before=0.3, probability=0.9) == RULES.disputed_silence_ms, (
+        "the words are sure"
+    )
+    assert wait_ms(0.97, Wording.STATEMENT, before=0.3) == RULES.likely_silence_ms
+    assert wait_ms(0.99, Wording.STATEMENT, before=0.8) == RULES.sure_silence_ms
+
+
+@pytest.mark.parametrize(
+    ("finished", "sentence_end", "probability", "expected"),
+    [
+        (0.95, 0.3, 0.9, RULES.sure_silence_ms),
+        (0.95, 0.02, 0.9, RULES.likely_silence_ms),
+        (0.95, 0.001, 0.7, RULES.unsure_silence_ms),
+        (0.95, 0.001, 0.25, RULES.sure_silence_ms),  # words that were hardly understood
+        (0.3, 0.3, 0.9, RULES.likely_silence_ms),
+        (0.3, 0.3, 0.25, RULES.unsure_silence_ms),
+        (0.7, RULES.sentence_neutral, 0.9, RULES.likely_silence_ms),
+        (0.02, 0.3, 0.7, RULES.unsure_silence_ms),  # nothing alone is enough
+        (0.0, 1.0, 0.9, RULES.disputed_silence_ms),
+        (1.0, 0.0, 0.9, RULES.likely_silence_ms),
+    ],
+)
+def test_what_is_expected_behind_the_words_counts_as_far_as_they_are_believed(
+    finished: float, sentence_end: float, probability: float, expected: float
+) -> None:
+    assert wait_ms(finished, Wording.QUESTION, probability=probability, sentence_end=sentence_end) == expected
+
+
+def test_who_is_sure_waits_for_the_reader_for_a_moment() -> None:
+    end = TurnEnd(RULES, with_model=True)
+    end.pause(0)
+    end.judged(0.95)
+    end.worded(Wording.QUESTION, 0.9)
+    end.reading = True
+    assert end.wait_ms == RULES.likely_silence_ms
+    end.expected(0.4)
+    end.reading = False
+    assert end.wait_ms == RULES.sure_silence_ms
 
 
 def test_what_was_denied_in_one_pause_does_not_count_in_the_next() -> None:

@@ -59,6 +59,7 @@ class VirtualRim:
     policy: Policy = field(default_factory=lambda: Policy(turn_model=False))
     judge: Callable[[str], float] = lambda _text: 0.99  # what the turn model thinks of what was said
     judge_ms: int = 25
+    expects: Callable[[str], float | None] = lambda _text: None  # what the language model makes of the end of the words
     probability: float = 0.9  # of every transcript
     stt_ms: int = 150
     first_token_ms: int = 40
@@ -260,6 +261,9 @@ class VirtualRim:
                     text = str(answer)
                     self._later(self.first_token_ms * MS, lambda: self.talk.failed(job, "llm", text, self.clock))
                     return
+                ends = self.expects(messages[-1].text)
+                if ends is not None:
+                    self._later(self.first_token_ms * MS, lambda: self._expected(job, ends))
                 delay = self.first_token_ms
                 for piece in (answer[i : i + 4] for i in range(0, len(answer), 4)):
                     self._later(delay * MS, lambda p=piece: self._token(job, p))  # type: ignore[misc]
@@ -280,6 +284,9 @@ class VirtualRim:
 
     def _understood(self, job: int, meaning: Meaning | None) -> list[Output]:
         return self.talk.understood(job, meaning, self.clock) if self._live.alive(job) else []
+
+    def _expected(self, job: int, sentence_end: float) -> list[Output]:
+        return self.talk.expected(job, sentence_end, self.clock) if self._live.alive(job) else []
 
     def _requested(self, job: int, request: ToolRequest) -> list[Output]:
         return self.talk.requested(job, request, self.clock) if self._live.alive(job) else []

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import pytest
 
 from models.errors import ModelDamagedError, ModelMissingError
@@ -55,8 +56,12 @@ def test_what_is_new_is_evaluated_in_one_pass(chat_model: Any, monkeypatch: pyte
     """A pass costs as much as a token of the answer, and the user waits for the first one."""
     chat_model.warm([SYSTEM])
     passes: list[int] = []
-    evaluate = chat_model._llama.eval
-    monkeypatch.setattr(chat_model._llama, "eval", lambda tokens: (passes.append(len(tokens)), evaluate(tokens)))
+
+    def counted(function: Any) -> Any:
+        return lambda ctx, batch: (passes.append(batch.n_tokens), function(ctx, batch))[1]
+
+    for module in (llama_cpp, llama_cpp.llama_cpp):  # the package's own calls, and ours
+        monkeypatch.setattr(module, "llama_decode", counted(llama_cpp.llama_decode))
     with contextlib.closing(chat_model.reply([SYSTEM, Message("user", "How deep is the sea?")])) as pieces:
         next(pieces)
     new = chat_model.last_prompt_tokens - chat_model.last_reused_tokens
