@@ -57,7 +57,7 @@ Run it again after an interruption or an update: it does only what is missing.
 environment:
   PYTHON                 the Python to build .venv with (3.11 or newer); else the first suitable one found
   NEARFIELD_JOBS         compiler processes at a time; else by processors and free memory
-  NEARFIELD_GPIO_DRIVER  RPi.GPIO, rpi-lgpio, Jetson.GPIO or none; else by the board
+  NEARFIELD_GPIO_DRIVER  RPi.GPIO, rpi-lgpio, Jetson.GPIO or none; else by the board and its kernel
   CMAKE_ARGS             more arguments for the builds of llama.cpp and whisper.cpp
 TEXT
 }
@@ -191,7 +191,7 @@ prepare() { # the log, and the lock against a second run in this folder
   export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0
   unset PYTHONHOME PYTHONPATH
   # meant for this script; the program reads its settings from NEARFIELD_... and would wonder
-  export -n NEARFIELD_JOBS NEARFIELD_GPIO_DRIVER NEARFIELD_BOARD_MODEL_FILE NEARFIELD_MEMINFO_FILE NEARFIELD_CPUINFO_FILE
+  export -n NEARFIELD_JOBS NEARFIELD_GPIO_DRIVER NEARFIELD_BOARD_MODEL_FILE NEARFIELD_MEMINFO_FILE NEARFIELD_CPUINFO_FILE NEARFIELD_OSRELEASE_FILE
   rm -f "$STATE/models-pulled"
 }
 

@@ -3,7 +3,8 @@
     with Button(17, on_press=assistant.press, on_release=assistant.release):   # BCM 17, wired to ground
         assistant.run()
 
-Written to the RPi.GPIO interface, which three drivers provide: RPi.GPIO (up to Pi 4), rpi-lgpio (Pi 5) and Jetson.GPIO.
+Written to the RPi.GPIO interface, which three drivers provide: RPi.GPIO (kernels before 6.6), rpi-lgpio (every other
+Pi) and Jetson.GPIO.
 It is imported only when a button is configured. Drivers debounce in incompatible ways (RPi.GPIO ignores edges for a
 while after one, rpi-lgpio waits for the level to stand, Jetson.GPIO sleeps), so none is asked to: `Debouncer` does it.
 """

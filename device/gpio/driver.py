@@ -2,8 +2,9 @@
 
     gpio = driver("gpio.mute_pin"); gpio.setup(5, gpio.IN)
 
-RPi.GPIO (up to Pi 4), rpi-lgpio (Pi 5) and Jetson.GPIO share an interface, but neither their errors nor the moment they
-find out that this is no such board. `key` is the key of the configuration that a message sends people to.
+RPi.GPIO (kernels before 6.6), rpi-lgpio (every other Pi) and Jetson.GPIO share an interface, but neither their errors
+nor the moment they find out that this is no such board. `key` is the key of the configuration that a message sends
+people to.
 """
 
 from typing import Any
@@ -48,7 +49,7 @@ def refused(what: str, key: str, error: Exception) -> ButtonError:
     elif isinstance(error, PermissionError) or "access" in words or "permission" in words or "gpiochip" in words:
         hint = NO_PERMISSION
     elif "peripheral base" in words or "edge detection" in words:
-        hint = "RPi.GPIO does not work with this board or kernel: 'pip uninstall RPi.GPIO && pip install rpi-lgpio'"
+        hint = "RPi.GPIO does not work with this board or kernel: ./install.sh chooses the driver that does"
     elif isinstance(error, ValueError):
         hint = f"{key} is a BCM number, 0 to 27 on the 40-pin header"
     else:

@@ -19,6 +19,14 @@ board_kind() { # MODEL -> pi5 | pi | jetson | other
   esac
 }
 
+kernel_is_at_least() { # MAJOR MINOR; one that does not tell its version is taken for new
+  local release major minor
+  release=$(cat "${NEARFIELD_OSRELEASE_FILE:-/proc/sys/kernel/osrelease}" 2>/dev/null) || true
+  if [[ ! $release =~ ^([0-9]+)\.([0-9]+) ]]; then return; fi
+  major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
+  ((major > $1 || (major == $1 && minor >= $2)))
+}
+
 gpio_driver() { # KIND RUN_TESTS -> the distribution that provides GPIO there, or 'none'
   if [[ -n ${NEARFIELD_GPIO_DRIVER:-} ]]; then
     echo "$NEARFIELD_GPIO_DRIVER"
@@ -26,7 +34,8 @@ gpio_driver() { # KIND RUN_TESTS -> the distribution that provides GPIO there, o
   fi
   case $1 in
     pi5) echo rpi-lgpio ;; # RPi.GPIO pokes registers that a Pi 5 does not have
-    pi) echo RPi.GPIO ;;
+    # RPi.GPIO watches pins through sysfs, whose numbers have begun at 512 since 6.6: github.com/raspberrypi/linux/issues/6037
+    pi) if kernel_is_at_least 6 6; then echo rpi-lgpio; else echo RPi.GPIO; fi ;;
     jetson) echo Jetson.GPIO ;;
     *) if [[ $2 == yes ]]; then echo rpi-lgpio; else echo none; fi ;; # the tests drive it over a pretended chip
   esac

@@ -120,8 +120,33 @@ BOARDS = [
 def test_board_and_its_driver(house: Path, tmp_path: Path, model: str, expected: str) -> None:
     file = tmp_path / "model"
     file.write_bytes(model.encode() + b"\0")  # as the device tree has it
-    done = install(house, "--print-board", NEARFIELD_BOARD_MODEL_FILE=str(file))
+    kernel = tmp_path / "osrelease"
+    kernel.write_text("6.1.0-rpi7-rpi-v8\n")
+    done = install(house, "--print-board", NEARFIELD_BOARD_MODEL_FILE=str(file), NEARFIELD_OSRELEASE_FILE=str(kernel))
     assert done.stdout.strip() == f"{expected} {model or 'unknown'}"
+
+
+@pytest.mark.parametrize(
+    ("release", "driver"),
+    [
+        ("6.12.34+rpt-rpi-v8", "rpi-lgpio"),
+        ("6.6.20+rpt-rpi-v7", "rpi-lgpio"),
+        ("7.0.1", "rpi-lgpio"),
+        ("6.1.0-rpi7-rpi-v8", "RPi.GPIO"),
+        ("5.15.84-v8+", "RPi.GPIO"),
+        ("4.19.66", "RPi.GPIO"),
+        ("", "rpi-lgpio"),
+    ],
+)
+def test_a_kernel_without_the_old_interface_gets_the_driver_that_needs_none(
+    house: Path, tmp_path: Path, release: str, driver: str
+) -> None:
+    """From 6.6 on RPi.GPIO cannot watch a pin for edges, on no Pi: the button would not work."""
+    model, kernel = tmp_path / "model", tmp_path / "osrelease"
+    model.write_text("Raspberry Pi 4 Model B Rev 1.4")
+    kernel.write_text(f"{release}\n")
+    done = install(house, "--print-board", NEARFIELD_BOARD_MODEL_FILE=str(model), NEARFIELD_OSRELEASE_FILE=str(kernel))
+    assert done.stdout.startswith(f"pi {driver} ")
 
 
 def test_driver_can_be_chosen_and_tests_bring_one_where_there_is_no_gpio(house: Path, tmp_path: Path) -> None:
@@ -145,7 +170,9 @@ def test_compiler_processes_fit_into_memory(
 ) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text(f"MemTotal: 9000000 kB\nMemAvailable: {available_kb} kB\n")
-    said = sourced(house, f"nproc() {{ echo {cores}; }}; compile_jobs", NEARFIELD_MEMINFO_FILE=str(meminfo))
+    said = sourced(
+        house, f"nproc() {{ echo {cores}; }}; compile_jobs", NEARFIELD_MEMINFO_FILE=str(meminfo), NEARFIELD_JOBS=""
+    )
     assert said == str(jobs)
 
 
