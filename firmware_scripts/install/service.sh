@@ -255,9 +255,19 @@ unit_make() {
 
 current_ready() { [[ $(readlink "$OPT/current") == "releases/$RELEASE_NAME" ]]; }
 
+way_back() { # NAME: 'nearfield update --rollback' leads there (device/update/releases.py)
+  local mark=$OPT/releases/$1/.release.json
+  if [[ ! -d ${mark%/*} ]]; then return; fi
+  if [[ ! -e $mark ]]; then echo >"$mark"; fi # no manifest: it was made here, and to its end, for it has run
+  mkdir -p "$OPT/update"
+  printf '{"previous": "%s", "doing": null}\n' "$1" >"$OPT/update/state.json.new"
+  mv -f "$OPT/update/state.json.new" "$OPT/update/state.json"
+}
+
 current_make() { # by a rename: at no moment is there none
   local before release
   before=$(readlink "$OPT/current" || true)
+  if [[ -n $before ]]; then way_back "${before##*/}"; fi
   ln -sfn "releases/$RELEASE_NAME" "$OPT/current.new"
   mv -Tf "$OPT/current.new" "$OPT/current"
   for release in "$OPT/releases"/*; do # the one before stays, to go back to

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from house_scripts import ROOT, sourced
 
+from device.update.releases import Releases
+
 STAND_IN = """
 python_make() {
   mkdir -p "$RELEASE/.venv/bin" "$RELEASE/.nearfield"
@@ -119,6 +121,9 @@ def test_another_tree_is_another_release_and_the_one_before_stays(tree: Path, ro
         names.append(current(root))
     assert len(set(names)) == 3
     assert {path.name for path in (root / "opt/nearfield/releases").iterdir()} == set(names[1:])
+    releases = Releases(root / "opt/nearfield")
+    assert releases.previous() == names[1], "where 'nearfield update --rollback' leads"
+    assert set(releases.whole()) == set(names[1:])
     (tree / "tests/t.py").write_text("a test is no part of it")
     set_up(tree, root)
     assert current(root) == names[2]
@@ -132,6 +137,7 @@ def test_a_release_set_up_again_from_its_own_folder_is_itself(tree: Path, root: 
     set_up(release, root)
     assert current(root) == name
     assert [path.name for path in (root / "opt/nearfield/releases").iterdir()] == [name]
+    assert Releases(root / "opt/nearfield").previous() == "", "there was none before"
 
 
 def test_what_was_cut_off_is_gone_on_with(tree: Path, root: Path) -> None:
