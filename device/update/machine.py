@@ -202,7 +202,10 @@ def _systemctl(
 
 
 def _last(text: str) -> str:
-    """The last line that says something, without what a terminal would make of it."""
-    lines = [line.strip().removeprefix("nearfield: ") for line in text.splitlines() if line.strip()]
+    """The last line that says something, without what a terminal would make of it: of what install.sh quotes (behind a
+    bar) where it does, for what follows there is where to look, in a tree that is about to go."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    quoted = [line.removeprefix("|").strip() for line in lines if line.startswith("|")]
+    lines = quoted or [line.removeprefix("nearfield: ") for line in lines]
     shown = "".join(c if c.isprintable() else " " for c in (lines[-1] if lines else ""))
     return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."

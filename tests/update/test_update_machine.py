@@ -113,6 +113,14 @@ def test_what_a_step_said_last_is_the_reason(tmp_path: Path) -> None:
         machine().pull_model(tmp_path / "absent", "ears")
 
 
+def test_of_what_install_sh_quotes_the_last_line_is_the_reason(tmp_path: Path) -> None:
+    words = "install.sh: step 5 of 8 failed", "    | Processing a", "    | ERROR: No httpx2", "  then run it again"
+    program(tmp_path / "install.sh", "\n".join(f"echo '{line}' >&2" for line in words) + "\nexit 1")
+    with pytest.raises(UpdateError) as error:
+        machine().build(tmp_path, tmp_path, offline=True)
+    assert error.value.message == "its environment cannot be built: ERROR: No httpx2"
+
+
 def test_the_environment_is_built_from_the_wheels_that_came_along(tmp_path: Path) -> None:
     words = 'printf "%s\\n" "$*" "$PIP_FIND_LINKS" "$PIP_NO_INDEX" "$PYTHON" "$PYTHONPATH"'
     program(tmp_path / "install.sh", f"{words} >said\nmkdir -p .venv/bin\nln -s {sys.executable} .venv/bin/python")
