@@ -93,7 +93,7 @@ runtime_ready() {
 
 runtime_install() { # NAME WHEEL; joined by && because it is called in conditions, where 'set -e' sleeps
   "$PY" -m pip install --force-reinstall --no-deps "$2" &&
-    "$PY" -m pip install "$2" && # its own requirements
+    pip_install "$2" && # its own requirements
     runtime_works "$1"
 }
 

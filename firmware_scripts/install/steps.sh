@@ -115,12 +115,13 @@ venv_make() {
 # ---------------------------------------------------------------- step 5: libraries
 
 # PYPI: lgpio's own switch. Where it has to be compiled, its C library, which Debian has no package of, becomes part of it
-pip_install() { PYPI=1 "$PY" -m pip install "$@"; }
+# what our libraries bring has the version that the tests were run with
+pip_install() { PYPI=1 "$PY" -m pip install -c "$ROOT/firmware_scripts/install/constraints.txt" "$@"; }
 
 extras() { if [[ $RUN_TESTS == yes ]]; then echo dev; fi; }
 
 libraries_key() { # a set-up for tests has all that one without them needs
-  printf '%s ' "$(sha256sum <"$ROOT/pyproject.toml" | cut -c1-64)" "$(venv_version "$PY")" "$1"
+  printf '%s ' "$(cat "$ROOT/pyproject.toml" "$ROOT/firmware_scripts/install/constraints.txt" | sha256sum | cut -c1-64)" "$(venv_version "$PY")" "$1"
 }
 
 # an install that was cut off can leave files without their list, or a list without its files; pip believes the list

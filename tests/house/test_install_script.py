@@ -215,7 +215,7 @@ def test_lgpio_that_must_be_compiled_has_what_it_takes(
     program(tmp_path, "pip", 'echo "$PYPI $*"')  # PYPI=1: with the C library in it, which Debian does not have
     pinned = sourced(house, f"pinned {driver}")
     made = sourced(house, f'{given}; PY="{tmp_path}/pip"; drivers_present() {{ :; }}; gpio_make')
-    assert made == f"1 -m pip install {pinned}"
+    assert made == f"1 -m pip install -c {house}/firmware_scripts/install/constraints.txt {pinned}"
 
 
 def test_python_that_cannot_be_used_is_refused_before_anything_is_done(house: Path) -> None:
