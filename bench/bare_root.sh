@@ -366,6 +366,8 @@ update_there() {
   pid=$(service_value MainPID)
   update_step "install.sh --service with the same tree" 0 "$name" ./nearfield/install.sh --service --models "$MODELS"
   if [[ $(service_value MainPID) != "$pid" ]]; then WRONG=$((WRONG + 1)) && say "WRONG: it was restarted for nothing"; fi
+  update_step "back from what install.sh has set up" 0 "$good" nearfield update --rollback
+  update_step "forth again" 0 "$name" nearfield update --rollback
   update_step "a release that is older than what runs" 1 "$name" "${take[@]}" /root/bundles/good
   inside nearfield update --list
   if ((WRONG)); then say "$WRONG went wrong" && exit 1; fi

@@ -185,14 +185,22 @@ def run(faults: list[Fault], store: Path, *, quick: bool, as_json: bool) -> int:
     return 0 if found == len(faults) else 1
 
 
+def _part(text: str) -> tuple[int, int]:
+    which, _, of = text.partition("/")
+    if not (which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 2/3")
+    return int(which), int(of)
+
+
 def main() -> None:
+    names = [fault.name for fault in FAULTS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", help="this fault alone")
-    parser.add_argument("--part", default="1/1", help="of all faults, such as 2/3")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help="this fault alone")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="of all faults, such as 2/3")
     parser.add_argument("--quick", action="store_true", help="without the test sentence and the test turns")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    which, of = map(int, args.part.split("/"))
+    which, of = args.part
     faults = [fault for fault in FAULTS if not args.only or fault.name in args.only][which - 1 :: of]
     if args.quick:
         faults = [fault for fault in faults if fault.check != "turn"]

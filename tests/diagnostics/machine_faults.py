@@ -39,6 +39,17 @@ def _read_only(device: HealthyDevice) -> None:
     device.writable = lambda _folder: os.strerror(errno.EROFS).lower()
 
 
+def _filled(device: HealthyDevice) -> None:
+    """Nothing can be written, and that is why."""
+    device.space = lambda _: Space(0, GB, None)
+    device.writable = lambda _: "no space left on device"
+
+
+def _quota(device: HealthyDevice) -> None:
+    """The disk has room, but not for us."""
+    device.writable = lambda _: "disk quota exceeded"
+
+
 def _slow_service(device: HealthyDevice) -> None:
     """The assistant that runs has other limits than whoever asks."""
     device.run_assistant(STATUS)
@@ -69,6 +80,8 @@ MACHINE_FAULTS = (
     Fault(
         "full disk", lambda d: setattr(d, "space", lambda _: Space(12 * MB, GB, None)), "disk", "failed", "du -xh",
     ),
+    Fault("disk filled to the last byte", _filled, "disk", "failed", "du -xh"),
+    Fault("used up quota", _quota, "disk", "failed", "du -xh"),
     Fault("read-only state", _read_only, "disk", "failed", "remount,rw"),
     Fault(
         "clock in 1970", lambda d: setattr(d, "now", datetime(1970, 1, 1, tzinfo=UTC)), "clock", "failed", "set-ntp",

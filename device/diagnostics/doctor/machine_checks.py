@@ -148,20 +148,25 @@ def disk(probe: Probe) -> Finding:
     return ok("disk", f"{least / _GB:.1f} GB free for record and models, both can be written", free_mb=least // _MB)
 
 
+#: What the system says where there is room no more, in the words of `strerror`.
+_NO_ROOM = ("no space left", "quota exceeded")
+
+
 def _disk(probe: Probe, what: str, folder: Path, *, must_write: bool) -> Finding:
-    if must_write and (why := probe.writable(folder)):
+    space, why = probe.space(folder), probe.writable(folder) if must_write else None
+    mend = f"see what takes it: sudo du -xh --max-depth=2 {folder} | sort -h | tail; old sessions: nearfield sessions"
+    no_room = next((words for words in _NO_ROOM if why and words in why), "")
+    if space.free < FULL_MB * _MB or (space.files is not None and space.files < 100) or no_room:
+        short = "no room for more files" if space.free >= FULL_MB * _MB else f"{space.free // _MB} MB free"
+        means = "what is said and done can no longer be written down"
+        return failed("disk", f"the disk of {folder} ({what}) is full: {no_room or short}", means=means, mend=mend)
+    if why:
         return failed(
             "disk",
             f"nothing can be written to {folder} ({why})",
             means="conversations, calibration and timers are not kept; 'nearfield run' does not start",
             mend=f"sudo mount -o remount,rw /, or: sudo chown -R $USER {folder}, or set session.database elsewhere",
         )
-    space = probe.space(folder)
-    mend = f"see what takes it: sudo du -xh --max-depth=2 {folder} | sort -h | tail; old sessions: nearfield sessions"
-    if space.free < FULL_MB * _MB or (space.files is not None and space.files < 100):
-        why = "no room for more files" if space.free >= FULL_MB * _MB else f"{space.free // _MB} MB free"
-        means = "what is said and done can no longer be written down"
-        return failed("disk", f"the disk of {folder} ({what}) is full: {why}", means=means, mend=mend)
     if space.free < SCARCE_MB * _MB:
         means = "there is no room for another model, and soon none for the record"
         return warning("disk", f"{space.free // _MB} MB free on the disk of {folder}", means=means, mend=mend)
