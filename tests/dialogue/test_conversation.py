@@ -367,6 +367,8 @@ def test_a_long_answer_is_synthesised_as_it_is_played() -> None:
     part_words=st.integers(0, 3),
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=2),
     said=st.lists(st.sampled_from(["Words", "Words", "", "Mm-hm.", "Yeah."]), min_size=7, max_size=7),
+    judged=st.none() | st.floats(0, 1),
+    expected=st.none() | st.floats(0, 1),
 )
 def test_whatever_people_do(
     stretches: list[tuple[int, int]],
@@ -376,10 +378,14 @@ def test_whatever_people_do(
     part_words: int,
     button: list[tuple[int, int]],
     said: list[str],
+    judged: float | None,
+    expected: float | None,
 ) -> None:
+    """`judged`, `expected`: what the turn model, if there is one, and the language model make of every pause."""
     rim = VirtualRim(
-        answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms, part_words=part_words
-    )
+        answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms, part_words=part_words,
+        policy=Policy(turn_model=judged is not None), judge=lambda _: judged or 0.0, expects=lambda _: expected,
+    )  # fmt: skip
     at = 500
     for n, (gap, length) in enumerate(stretches):
         rim.say(at + gap, at + gap + length, f"Words {n}." if said[n] == "Words" else said[n])
