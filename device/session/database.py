@@ -13,6 +13,7 @@ in the writer's own thread.
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,9 @@ from device.session.schema import APPLICATION_ID, VERSION, migrate
 BUSY_TIMEOUT_S = 2.0
 _MAGIC = b"SQLite format 3\0"
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+_heads: dict[tuple[int, int], int] = {}  # device and number of a file -> descriptor, see `_head`
+_heads_lock = threading.Lock()
 
 _REASONS = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space, or set session.database to a file on another disk"),
@@ -138,17 +142,15 @@ def _looks_damaged(path: Path) -> bool:
             return False
         if not path.is_file():  # a device or a pipe must never be renamed, whatever can be read from it
             raise _not_ours(path, "it is a folder" if path.is_dir() else "it is a device or a pipe, not a file")
+        # SQLite has a first page before it has a write-ahead log, and would throw that one away. Looked at in the other
+        # order, for somebody may be making both
+        log = path.with_name(path.name + "-wal")
+        logged = log.is_file() and log.stat().st_size > 0
         if path.stat().st_size == 0:
-            # new; but SQLite has a first page before it has a write-ahead log, and would throw that one away
-            log = path.with_name(path.name + "-wal")
-            return log.is_file() and log.stat().st_size > 0
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC))
+            return logged
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise SessionError(
-            f"the session record {path} cannot be read: {why}", hint="check its permissions, or set session.database"
-        ) from error
+        raise _unreadable(path, error) from error
+    head = _head(path)
     if head != _MAGIC:
         if head.strip(b"\0"):
             raise _not_ours(path, "it is not a SQLite database")
@@ -164,6 +166,31 @@ def _looks_damaged(path: Path) -> bool:
         if primary_code(error) in _DAMAGED:
             return True
         raise session_error(path, "opened", error) from error
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file that this process may have open as a database. Raises SessionError.
+
+    The descriptor stays open, one for each file: POSIX takes all locks that a process has on a file when it closes any
+    descriptor of it, and another program that then finds none would take the write-ahead log away from under us
+    (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        with _heads_lock:
+            found = path.stat()
+            which = (found.st_dev, found.st_ino)
+            if which not in _heads:
+                _heads[which] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(_heads[which], len(_MAGIC), 0)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> SessionError:
+    why = (error.strerror or str(error)).lower()
+    return SessionError(
+        f"the session record {path} cannot be read: {why}", hint="check its permissions, or set session.database"
+    )
 
 
 def _check_identity(path: Path, connection: sqlite3.Connection) -> None:

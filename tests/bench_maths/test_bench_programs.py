@@ -141,6 +141,7 @@ def test_two_utterances_with_the_whole_program(shared_data: Path, model_path: ob
     assert report["cpu_s_a_turn"] > 0
     assert report["sequential_answered"] == 2
     for turn in report["turns"]:
-        assert turn["commit_ms"] < turn["ttfa_ms"] == turn["first_sound_ms"]
+        # on a slow machine "One moment." comes first
+        assert turn["commit_ms"] < turn["first_sound_ms"] <= turn["ttfa_ms"]
     # 700 ms of silence come before anything else in the one, and not in the other
     assert report["sequential_ttfa_ms"]["p50"] > 700

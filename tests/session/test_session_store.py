@@ -15,7 +15,7 @@ import pytest
 from device.errors import SessionError
 from device.session import SessionStore, StoredTurn, TurnCommitted, TurnFinished
 from device.session.recorder import CHECKPOINT_BYTES, PENDING_LIMIT
-from device.session.schema import APPLICATION_ID, VERSION
+from device.session.schema import APPLICATION_ID, VERSION, migrate
 
 ROOT = Path(__file__).resolve().parents[2]
 SAFE_S = 20.0  # long enough for a slow disk; a sound one takes milliseconds
@@ -132,6 +132,51 @@ def test_several_threads_may_open_a_new_file_at_once(path: Path) -> None:
     session = SessionStore.open(path).latest()
     assert session is not None
     assert session.id == 4
+
+
+@pytest.mark.parametrize("look_number", [1, 2, 3, 4, 5])
+def test_a_file_that_somebody_makes_at_this_moment_is_not_damaged(
+    path: Path, monkeypatch: pytest.MonkeyPatch, look_number: int
+) -> None:
+    """Empty at one look at it, and with a write-ahead log at the next."""
+    path.parent.mkdir(parents=True)
+    path.touch()
+    look, looks, others = Path.stat, list[Path](), list[sqlite3.Connection]()
+
+    def stat(self: Path, **how: bool) -> os.stat_result:
+        seen = look(self, **how)
+        looks.append(self)
+        if looks.count(path) == look_number and not others:
+            others.append(sqlite3.connect(path))
+            others[0].execute("PRAGMA journal_mode = WAL")
+            migrate(others[0])
+        return seen
+
+    monkeypatch.setattr(Path, "stat", stat)
+    store = SessionStore.open(path)
+    assert store.set_aside is None
+    assert others
+    others[0].close()
+
+
+def test_looking_at_a_record_lets_go_of_no_lock_on_it(path: Path) -> None:
+    """POSIX takes all of a process's locks on a file when it closes any descriptor of it."""
+    SessionStore.open(path).begin("assistant").close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA journal_mode = DELETE")
+    holder.execute("BEGIN EXCLUSIVE")
+    words = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('SELECT * FROM session')"
+
+    def other() -> str:
+        return subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False).stderr
+
+    assert "locked" in other()
+    with pytest.raises(SessionError):
+        SessionStore.existing(path)
+    assert "locked" in other()
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert other() == ""
 
 
 def test_half_a_character_does_not_hold_up_the_record(path: Path) -> None:
