@@ -6,10 +6,13 @@ Memory is what is this process's own (anonymous: not the mapped files of models 
 the page cache and with other programs that read them), as the median of a stretch: the garbage of the moment is none.
 """
 
+import contextlib
 import os
+import re
 import statistics
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ class Sample:
     memory_mb: float
     descriptors: int
     threads: int
+    open: tuple[str, ...] = ()  #: what those descriptors are, by name
 
 
 def memory_mb() -> float:
@@ -36,9 +40,13 @@ def memory_mb() -> float:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def descriptors() -> int:
-    """Open ones, but for the one that looks."""
-    return len(list(Path("/proc/self/fd").iterdir())) - 1
+def descriptors() -> tuple[str, ...]:
+    """What is open: file names without their folder, "socket", "pipe" and their like. But for the one that looks."""
+    out = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that looks is gone by now
+            out.append(re.sub(r":\[\d+\]$", "", each.readlink().name))
+    return tuple(sorted(out))
 
 
 class Resources:
@@ -51,7 +59,8 @@ class Resources:
     def sample(self) -> Sample:
         """Now; to be called while nothing is broken and nothing is going on."""
         at_s = time.monotonic() - self._begun_s
-        made = Sample(at_s, memory_mb(), descriptors(), threading.active_count())
+        found = descriptors()
+        made = Sample(at_s, memory_mb(), len(found), threading.active_count(), found)
         self.samples.append(made)
         return made
 
@@ -81,4 +90,5 @@ def growth(samples: list[Sample]) -> dict[str, Any]:
         warm, end = (statistics.median(getattr(s, key) for s in part) for part in (samples[:size], samples[-size:]))
         out[f"{name}_warm"], out[f"{name}_end"] = round(warm, 1), round(end, 1)
         out[f"{name}_growth"] = round(100 * (end - warm) / warm, 2) if name == "memory" else round(end - warm, 1)
+    out["descriptors_more"] = dict(Counter(samples[-1].open) - Counter(samples[0].open))
     return out

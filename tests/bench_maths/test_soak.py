@@ -1,13 +1,15 @@
 """The soak's own sums: the plan, what counts as an answer or a sign, and what has grown."""
 
+import socket
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.soak_account import PATIENCE_S, THINKS_S, Account
 from bench.soak_plan import KINDS, plan, warm_s
-from bench.soak_resources import Sample, growth
+from bench.soak_resources import Resources, Sample, growth
 from bench.soak_talk import Talk, Utterance
 from device.dialogue import events as ev
 
@@ -183,6 +185,18 @@ def test_growth_is_from_median_to_median() -> None:
     found = growth(samples)
     assert found["memory_growth"] == pytest.approx(100 * 8.4 / 400.8, abs=0.01)
     assert (found["descriptors_warm"], found["descriptors_growth"], found["threads_growth"]) == (20, 1, 0)
+
+
+def test_it_is_told_what_the_new_descriptors_are(tmp_path: Path) -> None:
+    watch = Resources()
+    for _ in range(5):
+        watch.sample()
+    with (tmp_path / "left open").open("w"), socket.socket():
+        for _ in range(5):
+            watch.sample()
+        found = watch.totals(warm_s=0)
+    assert found["descriptors_more"] == {"left open": 1, "socket": 1}
+    assert found["descriptors_growth"] == 2
 
 
 def test_of_a_few_samples_nothing_is_told() -> None:
