@@ -114,19 +114,16 @@ def in_virtual_time(bench: Bench) -> Listen:
 def load(folder: Path, kind: str, only: int | None) -> list[Utterance]:
     """The clips of one kind, each with its room behind it. Raises UsageError."""
     rows = [r for r in read_manifest(folder / "manifest.tsv", ("file", "label")) if r["label"] == kind][:only]
-    out = []
-    for row in rows:
-        clip = utterance(folder / row["file"])
-        out.append(Utterance(row["file"], kind, extended(clip.pcm, ROOM_S), clip.speech_end))
-    return out
+    return [_with_room(utterance(folder / row["file"]), row["file"], kind) for row in rows]
 
 
 def load_finished(source: Path, only: int | None) -> list[Utterance]:
     """The utterances of a manifest or folder, each with its room behind it. Raises UsageError, AudioFileError."""
-    return [
-        Utterance(each.name, each.text, extended(each.pcm, ROOM_S), each.speech_end)
-        for each in load_utterances(source, only)
-    ]
+    return [_with_room(each, each.name, each.text) for each in load_utterances(source, only)]
+
+
+def _with_room(clip: Utterance, name: str, text: str) -> Utterance:
+    return Utterance(name, text, extended(clip.pcm, ROOM_S), clip.speech_end)
 
 
 def summary(endings: dict[str, list[Ending]]) -> dict[str, object]:

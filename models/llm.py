@@ -165,7 +165,7 @@ class LlamaCpp:
                 return
             try:
                 offered = () if holds_result(messages) else self._offered
-                prompt, _ = self._prompt(messages, offered)
+                prompt, _ = self._prompt(messages, offered, read=False)
                 if self._prefill(prompt, cancelled):
                     self._evaluate(prompt[:-1])
             except RuntimeError as error:
@@ -221,11 +221,11 @@ class LlamaCpp:
                 raise ModelRunError(f"{self._path.name} failed: {error}") from error
 
     def _prompt(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), begun: str = ""
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), begun: str = "", *, read: bool = True
     ) -> tuple[list[int], int]:
         """Tokens of the chat that fits, up to where the answer begins if it is the assistant's turn, and `begun`.
 
-        And how many of them reach to the last word of the question; 0: it ends with none.
+        And how many of them reach to the last word of the question; 0: it ends with none, or is not to be `read`.
         """
         budget = self._context_tokens - self._max_reply_tokens
         shown = plain_messages(messages)
@@ -243,7 +243,7 @@ class LlamaCpp:
             )
             excess = len(tokens) - (self._context_tokens - self._max_reply_tokens)
             if excess <= 0:
-                asks = bool(messages) and messages[-1].role == "user" and not begun
+                asks = read and bool(messages) and messages[-1].role == "user" and not begun
                 return tokens, self._ends.head(rendered.prompt, kept[-1].text, tokens) if asks else 0
             budget -= excess  # a template with more around a message than `chat_window` allows for
 
