@@ -8,7 +8,8 @@ A model is broken where it is called: one of its methods is replaced. The card i
 
 import contextlib
 import gc
-import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,15 @@ from device.errors import AudioError, NoCardError
 from models.errors import ModelRunError
 from models.protocols import Int16s
 
+#: Another program, as it would be: what this process has open is its own.
+_HOLDS = """
+import contextlib, sqlite3, sys
+other = sqlite3.connect(sys.argv[1], timeout=10.0, isolation_level=None)
+with contextlib.suppress(sqlite3.OperationalError):  # somebody was quicker: it is locked, then
+    other.execute("BEGIN IMMEDIATE")
+print(flush=True)
+sys.stdin.read()
+"""
 _HANGS_S = 60.0  # at most, whatever happens to who lets it go
 PRESSURE_MB = 300
 
@@ -233,13 +243,15 @@ class Faults:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        other = sqlite3.connect(self._database, timeout=10.0, isolation_level=None, check_same_thread=False)
-        try:
-            with contextlib.suppress(sqlite3.OperationalError):  # somebody was quicker: it is locked, then
-                other.execute("BEGIN IMMEDIATE")
-            yield
-        finally:
-            other.close()
+        held = [sys.executable, "-c", _HOLDS, str(self._database)]
+        with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdin is not None
+            assert other.stdout is not None
+            try:
+                other.stdout.readline()
+                yield
+            finally:
+                other.stdin.close()  # which is what it waits for, should we be gone, too
 
     @contextlib.contextmanager
     def _away(self, how: Away) -> Iterator[None]:

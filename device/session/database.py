@@ -15,6 +15,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _heads: dict[tuple[int, int], int] = {}  # device and number of a file -> descriptor, see `_head`
 _heads_lock = threading.Lock()
+_one_reader = threading.Lock()
 
 _REASONS = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space, or set session.database to a file on another disk"),
@@ -51,6 +53,20 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one short look, closed behind it. Raises SessionError for what SQLite raises within it.
+
+    One at a time in this process: while the writer holds its lock SQLite cannot close the descriptor of a reader, and
+    keeps it for the next one. As many as were ever open together would stay open for as long as the program runs.
+    """
+    try:
+        with _one_reader, contextlib.closing(connect(path)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise session_error(path, "read", error) from error
 
 
 def primary_code(error: sqlite3.Error) -> int:

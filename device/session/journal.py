@@ -16,13 +16,12 @@ import logging
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from device.dialogue.deeds import Call, Outcome, Undelivered
 from device.errors import SessionError
-from device.session.database import connect, session_error
+from device.session.database import reading
 from device.session.recorder import SessionRecorder
 from device.session.records import CallBegun, CallFinished
 from device.session.rows import json_of, log, text_of, utc_now, written
@@ -37,7 +36,6 @@ NOT_WRITTEN = "I cannot write to my memory, so I have not done that."
 IN_WORK = "I am not sure whether that was done."
 
 _log = logging.getLogger("nearfield.session")
-_T = TypeVar("_T")
 
 
 class Journal:
@@ -126,7 +124,8 @@ class Journal:
     def undelivered(self) -> list[Undelivered]:
         """What sessions before this one have not told (`device.session.undelivered`). Raises SessionError."""
         session = self._recorder.session_id
-        return _read(self._recorder.path, lambda connection: undelivered(connection, session))
+        with reading(self._recorder.path) as connection:
+            return undelivered(connection, session)
 
 
 class StoredState:
@@ -172,7 +171,8 @@ class StoredState:
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         try:
-            return _read(self._recorder.path, lambda connection: connection.execute(sql, values).fetchall())
+            with reading(self._recorder.path) as connection:  # everything that `ask` has acknowledged is there
+                return connection.execute(sql, values).fetchall()
         except SessionError as error:
             raise SkillError("I cannot read what I wrote down.", hint=error.message) from error
 
@@ -184,18 +184,6 @@ def _value(text: str, group: str) -> Any:
     except ValueError:
         _log.warning("something that the skills of '%s' kept is damaged and cannot be read", group)
         return None
-
-
-def _read(path: Path, look: Callable[[sqlite3.Connection], _T]) -> _T:
-    """What is on the disk: everything that `ask` has acknowledged is. Raises SessionError."""
-    try:
-        connection = connect(path)
-        try:
-            return look(connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise session_error(path, "read", error) from error
 
 
 def _finished(call: Call, outcome: Outcome) -> CallFinished:

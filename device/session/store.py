@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.session.database import check, connect, prepare, session_error
+from device.session.database import check, connect, prepare, reading, session_error
 from device.session.owner import this_process
 from device.session.recorder import OnError, SessionRecorder
 from device.session.records import (
@@ -184,14 +184,8 @@ class SessionStore:
         return bool(self._read(sql, (table,), lambda r: r))
 
     def _read(self, sql: str, values: tuple[Any, ...], make: Callable[[tuple[Any, ...]], _T]) -> list[_T]:
-        try:
-            connection = connect(self.path)
-            try:
-                return [make(row) for row in connection.execute(sql, values)]
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            raise session_error(self.path, "read", error) from error
+        with reading(self.path) as connection:
+            return [make(row) for row in connection.execute(sql, values)]
 
 
 def _stored_turn(row: tuple[Any, ...]) -> StoredTurn:

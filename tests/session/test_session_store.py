@@ -179,6 +179,35 @@ def test_looking_at_a_record_lets_go_of_no_lock_on_it(path: Path) -> None:
     assert other() == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are counted by way of /proc")
+def test_many_who_read_at_once_leave_no_more_open_than_one(path: Path) -> None:
+    """SQLite cannot close a reader's descriptor while the writer holds its lock, and keeps it for the next."""
+
+    def still_open() -> int:
+        links = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+        return links.count(str(path))
+
+    store = SessionStore.open(path)
+    with store.begin("assistant") as recorder:
+        recorder.commit_turn(committed(1))
+        recorder.flush(SAFE_S)
+        store.turns(recorder.session_id)
+        after_one = still_open()
+        together = threading.Barrier(8)
+
+        def read() -> None:
+            together.wait()
+            for _ in range(20):
+                store.turns(recorder.session_id)
+
+        readers = [threading.Thread(target=read) for _ in range(8)]
+        for each in readers:
+            each.start()
+        for each in readers:
+            each.join()
+        assert still_open() == after_one
+
+
 def test_half_a_character_does_not_hold_up_the_record(path: Path) -> None:
     store = SessionStore.open(path)
     with store.begin("assistant") as recorder:
