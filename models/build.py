@@ -21,7 +21,7 @@ def run_step(step: Step, staging: Path, model_name: str) -> None:
 
     Raises ModelDamagedError when the inputs are not what the step works on, OSError when there is no room.
     """
-    # the converters bring numpy and onnx: not loaded by those who only ask where a model is
+    # the converters bring numpy, gguf and onnx: not loaded by those who only ask where a model is
     if step == "join-parts":
         _join_parts(staging)
     elif step == "piper-alignment":
@@ -30,6 +30,14 @@ def run_step(step: Step, staging: Path, model_name: str) -> None:
         patched = staging / f"{model_name}.patched"
         expose_alignment(staging / model_name, patched)
         patched.replace(staging / model_name)
+    elif step == "gguf-in-8-bits":
+        from models.gguf_q8 import in_8_bits  # noqa: PLC0415
+
+        source = _only(staging, ".gguf")
+        written = staging / f"{model_name}.written"
+        in_8_bits(source, written)
+        source.unlink()
+        written.replace(staging / model_name)
     else:
         from models.whisper_ggml import convert  # noqa: PLC0415
 
@@ -37,6 +45,13 @@ def run_step(step: Step, staging: Path, model_name: str) -> None:
         convert(source, vocabulary, staging / model_name, precision="q8_0" if step.endswith("q8_0") else "f16")
         source.unlink()
         vocabulary.unlink()
+
+
+def _only(staging: Path, suffix: str) -> Path:
+    found = sorted(path for path in staging.iterdir() if path.suffix == suffix)
+    if len(found) != 1:
+        raise ModelDamagedError(f"{staging} has {len(found)} files '*{suffix}' where one is worked on")
+    return found[0]
 
 
 def _vocabulary(staging: Path) -> Path:

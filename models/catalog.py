@@ -20,7 +20,7 @@ from models.errors import ModelError
 BUILTIN_CATALOG = Path(__file__).with_name("catalog.toml")
 
 Task = Literal["vad", "turn", "stt", "llm", "tts", "wake"]
-Step = Literal["join-parts", "ct2-to-ggml-f16", "ct2-to-ggml-q8_0", "piper-alignment"]
+Step = Literal["join-parts", "ct2-to-ggml-f16", "ct2-to-ggml-q8_0", "gguf-in-8-bits", "piper-alignment"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

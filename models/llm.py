@@ -1,6 +1,6 @@
 """A chat model on llama.cpp, streamed.
 
-    model = LlamaCpp(store.path("smollm2-135m-instruct-q4_1"))
+    model = LlamaCpp(store.path("smollm2-135m-instruct-q8_0"))
     with contextlib.closing(model.reply([Message("user", "What is the capital of France?")])) as pieces:
         for piece in pieces: print(piece, end="", flush=True)
 

@@ -82,7 +82,7 @@ def recogniser(model_path: Callable[[str], Path]) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def chat_model(model_path: Callable[[str], Path]) -> Iterator[Any]:
     """`models.llm.LlamaCpp` with SmolLM2-135M-Instruct."""
-    path = model_path("smollm2-135m-instruct-q4_1")
+    path = model_path("smollm2-135m-instruct-q8_0")
     from models.llm import LlamaCpp  # noqa: PLC0415
 
     with _closing(LlamaCpp(path)) as model:

@@ -89,7 +89,7 @@ class SttSettings(Section):
 class LlmSettings(Section):
     """The language model that writes the answer."""
 
-    model: Name = Field(default="smollm2-135m-instruct-q4_1", description="model id or path of a GGUF file")
+    model: Name = Field(default="smollm2-135m-instruct-q8_0", description="model id or path of a GGUF file")
     context_tokens: int = Field(default=1024, ge=256, le=131_072, description="length of the context, in tokens")
     max_reply_tokens: int = Field(default=160, ge=1, le=4_096, description="longest answer, in tokens")
     max_reply_s: int = Field(default=30, ge=1, le=600, description="longest time that an answer is written for, in s")

@@ -122,7 +122,7 @@ def test_a_folder_gives_its_recordings_with_their_end_of_speech(tmp_path: Path) 
 @pytest.mark.models
 @pytest.mark.shared
 def test_two_utterances_with_the_whole_program(shared_data: Path, model_path: object) -> None:
-    for model in ("silero-vad", "whisper-tiny.en", "smollm2-135m-instruct-q4_1", "piper-en_US-joe-medium"):
+    for model in ("silero-vad", "whisper-tiny.en", "smollm2-135m-instruct-q8_0", "piper-en_US-joe-medium"):
         assert callable(model_path)
         model_path(model)
     command = [sys.executable, str(ROOT / "bench" / "turns.py"), str(shared_data / "turns.tsv"), "--only", "2"]

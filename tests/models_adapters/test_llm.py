@@ -124,7 +124,7 @@ def test_a_waiting_call_can_be_cancelled(chat_model: Any) -> None:
 
 @pytest.mark.models
 def test_a_chat_longer_than_the_context(model_path: Any) -> None:
-    model = LlamaCpp(model_path("smollm2-135m-instruct-q4_1"), context_tokens=384, max_reply_tokens=64)
+    model = LlamaCpp(model_path("smollm2-135m-instruct-q8_0"), context_tokens=384, max_reply_tokens=64)
     chat = [SYSTEM]
     for i in range(20):
         chat += [Message("user", f"Question {i}: " + "what about it " * 8), Message("assistant", "It is so. " * 8)]
@@ -148,7 +148,7 @@ def test_marks_of_the_template_in_what_is_said(chat_model: Any) -> None:
 
 @pytest.mark.models
 def test_the_answer_is_bounded(model_path: Any) -> None:
-    model = LlamaCpp(model_path("smollm2-135m-instruct-q4_1"), context_tokens=256, max_reply_tokens=5)
+    model = LlamaCpp(model_path("smollm2-135m-instruct-q8_0"), context_tokens=256, max_reply_tokens=5)
     pieces = list(model.reply([SYSTEM, Message("user", "Tell me about the ocean.")]))
     assert 0 < len(pieces) <= 5
     model.close()
@@ -171,7 +171,7 @@ def test_quiet_and_closed(model_path: Any) -> None:
         "try: list(model.reply(chat))\n"
         "except ModelRunError: sys.exit(7)\n"
     )
-    path = str(model_path("smollm2-135m-instruct-q4_1"))
+    path = str(model_path("smollm2-135m-instruct-q8_0"))
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
 
@@ -196,7 +196,7 @@ def test_not_a_model(tmp_path: Path) -> None:
 @pytest.mark.models
 def test_a_truncated_model(tmp_path: Path, model_path: Any) -> None:
     path = tmp_path / "smol.gguf"
-    whole = model_path("smollm2-135m-instruct-q4_1").read_bytes()
+    whole = model_path("smollm2-135m-instruct-q8_0").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelDamagedError, match="cannot be loaded"):
         LlamaCpp(path)

@@ -46,7 +46,7 @@ CHAT = [Message("system", "You are helpful."), Message("user", "Set a timer for 
 @pytest.fixture(scope="module")
 def tool_model(model_path: Callable[[str], Path]) -> Iterator[Any]:
     """One of its own: `warm` remembers the tools of the newest reply."""
-    path = model_path("smollm2-135m-instruct-q4_1")
+    path = model_path("smollm2-135m-instruct-q8_0")
     from models.llm import LlamaCpp  # noqa: PLC0415
 
     with contextlib.closing(LlamaCpp(path)) as model:
@@ -55,7 +55,7 @@ def tool_model(model_path: Callable[[str], Path]) -> Iterator[Any]:
 
 @pytest.mark.models
 def test_what_is_asked_for_is_valid_whatever_the_seed(model_path: Callable[[str], Path]) -> None:
-    path = model_path("smollm2-135m-instruct-q4_1")
+    path = model_path("smollm2-135m-instruct-q8_0")
     from models.llm import LlamaCpp  # noqa: PLC0415
 
     with contextlib.closing(LlamaCpp(path, temperature=1.2)) as model:

@@ -20,7 +20,7 @@ def resident_mb() -> float:
 
 @pytest.mark.models
 def test_over_a_hundred_turns_a_reply_reads_nothing_but_the_question(model_path: Any) -> None:
-    model = LlamaCpp(model_path("smollm2-135m-instruct-q4_1"), context_tokens=320, max_reply_tokens=4)
+    model = LlamaCpp(model_path("smollm2-135m-instruct-q8_0"), context_tokens=320, max_reply_tokens=4)
     history = History("You are a voice assistant. Answer in one short sentence.")
     model.warm(history.messages)
     trims, prompt_before = 0, 0

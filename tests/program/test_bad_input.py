@@ -91,7 +91,7 @@ def test_without_models_it_says_how_to_get_them(nearfield: Command, good: Path, 
 @pytest.mark.parametrize("damage", ["truncated", "swapped"])
 def test_a_damaged_model_is_named(nearfield: Command, good: Path, tmp_path: Path, damage: str) -> None:
     models = tmp_path / "models"
-    for name in ("silero-vad", "smollm2-135m-instruct-q4_1", "piper-en_US-joe-medium", "whisper-tiny.en"):
+    for name in ("silero-vad", "smollm2-135m-instruct-q8_0", "piper-en_US-joe-medium", "whisper-tiny.en"):
         (models / name).mkdir(parents=True)
         for file in (data_dir() / "models" / name).iterdir():
             if file.name == "silero_vad.onnx" or name == "silero-vad":

@@ -31,7 +31,7 @@ PATIENT = Patience(connect_s=10, first_s=30, between_s=30)
 
 @pytest.fixture(scope="module")
 def llama(model_path: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    model, port = model_path("smollm2-135m-instruct-q4_1"), free_port()
+    model, port = model_path("smollm2-135m-instruct-q8_0"), free_port()
     with serving(*llama_server(model, port), port, tmp_path_factory.mktemp("llama")):
         yield f"http://127.0.0.1:{port}"
 
@@ -134,7 +134,7 @@ def test_it_sounds_like_the_voice_on_the_board(piper: str, steady_voice: Any) ->
 def test_a_server_that_dies_within_a_turn_and_comes_back(
     model_path: Callable[[str], Path], chat_model: Any, tmp_path: Path
 ) -> None:
-    model, port = model_path("smollm2-135m-instruct-q4_1"), free_port()
+    model, port = model_path("smollm2-135m-instruct-q8_0"), free_port()
     with contextlib.ExitStack() as stack:
         remote = RemoteChat(f"http://127.0.0.1:{port}", patience=PATIENT)
         stack.callback(remote.close)
