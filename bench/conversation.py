@@ -2,28 +2,32 @@
 
     nearfield bench conversation [MANIFEST|DIR] [--turns 100] [--json] [--set K=V]
 
-One session; the utterances are said one after the other, again from the first when they are used up, each a moment
-after the answer before it has ended. Measured: TTFA at the median of the first and of the last fifth of the turns, and
-the memory of the process from the end of the warm-up (the first tenth of the turns, five at least) to the end. In real
-time: a hundred turns take some 15 to 20 minutes.
+One session, in fifths: each says the same utterances in the same order, each a moment after the answer before it has
+ended. Measured: TTFA at the median of the first and of the last fifth, and the memory of the process (anonymous, as in
+the soak) from the end of the first fifth, when everything has been said once, to the end: medians of five answers. In
+real time: a hundred turns take some 9 minutes.
 """
 
+import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.figures import median, percentiles, ratio, show
-from bench.options import Parser, count, load_utterances
-from bench.processor_time import rss_mb
+from bench.options import Parser, Utterance, count, load_utterances
+from bench.soak_resources import memory_mb
 from bench.turn_runs import open_bench
 from device.audio.recording import StereoWriter
 from device.cli.boundary import guarded
 from device.dialogue.events import Event, PlayoutEnd
 from device.errors import UsageError
 
-WARM_TURNS = 5
+FIFTHS = 5
+LEAST_TURNS = 10
+_AROUND = 5  # answers whose memory is looked at together
 
 
 def main() -> int:
@@ -32,25 +36,24 @@ def main() -> int:
     parser.add_argument("--turns", type=count, default=100)
     parser.common()
     args = parser.parse_args()
-    if args.turns < 2 * WARM_TURNS:
-        raise UsageError(f"{args.turns} turns tell nothing of a long conversation", hint=f"{2 * WARM_TURNS} or more")
+    if args.turns < LEAST_TURNS:
+        raise UsageError(f"{args.turns} turns tell nothing of a long conversation", hint=f"{LEAST_TURNS} or more")
     there = load_utterances(args.source, args.only)
-    said = [there[n % len(there)] for n in range(args.turns)]
-    memory_mb: list[float] = []
+    fifth = args.turns // FIFTHS
+    said = in_fifths(there, fifth) + [there[n % len(there)] for n in range(args.turns - FIFTHS * fifth)]
+    held_mb: list[float] = []
 
     def on_event(event: Event) -> None:
         if isinstance(event, PlayoutEnd):
-            memory_mb.append(rss_mb())
-            if not args.json and len(memory_mb) % 10 == 0:
-                print(f"{len(memory_mb)} answers, {memory_mb[-1]:.0f} MB", flush=True)
+            held_mb.append(memory_mb())
+            if not args.json and len(held_mb) % 10 == 0:
+                print(f"{len(held_mb)} answers, {held_mb[-1]:.0f} MB", flush=True)
 
     # the recording goes to a file: in memory it would be what grows
     with tempfile.TemporaryDirectory(prefix="nearfield-bench-") as scratch, open_bench(args.set) as bench:
         run = bench.session(said, recorder=StereoWriter(Path(scratch) / "conversation.wav"), on_event=on_event)
     turns = run.outcomes
-    fifth = max(1, len(turns) // 5)
-    first, last = (median(t.ttfa_ms for t in of) for of in (turns[:fifth], turns[-fifth:]))
-    warm = max(WARM_TURNS, args.turns // 10)
+    first, last = (median(t.ttfa_ms for t in of) for of in (turns[:fifth], turns[(FIFTHS - 1) * fifth :][:fifth]))
     total = {
         "turns": len(turns),
         "answered": sum(t.answered for t in turns),
@@ -61,7 +64,7 @@ def main() -> int:
         "ttfa_first_fifth_p50_ms": first,
         "ttfa_last_fifth_p50_ms": last,
         "last_to_first": ratio(last, first),
-        **growth(memory_mb, warm),
+        **growth(held_mb, fifth),
         "lost_samples": run.lost_samples,
         "starved_samples": run.starved_samples,
     }
@@ -69,11 +72,16 @@ def main() -> int:
     return 0
 
 
-def growth(memory_mb: list[float], warm: int) -> dict[str, object]:
+def in_fifths(there: Sequence[Utterance], each: int) -> list[Utterance]:
+    """`each` of them five times over; fewer utterances than that come round again within a fifth."""
+    return [there[n % len(there)] for _ in range(FIFTHS) for n in range(each)]
+
+
+def growth(held_mb: list[float], warm: int) -> dict[str, object]:
     """From answer `warm` to the last, in per cent; Nones when there are too few answers to say."""
-    if len(memory_mb) <= warm:
+    if len(held_mb) < warm + _AROUND:
         return dict.fromkeys(("memory_warm_mb", "memory_end_mb", "memory_growth_percent"))
-    start, end = memory_mb[warm - 1], memory_mb[-1]
+    start, end = statistics.median(held_mb[warm - 1 :][:_AROUND]), statistics.median(held_mb[-_AROUND:])
     return {
         "memory_warm_mb": round(start, 1),
         "memory_end_mb": round(end, 1),

@@ -26,6 +26,7 @@ import numpy as np
 
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loop_guard import loop_start
+from models.mel import HOP_SAMPLES, MEL_BANDS, frames_of, whisper_mel
 from models.protocols import SAMPLE_RATE_HZ, Cancelled, Effort, Floats, Transcript, never
 from models.transcript_filter import clean, is_phantom
 
@@ -61,6 +62,7 @@ MIN_SAMPLES = SAMPLE_RATE_HZ // 10
 _MAGIC = b"lmgg"
 _LOG_ERROR = 4
 
+_NO_SOUND = np.zeros(0, dtype=np.float32)  # whisper.cpp is given its spectrogram
 _LEAD = np.zeros(LEAD_SAMPLES, dtype=np.float32)
 
 _log: deque[tuple[int, str]] = deque(maxlen=50)
@@ -100,6 +102,9 @@ class WhisperCpp:
         self._path = path
         self._prompt = initial_prompt
         self._context = _load(path)
+        self._bands: int = pw.whisper_model_n_mels(
+            self._context
+        )  # 128 of the newest large ones: those it pictures itself
         self._params: Any = pw.whisper_full_default_params(pw.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
         self._params.language = language
         self._params.n_threads = models.process.worker_threads(threads, most=4)
@@ -198,10 +203,16 @@ class WhisperCpp:
             aborted = aborted or cancelled()
             return aborted
 
+        sound = audio
+        params.duration_ms = 0
+        if not long and self._bands == MEL_BANDS:  # the others whisper.cpp pictures itself
+            mel = whisper_mel(audio, 2 * FULL_CONTEXT)
+            pw.whisper_set_mel(self._context, mel, mel.shape[1], MEL_BANDS)
+            sound, params.duration_ms = _NO_SOUND, frames_of(len(audio)) * 1000 * HOP_SAMPLES // SAMPLE_RATE_HZ
         pw.assign_abort_callback(params, abort)
         _log.clear()
         try:
-            status = pw.whisper_full(self._context, params, audio, len(audio))
+            status = pw.whisper_full(self._context, params, sound, len(sound))
         except Exception as error:  # the binding raises bare C++ exceptions
             raise ModelRunError(f"{self._path.name} failed: {error}") from error
         finally:

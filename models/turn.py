@@ -21,40 +21,15 @@ from typing import Any
 import numpy as np
 
 from models.errors import ModelDamagedError, ModelRunError
+from models.mel import FFT_SAMPLES, HOP_SAMPLES, MEL_BANDS, log_bands, normalised
 from models.onnx import open_session
 from models.protocols import SAMPLE_RATE_HZ, Floats
 
 #: What the network hears; older audio does not count.
 WINDOW_SAMPLES = 8 * SAMPLE_RATE_HZ
-#: Whisper's spectrogram: 25 ms every 10 ms, 80 bands up to half the sample rate.
-FFT_SAMPLES = 400
-HOP_SAMPLES = 160
-MEL_BANDS = 80
 FRAMES = WINDOW_SAMPLES // HOP_SAMPLES
-#: Below this the power of a band is 0 (-100 dB), and nothing is further than 8 decades below the loudest band.
-_POWER_FLOOR = 1e-10
-_DECADES = 8.0
 _VARIANCE_FLOOR = 1e-7
 _INPUT = "input_features"
-
-
-def _mel_filters() -> Floats:
-    """(FFT_SAMPLES // 2 + 1, MEL_BANDS) float32: triangles of equal area on Slaney's mel scale.
-
-    The scale (M. Slaney, Auditory Toolbox, 1998) is linear up to 1 kHz = 15 mel, then 27 mel to a factor of 6.4.
-    """
-    top_mel = 15.0 + 27.0 * np.log(SAMPLE_RATE_HZ / 2 / 1000.0) / np.log(6.4)
-    mels = np.linspace(0.0, top_mel, MEL_BANDS + 2)
-    edges_hz = np.where(mels < 15.0, mels * 200.0 / 3.0, 1000.0 * 6.4 ** ((mels - 15.0) / 27.0))
-    bins_hz = np.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT_SAMPLES // 2 + 1)[:, np.newaxis]
-    low, centre, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
-    triangles = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
-    filters: Floats = (np.maximum(triangles, 0.0) * 2.0 / (high - low)).astype(np.float32)
-    return filters
-
-
-_FILTERS = _mel_filters()
-_HANN: Floats = np.hanning(FFT_SAMPLES + 1)[:-1].astype(np.float32)  # periodic
 
 
 def log_mel(audio: Floats) -> Floats:
@@ -70,11 +45,7 @@ def log_mel(audio: Floats) -> Floats:
     window[WINDOW_SAMPLES - len(heard) :] = heard
     padded = np.pad((window - mean) * scale, half, mode="reflect")
     first = max(0, silent_frames - 1)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT_SAMPLES)[first * HOP_SAMPLES :: HOP_SAMPLES]
-    spectrum = np.fft.rfft(frames[: FRAMES - first] * _HANN, axis=-1)
-    bands = (np.square(spectrum.real) + np.square(spectrum.imag)) @ _FILTERS
-    logs = np.log10(np.maximum(bands, np.float32(_POWER_FLOOR)))
-    logs = (np.maximum(logs, logs.max() - np.float32(_DECADES)) + np.float32(4.0)) / np.float32(4.0)
+    logs = normalised(log_bands(padded[first * HOP_SAMPLES :], FRAMES - first))
     features = np.empty((MEL_BANDS, FRAMES), dtype=np.float32)
     features[:, first:] = logs.T
     features[:, :first] = features[:, first : first + 1]

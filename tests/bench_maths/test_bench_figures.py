@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from bench.conversation import growth
+from bench.conversation import growth, in_fifths
 from bench.figures import median, percentiles, ratio, share, show
 from bench.processor_time import busy_processes, cpu_s, rss_mb
 from bench.stability import Stability, stability
@@ -126,8 +126,14 @@ def test_share_of_words_taken_back() -> None:
 
 
 def test_memory_growth_begins_behind_the_warm_up() -> None:
-    assert growth([100, 190, 200, 202, 204], warm=3)["memory_growth_percent"] == 2.0
-    assert growth([100, 190], warm=3)["memory_growth_percent"] is None
+    held_mb = [100.0, 150.0, *[200.0, 290.0, 199.0, 201.0, 200.0], *[203.0] * 20, *[204.0, 300.0, 203.0, 204.0, 205.0]]
+    assert growth(held_mb, warm=3)["memory_growth_percent"] == 2.0
+    assert growth(held_mb[:7], warm=3)["memory_growth_percent"] is None
+
+
+@pytest.mark.parametrize(("each", "letters"), [(2, "ababababab"), (4, "abcaabcaabcaabcaabca"), (3, "abc" * 5)])
+def test_every_fifth_of_a_conversation_says_the_same(each: int, letters: str) -> None:
+    assert "".join(in_fifths("abc", each)) == letters  # type: ignore[arg-type]
 
 
 def test_cpu_time_counts_work_and_not_sleep() -> None:
