@@ -100,10 +100,17 @@ class StereoWriter:
             raise AudioError(f"cannot record to {self.path}: it is a directory", hint="name a file in it")
         try:
             self._file = self._part.open("w+b", buffering=0)
-            self._write_all(_header(_UNKNOWN))
+            try:
+                self._write_all(_header(_UNKNOWN))
+            except OSError:
+                self._file.close()
+                self._part.unlink()
+                raise
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             reason = getattr(error, "strerror", None) or str(error)
-            raise AudioError(f"cannot record to {self.path}: {reason}", hint="name a place you may write to") from error
+            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+            hint = "free some space, or name a file on another disk" if full else "name a place you may write to"
+            raise AudioError(f"cannot record to {self.path}: {reason}", hint=hint) from error
         self._queue: queue.Queue[Int16s | None] = queue.Queue(QUEUE_BLOCKS)
         self._thread = threading.Thread(target=self._run, name="nearfield-recorder", daemon=True)
         self._thread.start()
@@ -118,6 +125,8 @@ class StereoWriter:
 
     def read(self) -> tuple[Int16s, Int16s]:
         self._queue.join()
+        if not self._frames:  # nor may there be a file
+            return np.zeros(0, np.int16), np.zeros(0, np.int16)
         path = self.path if self._closed and self._error is None else self._part
         flat = np.fromfile(path, "<i2", count=2 * self._frames, offset=_HEADER_BYTES)
         frames = flat[: len(flat) // 2 * 2].reshape(-1, 2).astype(np.int16, copy=False)
@@ -137,9 +146,13 @@ class StereoWriter:
             with contextlib.suppress(OSError):
                 self._file.close()
         if self._error is not None:
+            where = f"its first {self._frames / SAMPLE_RATE_HZ:.1f} s are in {self._part}"
+            if not self._frames:
+                where = "nothing of it was kept"
+                with contextlib.suppress(OSError):
+                    self._part.unlink()
             raise AudioError(
-                f"the recording {self.path} is incomplete: {self._error.strerror}",
-                hint=f"its first {self._frames / SAMPLE_RATE_HZ:.1f} s are in {self._part}",
+                f"the recording {self.path} is incomplete: {self._error.strerror}", hint=where
             ) from self._error
 
     def _finish(self) -> None:

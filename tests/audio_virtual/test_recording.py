@@ -113,6 +113,33 @@ def test_full_disk_is_said_at_the_end_and_what_fitted_is_kept(tmp_path: Path) ->
     assert not (tmp_path / "OUT.wav").exists()
 
 
+@pytest.mark.parametrize(("room_bytes", "says"), [(20, "cannot record to"), (44 + 639, "is incomplete")])
+def test_disk_that_takes_nothing_keeps_no_empty_file(tmp_path: Path, room_bytes: int, says: str) -> None:
+    code = f"""
+        import os, resource, signal
+        import numpy as np
+        from device.audio.recording import StereoWriter
+        from device.errors import AudioError
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({room_bytes}, {room_bytes}))
+        before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+        try:
+            writer = StereoWriter({str(tmp_path / "OUT.wav")!r})
+            writer.write(np.ones(160, np.int16), np.ones(160, np.int16))
+            writer.close()
+        except AudioError as error:
+            print(error.message, "|", error.hint)
+            if {room_bytes} > 44:
+                assert [len(side) for side in writer.read()] == [0, 0]
+        print(len(os.listdir("/proc/self/fd") if before else []) - len(before))
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    said, left_open = run.stdout.splitlines()
+    assert says in said
+    assert left_open == "0"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_stalled_disk_does_not_stop_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "QUEUE_BLOCKS", 10)
     stalled = threading.Event()
