@@ -215,7 +215,7 @@ class Faults:
         special: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
             "out_of_memory": lambda: self._trapped("stt", "memory"),
             "disk_full": self._full,
-            "database_locked": self._locked,
+            "database_locked": lambda: locked(self._database),
             "card_lost": self._pulled,
             "clock_forward": lambda: _clock(3600.0),
             "clock_back": lambda: _clock(-3600.0),
@@ -242,18 +242,6 @@ class Faults:
             self._ask("PRAGMA max_page_count = 1073741823")
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        held = [sys.executable, "-c", _HOLDS, str(self._database)]
-        with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-            assert other.stdin is not None
-            assert other.stdout is not None
-            try:
-                other.stdout.readline()
-                yield
-            finally:
-                other.stdin.close()  # which is what it waits for, should we be gone, too
-
-    @contextlib.contextmanager
     def _away(self, how: Away) -> Iterator[None]:
         if self._server is not None:
             self._server.leave(how)
@@ -270,6 +258,20 @@ class Faults:
             yield
         finally:
             self._plug.there = True
+
+
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Another program holds it."""
+    held = [sys.executable, "-c", _HOLDS, str(database)]
+    with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        try:
+            other.stdout.readline()
+            yield
+        finally:
+            other.stdin.close()  # which is what it waits for, should we be gone, too
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """The soak's own sums: the plan, what counts as an answer or a sign, and what has grown."""
 
+import contextlib
 import socket
+import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.soak_account import PATIENCE_S, THINKS_S, Account
+from bench.soak_faults import locked
 from bench.soak_plan import KINDS, plan, warm_s
 from bench.soak_resources import Resources, Sample, growth
 from bench.soak_talk import Talk, Utterance
@@ -197,6 +200,16 @@ def test_it_is_told_what_the_new_descriptors_are(tmp_path: Path) -> None:
         found = watch.totals(warm_s=0)
     assert found["descriptors_more"] == {"left open": 1, "socket": 1}
     assert found["descriptors_growth"] == 2
+
+
+def test_another_program_holds_the_record_until_it_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as mine:
+        mine.execute("CREATE TABLE said (text)")
+        with locked(path), pytest.raises(sqlite3.OperationalError, match="locked"):
+            mine.execute("INSERT INTO said VALUES ('lost')")
+        mine.execute("INSERT INTO said VALUES ('kept')")
+        assert mine.execute("SELECT * FROM said").fetchall() == [("kept",)]
 
 
 def test_of_a_few_samples_nothing_is_told() -> None:
