@@ -292,8 +292,10 @@ class Conversation:
         out += self._controls.at_once(turn, heard.text, now)
         if turn.ended:
             return self._after(out + self._floor.conclude(turn, now))
-        if not self._endpointer.paused or not turn.covers(self._endpointer.offset_sample):
-            return self._after(out + self._speculation.warm(turn, known.stable))
+        if not self._endpointer.paused:
+            return self._after(out + self._speculation.warm(turn, known.text))
+        if not turn.covers(self._endpointer.offset_sample):
+            return self._after(out)  # a decode that does is in work, and not to be held up
         wording = wording_of(heard.text, self._policy.language)
         answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
         # of no words there is nothing to doubt: it was a noise, and is dropped as soon as that is settled

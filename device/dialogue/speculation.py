@@ -1,7 +1,7 @@
-"""An answer is begun before the user has finished: what they may have said, and what they will have said for certain.
+"""An answer is begun before the user has finished: what they may have said, and what they have said so far.
 
     speculation = Speculation(history, mine, acting, controls, degrade, enabled=True)
-    speculation.warm(turn, "What is the capital")       # the language model reads what will stay
+    speculation.warm(turn, "What is the capital of fr")  # the language model reads along
     speculation.suppose(turn, heard, now)               # a pause: these words may be all
     speculation.prepare(turn, heard, now)               # they are
 
@@ -20,8 +20,8 @@ from device.dialogue.listening import Heard
 from device.dialogue.user_turn import Hypothesis, UserTurn
 from models.protocols import Floats
 
-#: The language model is given the words that will stay as soon as there are so many new ones.
-_WARM_WORDS = 3
+#: Marks at the end of what is not yet at its end: the recogniser's guess, and not what follows.
+_END_MARKS = " .,;:?!-…"
 
 
 class Speculation:
@@ -49,13 +49,16 @@ class Speculation:
     def _allowed(self) -> bool:
         return self._enabled and self._degrade.speculate
 
-    def warm(self, turn: UserTurn, stable: str) -> list[Output]:
-        """The words that will stay, while the user goes on: what is evaluated now is not waited for later."""
-        words = len(stable.split())
-        if turn.hypothesis is not None or not self._allowed or words < turn.warmed_words + _WARM_WORDS:
+    def warm(self, turn: UserTurn, text: str) -> list[Output]:
+        """What was said so far, while the user goes on: what is read now is not waited for later.
+
+        Also the words that may still change: as far as they stay, they are read; of the others nothing is left.
+        """
+        words = text.rstrip(_END_MARKS)
+        if turn.hypothesis is not None or not self._allowed or words in ("", turn.warmed):
             return []
-        turn.warmed_words = words
-        return [Warm(self._history.messages_with(stable))]
+        turn.warmed = words
+        return [Warm(self._history.messages_with(words))]
 
     def suppose(self, turn: UserTurn, heard: Heard, now: int) -> list[Output]:
         """The user may have finished with these words: prepare the answer to them."""

@@ -77,7 +77,7 @@ class UserTurn:
         self.offset_sample = onset_sample  #: once it is over: the end of the voice
         self.hypothesis: Hypothesis | None = None
         self.obeyed = False  #: a word in it was obeyed at once
-        self.warmed_words = 0  #: stable words that the language model was given
+        self.warmed = ""  #: the words that the language model was given last, before they were all
         self._jobs = jobs
         self._memory = memory
         reach = policy.pre_roll_samples if onset_sample - not_before > _BREATH_SAMPLES else _BREATH_SAMPLES

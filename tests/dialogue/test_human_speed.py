@@ -151,17 +151,43 @@ def test_a_decode_that_does_not_reach_the_pause_is_given_up_for_one_that_does() 
     assert [e.text for e in rim.of(ev.Commit)] == [QUESTION]
 
 
-def test_words_that_stay_are_given_to_the_language_model_while_the_user_talks() -> None:
+def warmed_in(rim: VirtualRim) -> list[tuple[int, str]]:
+    """What of the user's words the language model was given to read before they were all, and when."""
+    warms = [(t, c.messages[-1]) for t, c in rim.commands if isinstance(c, Warm) and c.messages]
+    return [(t, last.text) for t, last in warms if last.role == "user"]
+
+
+def test_the_language_model_reads_along_while_the_user_talks() -> None:
     text = "Please tell me in a few short words what the capital city of the country France is called today."
     rim = VirtualRim(answers=[ANSWER], policy=Policy())
     rim.say(1000, 6000, text)
     rim.run(5900)
-    warmed = [c.messages[-1].text for _, c in rim.commands if isinstance(c, Warm) and c.messages[-1].role == "user"]
+    warmed = [words for _, words in warmed_in(rim)]
     assert warmed
     assert all(text.startswith(words) for words in warmed)
+    assert len(set(warmed)) == len(warmed)
     assert not rim.of(ev.Supposed), "but no answer is begun in the middle of a sentence"
     stable = [e.stable for e in rim.of(ev.Partial)]
     assert all(b.startswith(a) for a, b in itertools.pairwise(stable))
+
+
+def test_it_reads_what_may_still_change_without_the_mark_behind_it() -> None:
+    said = itertools.chain(["Please tell me in a", "Please tell mean few."], itertools.repeat(QUESTION))
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), hears=lambda _: next(said))
+    rim.say(1000, 4000, QUESTION)
+    rim.run(9000)
+    assert [words for _, words in warmed_in(rim)][:2] == ["Please tell me in a", "Please tell mean few"]
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION]
+
+
+def test_in_a_pause_it_reads_nothing_beside_the_decode_that_is_waited_for() -> None:
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), stt_ms=390, judge_ms=60)
+    rim.say(1000, 2300, QUESTION)  # a partial comes back when it has just gone quiet
+    rim.run(9000)
+    (partial,) = [e.sample for e in rim.of(ev.Partial) if e.sample < 2450 * MS]
+    assert partial > 2360 * MS
+    assert warmed_in(rim) == []
+    assert [e.text for e in rim.of(ev.Commit)] == [QUESTION]
 
 
 def test_the_same_words_heard_again_keep_the_hypothesis() -> None:
