@@ -2,7 +2,7 @@
 
     clause = ClauseWords("The lamp is on.", sizes=sizes, sentences=[phonemes])
     place = clause.cut(ends, given=0, growth=2.5)       # Cut: behind so many words, at this sample; None: no cut
-    clause.part(0, 2, pcm)                              # Speech of the first two words
+    clause.part(0, 2, pcm, marks, begins=0)             # Speech of the first two words
 
 All of it is known from the phonemes and their lengths, before a sample has been made. Pure logic.
 """
@@ -18,6 +18,8 @@ from models.word_marks import Size, Timeline, word_ends, word_marks, word_places
 
 #: What is shorter does not hold until the rest is made: that takes 100 ms, and longer beside the language model.
 FIRST_SAMPLES = 300 * SAMPLE_RATE_HZ // 1000
+#: So much less to make is worth a cut within a word.
+_WORTH_SAMPLES = 80 * SAMPLE_RATE_HZ // 1000
 #: It does not pay to keep back less than this.
 _LEAST_REST_SAMPLES = 250 * SAMPLE_RATE_HZ // 1000
 #: The next part is at most so many times as long as all before it: what sounds holds until it is made, also while
@@ -37,10 +39,14 @@ def growth_at(real_time_factor: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A part ends behind the first `words` words of the clause, at `sample` of the sentence."""
+    """A part ends at `sample` of the sentence, and has the first `words` words of the clause.
+
+    Maybe the sound of one more begins in it: that belongs to the next part, for it is not heard before that sounds.
+    """
 
     words: int
     sample: int
+    within_word: bool = False
 
 
 class ClauseWords:
@@ -94,7 +100,7 @@ class ClauseWords:
                 cuts.append(Cut(words, int(ends[at - 1])))
         cuts = [c for c in cuts if c.sample > max(given, begins) and ends[-1] - c.sample >= _LEAST_REST_SAMPLES]
         if so_far <= 0:
-            return next((c for c in cuts if c.sample - begins >= FIRST_SAMPLES), None)
+            return _first(cuts, int(begins) + FIRST_SAMPLES, int(ends[-1]))
         return max(
             (c for c in cuts if c.sample - given <= most), key=lambda c: c.sample, default=cuts[0] if cuts else None
         )
@@ -104,8 +110,11 @@ class ClauseWords:
         known = [*ends, *[samples] * (self._phonemes - len(ends))]
         return word_marks(self.text, sizes=self._sizes, timeline=Timeline(known, self._breaks), samples=samples)
 
-    def part(self, first: int, last: int, pcm: Int16s, marks: Sequence[Mark], begins: int) -> Speech:
-        """The words `first` to `last` (exclusive), `pcm` being their audio, which begins at sample `begins`."""
+    def part(self, first: int, last: int, pcm: Int16s, marks: Sequence[Mark], begins: int, begun: int = 0) -> Speech:
+        """The words `first` to `last` (exclusive), `pcm` being their audio, which begins at sample `begins`.
+
+        `begun`: samples before that in which the first of them begins.
+        """
         chars = self._word_ends[first - 1] if first else 0
         rest = self.text[chars:] if last == self.words else self.text[chars : self._word_ends[last - 1]]
         skipped = chars + (len(rest) - len(rest.lstrip()) if first else 0)
@@ -114,7 +123,18 @@ class ClauseWords:
             Mark(m.chars - skipped, min(max(m.samples - begins, 0), pcm.size))
             for m in marks[first : max(first, last - 1)]
         ]
-        return Speech(rest, pcm, (*within, Mark(len(rest), pcm.size)))
+        return Speech(rest, pcm, (*within, Mark(len(rest), pcm.size)), begun)
+
+
+def _first(cuts: Sequence[Cut], at: int, end: int) -> Cut | None:
+    """The first part ends behind a word, at `at` or later; or at `at` within a word, where that makes it much shorter.
+
+    `end`: of the sentence. None: it is one part.
+    """
+    later = next((c for c in cuts if c.sample >= at), None)
+    before = [c.words for c in cuts if c.sample < at]
+    much = end - at >= _LEAST_REST_SAMPLES if later is None else later.sample - at >= _WORTH_SAMPLES
+    return Cut(before[-1], at, within_word=True) if before and much else later
 
 
 def _breaks(sentences: Sequence[Sequence[str]]) -> list[int]:

@@ -79,6 +79,7 @@ class Speech:
     text: str
     pcm: Int16s  #: (n,) int16, 16 kHz mono; leading and trailing silence trimmed
     marks: tuple[Mark, ...]  #: one a word, the last one is (len(text), len(pcm))
+    begun_samples: int = 0  #: so much of the part before it is the beginning of its first word
 
 
 class VadModel(Protocol):

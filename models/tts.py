@@ -70,6 +70,7 @@ class _Audio:
     samples: int = 0
     words_given: int = 0
     samples_given: int = 0
+    begun: int = 0  # samples given away of a word that is not
 
 
 class PiperVoice:
@@ -189,7 +190,8 @@ class PiperVoice:
             if not last and (whole or words_so_far is None):
                 continue
             if words_so_far is not None and any(len(part) for part in audio.parts):
-                yield self._given(clause, audio, words_so_far, np.concatenate(audio.parts), audio.ends)
+                made = np.concatenate(audio.parts)
+                yield self._given(clause, audio, words_so_far, made, audio.ends, within_word=False)
 
     def _early_parts(
         self, clause: ClauseWords, sentence: _Sentence, audio: _Audio, cancelled: Cancelled
@@ -217,15 +219,18 @@ class PiperVoice:
                 continue
             at = quietest(so_far, cut.sample - start)
             known = [audio.samples + e for e in trimmed(sentence.ends[sentence.ends <= cut.sample], start, at)]
-            yield self._given(
-                clause, audio, cut.words, np.concatenate([*audio.parts, so_far[:at]]), [*audio.ends, *known]
-            )
+            made, ends = np.concatenate([*audio.parts, so_far[:at]]), [*audio.ends, *known]
+            yield self._given(clause, audio, cut.words, made, ends, within_word=cut.within_word)
 
-    def _given(self, clause: ClauseWords, audio: _Audio, words: int, so_far: Floats, ends: list[int]) -> Speech:
+    def _given(
+        self, clause: ClauseWords, audio: _Audio, words: int, so_far: Floats, ends: list[int], *, within_word: bool
+    ) -> Speech:
         """Words and audio up to here that have not been given away yet; `so_far` is all of the clause's audio."""
         pcm = np.rint(so_far[audio.samples_given :] * 32767).astype(np.int16)
-        part = clause.part(audio.words_given, words, pcm, clause.marks(ends, len(so_far)), begins=audio.samples_given)
+        marks = clause.marks(ends, len(so_far))
+        part = clause.part(audio.words_given, words, pcm, marks, begins=audio.samples_given, begun=audio.begun)
         audio.words_given, audio.samples_given = words, len(so_far)
+        audio.begun = len(so_far) - marks[words - 1].samples if within_word else 0
         return part
 
     def _begin(self, phonemes: list[str]) -> _Sentence:

@@ -41,6 +41,15 @@ def _faded_in(speech: Speech) -> Speech:
     return Speech(speech.text, pcm, speech.marks)
 
 
+def _from_its_beginning(speech: Speech, before: Speech) -> Speech:
+    """`speech` with the beginning of its first word, which sounded at the end of the part `before`."""
+    begun = min(speech.begun_samples, before.pcm.size)
+    if begun <= 0:
+        return speech
+    marks = tuple(Mark(mark.chars, mark.samples + begun) for mark in speech.marks)
+    return Speech(speech.text, np.concatenate([before.pcm[-begun:], speech.pcm]), marks)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     span: Span
@@ -162,6 +171,10 @@ class PlayoutLedger:
             heard, left = entry.split(self._played_to)
             self._past.append(heard)
             rest.append(left)
+        for i in range(1, len(rest)):
+            speech = rest[i]
+            if rest[i - 1] is None and speech is not None and speech is self._entries[i].speech:
+                rest[i] = _from_its_beginning(speech, self._entries[i - 1].speech)
         begun = self._played_to is not None
         for i, speech in enumerate(rest):
             if speech is not None and begun:  # it goes on in the middle of a clause, or with its second part

@@ -1,5 +1,7 @@
 """The first clause comes from the voice in parts: its beginning sounds, and what was heard is known to the word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -130,6 +132,35 @@ def test_what_goes_on_with_the_second_part_is_faded_in() -> None:
     assert ledger.heard == "one two"
     assert np.array_equal(rest.pcm[80:], second.pcm[80:])
     assert (rest.pcm[:80] <= np.linspace(0, 1000, 80)).all(), "5 ms"
+
+
+def test_what_goes_on_within_a_word_goes_on_with_its_beginning() -> None:
+    ledger = PlayoutLedger()
+    first, second = fake_speech("one two"), replace(fake_speech("three four"), begun_samples=900)
+    end = len(first.pcm)
+    ledger.add(Span(0, end), first)
+    ledger.add(Span(end, end + len(second.pcm)), second)
+    ledger.advance(Span(0, end + 10), dac_sample=0)
+    none, rest = ledger.take_back()
+    assert (none, ledger.heard) == (None, "one two")
+    assert rest is not None
+    assert rest.text == second.text
+    assert np.array_equal(rest.pcm[80:], np.concatenate([first.pcm[-900:], second.pcm])[80:])
+    assert [m.samples - 900 for m in rest.marks] == [m.samples for m in second.marks]
+    assert rest.begun_samples == 0
+
+
+@pytest.mark.parametrize("played", [0.5, 1.8])
+def test_it_does_not_when_its_beginning_comes_again_or_the_word_was_heard(played: float) -> None:
+    ledger = PlayoutLedger()
+    first, second = fake_speech("one two"), replace(fake_speech("three four"), begun_samples=900)
+    end = len(first.pcm)
+    ledger.add(Span(0, end), first)
+    ledger.add(Span(end, end + len(second.pcm)), second)
+    ledger.advance(Span(0, round(played * end)), dac_sample=0)
+    _, rest = ledger.take_back()
+    assert rest is not None
+    assert len(rest.pcm) <= len(second.pcm)
 
 
 def test_what_nobody_has_heard_comes_back_as_it_was() -> None:

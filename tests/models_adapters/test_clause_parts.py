@@ -24,20 +24,27 @@ def ends(text: str, each: int = 50 * MS) -> list[float]:
     return [float(each * (i + 1)) for i in range(len(text))]
 
 
-def cuts(text: str, growth: float, each: int = 50 * MS, begins: float = 0.0, earlier: int = 0) -> list[str]:
+def parts_of(
+    text: str, growth: float, each: int = 50 * MS, begins: float = 0.0, earlier: int = 0
+) -> list[tuple[str, int]]:
+    """The words of each part, and the sample at which it ends."""
     words, given, done, out = clause(text), 0.0, 0, []
     while cut := words.cut(ends(text, each), before=0, begins=begins, given=given, earlier=earlier, growth=growth):
-        out.append(" ".join(text.split()[done : cut.words]))
+        out.append((" ".join(text.split()[done : cut.words]), cut.sample))
         assert cut.sample > given
         given, done = cut.sample, cut.words
-    return [*out, " ".join(text.split()[done:])]
+    return [*out, (" ".join(text.split()[done:]), each * len(text))]
+
+
+def cuts(text: str, growth: float, each: int = 50 * MS, begins: float = 0.0, earlier: int = 0) -> list[str]:
+    return [words for words, _ in parts_of(text, growth, each, begins, earlier)]
 
 
 @pytest.mark.parametrize(
     ("text", "growth", "parts"),
     [
         ("one two three four five six", 4.0, ["one two", "three four five six"]),  # 350 ms, then all that is left
-        ("unfortunately I do not know that", 4.0, ["unfortunately", "I do not know that"]),  # never within a word
+        ("unfortunately I do not know that", 4.0, ["unfortunately", "I do not know that"]),  # never without a word
         ("one", 4.0, ["one"]),
         ("one two", 4.0, ["one two"]),  # behind "one" there are 150 ms: too little
         ("seven one", 4.0, ["seven one"]),  # 200 ms are not worth it
@@ -50,9 +57,18 @@ def test_the_first_part_is_short_and_the_next_ones_grow(text: str, growth: float
 
 
 def test_the_silence_before_the_first_word_does_not_count() -> None:
-    text = "one two three four five six seven"
-    assert cuts(text, 4.0)[0] == "one two"
-    assert cuts(text, 4.0, begins=100 * MS)[0] == "one two three"
+    text = "one two six ten two"
+    assert parts_of(text, 4.0)[0] == ("one two", 350 * MS)
+    assert parts_of(text, 4.0, begins=200 * MS)[0] == ("one two six", 550 * MS)
+
+
+def test_what_would_be_much_longer_begins_within_a_word_which_belongs_to_the_next_part() -> None:
+    assert parts_of("a thousand years", 4.0) == [("a", 300 * MS), ("thousand years", 800 * MS)]
+    assert parts_of("a thunderstorm", 4.0) == [("a", 300 * MS), ("thunderstorm", 700 * MS)]
+    assert parts_of("one thirty three", 4.0) == [("one", 300 * MS), ("thirty three", 800 * MS)]
+    assert parts_of("one fifty three", 4.0) == [("one", 300 * MS), ("fifty three", 750 * MS)]
+    assert parts_of("one two three", 4.0) == [("one two", 350 * MS), ("three", 650 * MS)], "50 ms are not worth it"
+    assert parts_of("thunderstorm", 4.0) == [("thunderstorm", 600 * MS)]
 
 
 def test_behind_a_sentence_that_sounds_the_next_one_comes_in_larger_parts() -> None:
@@ -68,11 +84,11 @@ def test_behind_a_sentence_that_sounds_the_next_one_comes_in_larger_parts() -> N
     st.integers(0, 50_000),
 )
 def test_whatever_is_said_the_parts_are_the_whole(text: str, growth: float, each: int, earlier: int) -> None:
-    parts = cuts(text, growth, each, earlier=earlier)
-    assert " ".join(parts) == text
-    assert all(parts)
+    parts = parts_of(text, growth, each, earlier=earlier)
+    assert " ".join(words for words, _ in parts) == text
+    assert all(words for words, _ in parts)
     if len(parts) > 1 and not earlier:
-        assert (len(parts[0]) + 1) * each >= FIRST_SAMPLES
+        assert parts[0][1] >= FIRST_SAMPLES
 
 
 @given(
