@@ -210,7 +210,9 @@ def test_it_goes_on_when_nobody_meant_to_interrupt(
         "--set", f"session.database={tmp_path / 's.db'}", "--set", "llm.max_reply_tokens=40",
         "--set", "barge_in.resume_within_ms=20000", "--json",
     )  # fmt: skip
-    (turn,) = done.json()["turns"]
+    turns = done.json()["turns"]
+    assert len(turns) == 1, [(each["user"], each["reply_heard"]) if "user" in each else each for each in turns]
+    (turn,) = turns
     assert not turn["interrupted"]
     assert turn["reply_heard"] == turn["reply_generated"] != ""
     events = read_events(tmp_path / "e.jsonl")
