@@ -12,7 +12,7 @@ could not make that out."), or that what was to be stopped rings on: it is said 
 these within `PATIENCE_S` after its end. Counts are kept, not events: what a soak keeps must not be what grows.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ TOLD_S = 3.0
 THINKS_S = 25.0
 #: Nothing was heard for longer than this: it was deaf. Blocks come each 10 ms; a busy machine hands them out in bursts.
 DEAF_S = 1.0
+
+_STORY, _CHARS = 40, 160  # events that are kept for the story of one that is lost, and so much of each
 
 Outcome = Literal["answered", "sign", "lost"]
 #: Stages without which a turn cannot be answered; that a record is not written costs no turn.
@@ -72,9 +74,11 @@ class Account:
     tallies: dict[str, Tally] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     lost_texts: list[str] = field(default_factory=list)  #: "stt_hangs: What time is it?", the first hundred
+    lost_events: list[list[str]] = field(default_factory=list)  #: ... and what came before and behind each of them
     newest: Said | None = None
     fault: str = ""  #: that is going on now, or whose effects may last
     _ringing: set[str] = field(default_factory=set)  # names
+    _recent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_STORY))  # sample, event
     _thinks_since_s: float | None = None
     _heard_s: float | None = None  # when the newest block was dealt with
     _told_s: float | None = None  # ... and the first sign after that
@@ -117,6 +121,7 @@ class Account:
 
     def on_event(self, event: ev.Event, now_s: float) -> None:
         """`now_s`: of any clock that never goes back."""
+        self._recent.append((event.sample, str(event)[:_CHARS]))
         match event:
             case ev.Failure(stage=stage):
                 self.errors[f"{self.fault or 'none'}: {stage}"] += 1
@@ -174,6 +179,7 @@ class Account:
         setattr(tally, outcome, getattr(tally, outcome) + 1)
         if outcome == "lost" and len(self.lost_texts) < 100:
             self.lost_texts.append(f"{said.fault or 'none'}: {said.text}")
+            self.lost_events.append([f"{(at - said.start) / SAMPLE_RATE_HZ:.2f} s {what}" for at, what in self._recent])
 
     def _waited(self, said: Said, sample: int) -> None:
         tally = self._tally(said.fault)
@@ -222,6 +228,7 @@ class Account:
             "with_a_sign": sum(t.sign for t in each),
             "lost_without_a_sign": sum(t.lost for t in each),
             "lost": list(self.lost_texts),
+            "lost_events": list(self.lost_events),
             "worst_wait_ms": max((t.worst_wait_ms for t in each), default=0.0),
             "worst_thinking_s": max((t.worst_thinking_s for t in each), default=0.0),
             "worst_deaf_s": max((t.worst_deaf_s for t in each), default=0.0),

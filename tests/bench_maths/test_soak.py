@@ -87,6 +87,8 @@ def test_the_answer_to_what_was_said_before_is_none_to_this() -> None:
     account.heard(s(11 + PATIENCE_S + 1), 0.0)
     assert totals(account) == (1, 0, 0, 1)
     assert account.totals()["lost"] == ["none: Hello?"]
+    (story,) = account.totals()["lost_events"]
+    assert story and all(" s " in event for event in story), "what came, and when from the beginning of what was said"
 
 
 @pytest.mark.parametrize(
