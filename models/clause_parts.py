@@ -18,8 +18,11 @@ from models.word_marks import Size, Timeline, word_ends, word_marks, word_places
 
 #: What is shorter does not hold until the rest is made: that takes 100 ms, and longer beside the language model.
 FIRST_SAMPLES = 300 * SAMPLE_RATE_HZ // 1000
-#: So much less to make is worth a cut within a word.
+#: So much less to make is worth a cut within a word ...
 _WORTH_SAMPLES = 80 * SAMPLE_RATE_HZ // 1000
+#: ... where audio is made in less than this share of its length (alone 0.05 to 0.07 on two x86-64 cores): beside other
+#: programs 300 ms were not always enough.
+QUICK = 0.1
 #: It does not pay to keep back less than this.
 _LEAST_REST_SAMPLES = 250 * SAMPLE_RATE_HZ // 1000
 #: The next part is at most so many times as long as all before it: what sounds holds until it is made, also while
@@ -78,12 +81,14 @@ class ClauseWords:
         given: float,
         earlier: int,
         growth: float,
+        within_words: bool = False,
     ) -> Cut | None:
         """The end of the next part within a sentence; None: there is no good one, the rest of it is one part.
 
         `ends`: sample at which each phoneme of the sentence ends; `before`: phonemes of the clause before it;
         `begins`: sample at which its first one begins; `given`: end of the part before, 0 if there is none;
-        `earlier`: samples of the clause that were given before this sentence.
+        `earlier`: samples of the clause that were given before this sentence. `within_words`: the first part may end
+        within one.
         """
         if growth <= 0 or not len(ends):
             return None
@@ -100,7 +105,7 @@ class ClauseWords:
                 cuts.append(Cut(words, int(ends[at - 1])))
         cuts = [c for c in cuts if c.sample > max(given, begins) and ends[-1] - c.sample >= _LEAST_REST_SAMPLES]
         if so_far <= 0:
-            return _first(cuts, int(begins) + FIRST_SAMPLES, int(ends[-1]))
+            return _first(cuts, int(begins) + FIRST_SAMPLES, int(ends[-1]), within_words=within_words)
         return max(
             (c for c in cuts if c.sample - given <= most), key=lambda c: c.sample, default=cuts[0] if cuts else None
         )
@@ -126,7 +131,7 @@ class ClauseWords:
         return Speech(rest, pcm, (*within, Mark(len(rest), pcm.size)), begun)
 
 
-def _first(cuts: Sequence[Cut], at: int, end: int) -> Cut | None:
+def _first(cuts: Sequence[Cut], at: int, end: int, *, within_words: bool) -> Cut | None:
     """The first part ends behind a word, at `at` or later; or at `at` within a word, where that makes it much shorter.
 
     `end`: of the sentence. None: it is one part.
@@ -134,7 +139,7 @@ def _first(cuts: Sequence[Cut], at: int, end: int) -> Cut | None:
     later = next((c for c in cuts if c.sample >= at), None)
     before = [c.words for c in cuts if c.sample < at]
     much = end - at >= _LEAST_REST_SAMPLES if later is None else later.sample - at >= _WORTH_SAMPLES
-    return Cut(before[-1], at, within_word=True) if before and much else later
+    return Cut(before[-1], at, within_word=True) if within_words and before and much else later
 
 
 def _breaks(sentences: Sequence[Sequence[str]]) -> list[int]:

@@ -25,7 +25,7 @@ from piper.config import PiperConfig, SynthesisConfig
 from piper.const import BOS, EOS, PAD
 
 from models.clause_audio import CALIBRATION_TEXT, PEAK_CEILING_DB, gain_for, last_sign, pause_after
-from models.clause_parts import ClauseWords, growth_at
+from models.clause_parts import QUICK, ClauseWords, growth_at
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import limit
 from models.process import worker_threads
@@ -208,6 +208,7 @@ class PiperVoice:
             given=given,
             earlier=earlier,
             growth=growth_at(self._real_time_factor),
+            within_words=self._real_time_factor < QUICK,
         ):
             frame_samples = self._vocoder.frame_samples * SAMPLE_RATE_HZ / rate_hz
             self._decode(sentence, math.ceil((cut.sample + _GUARD_SAMPLES) / frame_samples))

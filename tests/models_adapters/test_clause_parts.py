@@ -25,11 +25,12 @@ def ends(text: str, each: int = 50 * MS) -> list[float]:
 
 
 def parts_of(
-    text: str, growth: float, each: int = 50 * MS, begins: float = 0.0, earlier: int = 0
+    text: str, growth: float, each: int = 50 * MS, begins: float = 0.0, earlier: int = 0, *, within: bool = True
 ) -> list[tuple[str, int]]:
     """The words of each part, and the sample at which it ends."""
     words, given, done, out = clause(text), 0.0, 0, []
-    while cut := words.cut(ends(text, each), before=0, begins=begins, given=given, earlier=earlier, growth=growth):
+    asked = {"before": 0, "begins": begins, "earlier": earlier, "growth": growth, "within_words": within}
+    while cut := words.cut(ends(text, each), given=given, **asked):  # type: ignore[arg-type]
         out.append((" ".join(text.split()[done : cut.words]), cut.sample))
         assert cut.sample > given
         given, done = cut.sample, cut.words
@@ -69,6 +70,11 @@ def test_what_would_be_much_longer_begins_within_a_word_which_belongs_to_the_nex
     assert parts_of("one fifty three", 4.0) == [("one", 300 * MS), ("fifty three", 750 * MS)]
     assert parts_of("one two three", 4.0) == [("one two", 350 * MS), ("three", 650 * MS)], "50 ms are not worth it"
     assert parts_of("thunderstorm", 4.0) == [("thunderstorm", 600 * MS)]
+
+
+def test_where_audio_takes_long_the_first_part_ends_behind_a_word() -> None:
+    assert parts_of("one thirty three", 4.0, within=False) == [("one thirty", 500 * MS), ("three", 800 * MS)]
+    assert parts_of("a thunderstorm", 4.0, within=False) == [("a thunderstorm", 700 * MS)]
 
 
 def test_behind_a_sentence_that_sounds_the_next_one_comes_in_larger_parts() -> None:

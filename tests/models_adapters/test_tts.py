@@ -256,6 +256,17 @@ def test_parts_can_be_cancelled_between_them(steady_voice: Any) -> None:
 
 
 @pytest.mark.models
+@pytest.mark.parametrize(("factor", "within"), [(0.05, True), (0.2, False)])
+def test_the_first_part_ends_within_a_word_where_the_rest_is_made_quickly(
+    steady_voice: Any, monkeypatch: pytest.MonkeyPatch, factor: float, within: bool
+) -> None:
+    monkeypatch.setattr(steady_voice, "_real_time_factor", factor)
+    parts = steady_voice.speak_parts("The capital of France is Paris.")
+    assert next(parts).text == ("The" if within else "The capital")
+    parts.close()
+
+
+@pytest.mark.models
 def test_a_slow_machine_gets_the_clause_whole(steady_voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady_voice, "_real_time_factor", 3.0)
     (only,) = steady_voice.speak_parts(LONG)
