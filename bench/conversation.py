@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.figures import median, percentiles, ratio, show
 from bench.options import Parser, Utterance, count, load_utterances
-from bench.soak_resources import memory_mb
+from bench.processor_time import memory_mb
 from bench.turn_runs import open_bench
 from device.audio.recording import StereoWriter
 from device.cli.boundary import guarded

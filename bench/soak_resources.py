@@ -7,7 +7,6 @@ the page cache and with other programs that read them), as the median of a stret
 """
 
 import contextlib
-import os
 import re
 import statistics
 import threading
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.processor_time import memory_mb
+
 _WINDOW = 0.15  # of the time, at both ends
 
 
@@ -24,20 +25,12 @@ _WINDOW = 0.15  # of the time, at both ends
 class Sample:
     at_s: float
     memory_mb: float
-    descriptors: int
+    open: tuple[str, ...]  #: descriptors, by name
     threads: int
-    open: tuple[str, ...] = ()  #: what those descriptors are, by name
 
-
-def memory_mb() -> float:
-    """Anonymous memory of this process; RSS where the kernel does not tell it."""
-    try:
-        for line in Path("/proc/self/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Anonymous:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    @property
+    def descriptors(self) -> int:
+        return len(self.open)
 
 
 def descriptors() -> tuple[str, ...]:
@@ -59,8 +52,7 @@ class Resources:
     def sample(self) -> Sample:
         """Now; to be called while nothing is broken and nothing is going on."""
         at_s = time.monotonic() - self._begun_s
-        found = descriptors()
-        made = Sample(at_s, memory_mb(), len(found), threading.active_count(), found)
+        made = Sample(at_s, memory_mb(), descriptors(), threading.active_count())
         self.samples.append(made)
         return made
 

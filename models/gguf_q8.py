@@ -17,8 +17,9 @@ from gguf import quants
 
 from models.errors import ModelDamagedError
 
-#: What is written anew; F32 (norms), F16 and Q8_0 stay as they are.
+#: What is written anew, and what stays as it is (F32: norms).
 _FEWER_BITS = frozenset({Kind.Q4_0, Kind.Q4_1, Kind.Q5_0, Kind.Q5_1})
+_KEPT = frozenset({Kind.F32, Kind.F16, Kind.Q8_0})
 _ARCHITECTURE = "general.architecture"
 _FILE_TYPE = "general.file_type"
 
@@ -36,10 +37,10 @@ def in_8_bits(source: Path, destination: Path) -> None:
     architecture = reader.get_field(_ARCHITECTURE)
     if architecture is None:
         raise ModelDamagedError(f"{source} does not say what kind of model it is")
-    strange = {each.tensor_type.name for each in reader.tensors} - {"F32", "F16", "Q8_0"}
-    strange -= {kind.name for kind in _FEWER_BITS}
+    strange = {each.tensor_type for each in reader.tensors} - _FEWER_BITS - _KEPT
     if strange:
-        raise ModelDamagedError(f"{source} has matrices that are not read here: {', '.join(sorted(strange))}")
+        names = ", ".join(sorted(kind.name for kind in strange))
+        raise ModelDamagedError(f"{source} has matrices that are not read here: {names}")
     writer = gguf.GGUFWriter(destination, arch=str(architecture.contents()))
     _describe(reader, writer)
     for each in reader.tensors:

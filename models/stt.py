@@ -102,9 +102,7 @@ class WhisperCpp:
         self._path = path
         self._prompt = initial_prompt
         self._context = _load(path)
-        self._bands: int = pw.whisper_model_n_mels(
-            self._context
-        )  # 128 of the newest large ones: those it pictures itself
+        self._bands: int = pw.whisper_model_n_mels(self._context)  # the newest large ones have 128
         self._params: Any = pw.whisper_full_default_params(pw.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
         self._params.language = language
         self._params.n_threads = models.process.worker_threads(threads, most=4)

@@ -186,7 +186,10 @@ def test_a_restart_is_a_sign_and_the_clock_begins_anew() -> None:
 
 
 def test_growth_is_from_median_to_median() -> None:
-    samples = [Sample(n, 400.0 + (100.0 if n in (3, 95) else 0.0) + n / 10, 20 + (n > 50), 30) for n in range(100)]
+    samples = [
+        Sample(n, 400.0 + (100.0 if n in (3, 95) else 0.0) + n / 10, ("file",) * (20 + (n > 50)), 30)
+        for n in range(100)
+    ]
     found = growth(samples)
     assert found["memory_growth"] == pytest.approx(100 * 8.4 / 400.8, abs=0.01)
     assert (found["descriptors_warm"], found["descriptors_growth"], found["threads_growth"]) == (20, 1, 0)
@@ -215,7 +218,7 @@ def test_another_program_holds_the_record_until_it_is_let_go(tmp_path: Path) -> 
 
 
 def test_of_a_few_samples_nothing_is_told() -> None:
-    assert set(growth([Sample(1, 2, 3, 4)] * 5).values()) == {None}
+    assert set(growth([Sample(1, 2, ("file",) * 3, 4)] * 5).values()) == {None}
 
 
 # --- who talks
