@@ -67,6 +67,7 @@ class Floor:
         self.committed = 0  #: turns so far
         self.now = 0  #: end of the newest microphone sample
         self._last_offset = 0  # end of the voice in the newest committed turn
+        self._known_to = 0  # end of the sound that a turn or a command was made of
 
     @property
     def number(self) -> int:
@@ -113,6 +114,7 @@ class Floor:
             held=held,
             least_wait_ms=self._pauses.least_wait_ms,
             not_before=self._waking.not_before,
+            known_to=self._known_to,
         )
         return [*out, ev.SpeechStart(self.now, self.turn.number, onset_sample)]
 
@@ -148,6 +150,7 @@ class Floor:
         if heard is None or not turn.understood:
             return []
         if (control := self._controls.commanded(turn, heard.text, now)) is not None:
+            self._known_to = heard.covered_sample
             obeyed = self._controls.obey(turn, control, now)
             return [turn.told(now, "nothing"), *obeyed, *self.drop(), *self._mine.silenced.give_up()]
         why = self._mine.silenced.excuse(heard.text, by_button=turn.held)
@@ -169,6 +172,7 @@ class Floor:
         self._boundary.commit(hypothesis.job, hypothesis.text)
         self._pauses.ended()
         self._last_offset = turn.offset_sample
+        self._known_to = heard.covered_sample
         number, text, sure = turn.number, hypothesis.text, transcript.probability
         return [
             turn.told(now, "commit"),

@@ -65,10 +65,12 @@ class UserTurn:
         held: bool,
         least_wait_ms: float = 0.0,
         not_before: int = 0,
+        known_to: int = 0,
     ) -> None:
         """`held`: by push-to-talk. `least_wait_ms`: this speaker's pauses are so long (`speaker_pauses`).
 
-        `not_before`: what was heard before this sample, the end of a wake word, is no part of it.
+        `not_before`: what was heard before this sample, the end of a wake word, is no part of it. Nor is what was heard
+        before `known_to`, which has been a turn already: however soon this one follows, its words are no part of it.
         """
         self.number = number
         self.onset_sample = onset_sample
@@ -81,7 +83,7 @@ class UserTurn:
         self._jobs = jobs
         self._memory = memory
         reach = policy.pre_roll_samples if onset_sample - not_before > _BREATH_SAMPLES else _BREATH_SAMPLES
-        self._from = max(not_before, onset_sample - reach)
+        self._from = max(not_before, min(known_to, onset_sample), onset_sample - reach)
         self._listening = Listening(policy.listening, self._from, onset_sample)
         self._end = TurnEnd(policy.end, with_model=policy.turn_model and not held)
         self._end.least_wait_ms = least_wait_ms

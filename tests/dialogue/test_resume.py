@@ -144,6 +144,26 @@ def test_an_answer_that_is_still_being_made_survives_a_cough() -> None:
     assert rim.of(ev.PlayoutEnd)[0].heard == rim.truly_heard() == ANSWER
 
 
+@pytest.mark.parametrize("question", ["What is the capital of France?", "Stop the music."])
+def test_a_noise_soon_behind_a_question_is_not_the_question_again(question: str) -> None:
+    """A turn reaches back to before its onset, but not into the one before it."""
+    rim = VirtualRim(answers=["It is Paris."] * 2, policy=Policy(), first_token_ms=1500)
+    rim.say(1000, 2500, question)
+    rim.noise(2850, 3100)
+    rim.run(9000)
+    assert [e.text for e in rim.of(ev.Commit)] == [question]
+    assert "Interrupted" not in {type(e).__name__ for e in rim.events}
+    assert rim.truly_heard() == "It is Paris."
+
+
+def test_words_soon_behind_a_command_are_a_turn_without_it() -> None:
+    rim = VirtualRim(answers=["It is Paris."], policy=Policy())
+    rim.say(1000, 1400, "Stop.")
+    rim.say(1800, 3400, "What is the capital of France?")
+    rim.run(9000)
+    assert [e.text for e in rim.of(ev.Commit)] == ["What is the capital of France?"]
+
+
 def test_a_push_behind_a_tap_is_the_user_s_though_the_answer_was_about_to_go_on() -> None:
     rim = VirtualRim(answers=[ANSWER, "Fine."])
     rim.say(1000, 2500, QUESTION)

@@ -84,6 +84,18 @@ def test_a_voice_that_was_heard_needs_no_second_hearing() -> None:
     assert ear.asked == 0
 
 
+@pytest.mark.parametrize("pause", [2, 6])
+def test_the_voice_before_a_burst_is_no_voice_in_it(pause: int) -> None:
+    """A noise soon behind a sentence: what is heard again begins behind what was heard the first time."""
+    second = SecondHearing(Ear())
+    feed(second, room(30))
+    feed(second, burst(12), probability=0.9)
+    later = np.concatenate([room(pause), burst(9, 0.02), room(10)])
+    assert feed(second, later) == []
+    feed(second, burst(12), probability=0.9)
+    assert feed(second, np.concatenate([room(pause), burst(9), room(10)])) == [(pause + 9, pause)]
+
+
 def test_the_second_hearing_may_say_no() -> None:
     ear = Ear(hears=False)
     assert feed(SecondHearing(ear), np.concatenate([room(20), burst(9), room(10)])) == []
