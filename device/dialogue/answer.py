@@ -25,12 +25,11 @@ from device.dialogue.pace import Pace
 from device.dialogue.read_along import ReadAlong
 from device.dialogue.rounds import Rounds
 from device.dialogue.supply import Supply
+from device.dialogue.text_stream import TextStream
 from models.protocols import SAMPLE_RATE_HZ, Speech
 
-_LIVE_CHARS = 16  # of an answer, before its speed means anything
 #: What is there as a whole is cut between sentences; within one only where it is long.
 _SENTENCES = ClausePolicy(first_min_chars=60, min_chars=60, max_chars=200, first_max_chars=200)
-_STALLED_SAMPLES = SAMPLE_RATE_HZ // 2  # without text for so long: what there is is said, though a gap follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +64,11 @@ class Answer:
         self.turn = turn
         self._policy = policy
         self._pace = pace if pace is not None else Pace()
-        self._text_asked = asked
-        self._text_from = asked  # first piece of text
-        self._text_to = asked  # newest piece of text
-        self._chars = 0  # written behind the first piece
+        self._text = TextStream(self._pace, asked)
         self._speak_asked: dict[int, int] = {}  # when, for clauses that the voice has in work
         self._voice_free = 0  # when the voice came back last
         self._rounds: Rounds | None = Rounds()  # None: what is said was not written by a model
         self._notice = Notice(job, turn)
-        self._stalled = False  # no text comes for a long time
         self._held = False  # its words wait for what they tell of
         self._dropped = 0  # clauses that were replaced before any of them sounded
         self._splitter = ClauseSplitter(policy.clauses, self)
@@ -84,7 +79,6 @@ class Answer:
         self._queuing: list[int] = []  # handed over, ring position not known yet
         self._in_ring: list[int] = []  # clauses in the ledger, in its order; once for each part
         self._suspended = False
-        self._first_token = False
         self._written = False
         self._released = False
         self._finished = False
@@ -122,7 +116,7 @@ class Answer:
     @property
     def begun(self) -> bool:
         """Is there a word of it, or is it known that there will be none?"""
-        return self._first_token or self._written
+        return self._text.begun or self._written
 
     @property
     def started(self) -> bool:
@@ -137,41 +131,28 @@ class Answer:
         """A piece of the text. One that comes behind its end, from a model that was given up, is too late."""
         if self._written:
             return []
-        out: list[Output] = []
-        if self._first_token:
-            self._chars += len(piece)
-        else:
-            self._first_token = True
-            self._text_from = now
-            if self._text_asked:
-                self._pace.first_token(now - self._text_asked)
-            out.append(LlmFirstToken(now, self.turn))
-        self._text_to, self._stalled = now, False
+        out: list[Output] = [LlmFirstToken(now, self.turn)] if self._text.piece(piece, now) else []
         for clause in self._splitter.clauses(piece):
             out += self._add([clause], now)
         return out
 
     def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
         """For the splitter: is the next clause audio before one that ends here has been played?"""
-        return self._stalled or self._pace.flows(
+        return self._text.stalled or self._pace.flows(
             clause_chars,
             rest_chars,
             next_chars,
             ahead_ms=self._ahead_ms(),
             backlog_ms=self._backlog_ms(),
-            live_chars_per_ms=self._live_chars_per_ms(),
+            live_chars_per_ms=self._text.chars_per_ms,
             tolerated_ms=tolerated_ms,
         )
 
     def runs_dry(self, chars: int) -> bool:
         """For the splitter: silence before `chars` more are written and made audio?"""
-        written_ms = self._pace.text_ms(chars, self._live_chars_per_ms())
+        written_ms = self._pace.text_ms(chars, self._text.chars_per_ms)
         full = chars + self._splitter.waiting_chars
         return max(written_ms, self._backlog_ms()) + self._pace.voice_ms(full) > self._ahead_ms()
-
-    def _live_chars_per_ms(self) -> float | None:
-        took = self._text_to - self._text_from
-        return self._chars * SAMPLE_RATE_HZ / 1000 / took if self._chars >= _LIVE_CHARS and took > 0 else None
 
     def _backlog_ms(self) -> float:
         """What the voice has to do for the clauses that there are."""
@@ -189,7 +170,7 @@ class Answer:
     def written(self, now: int, *, complete: bool = True) -> list[Output]:
         """No more text comes. What was cut off in the middle of a clause is not begun, if anything stands before it."""
         if not self._written:
-            self._pace.wrote(self._chars, self._text_to - self._text_from)
+            self._text.ended()
         whole, rest = self._splitter.finish_parts()
         keep = complete or not (self._clauses or whole)
         return self._close_text([*whole, *rest] if keep else whole, self._policy.empty_text, now)
@@ -322,9 +303,8 @@ class Answer:
     def _say_what_there_is(self, now: int) -> list[Output]:
         """The language model has stalled: a clause that was held back so that no gap follows it waits in vain."""
         waits = self._released and not (self._written or self._suspended) and self._splitter.waiting_chars > 0
-        if not waits or self._stalled or now - self._text_to < _STALLED_SAMPLES:
+        if not waits or not self._text.stalls(now):
             return []
-        self._stalled = True
         return self._add(self._splitter.feed(""), now)
 
     # --- it takes a while -------------------------------------------------------------------------------------
@@ -340,21 +320,18 @@ class Answer:
 
     def _remaining_ms(self, now: int) -> float | None:
         """Until the answer's first sound, by what is known; None: it should have come, and nobody knows."""
-        pace, first_chars = self._pace, self._policy.clauses.first_max_chars
         if self._held:
             return None
         if self._clauses:
-            since, expected = max(self._speak_asked.get(0, now), self._voice_free), pace.voice_ms(len(self._clauses[0]))
+            since, expected_ms = max(self._speak_asked.get(0, now), self._voice_free), 0.0
+            first_chars = len(self._clauses[0])
         else:
-            expected = pace.text_ms(first_chars - self._splitter.waiting_chars, self._live_chars_per_ms())
-            expected += pace.voice_ms(first_chars)
-            if self._first_token:
-                since = self._text_to
-            elif self._text_asked and pace.first_token_ms is not None:
-                since, expected = self._text_asked, expected + pace.first_token_ms
-            else:
+            first_chars = self._policy.clauses.first_max_chars
+            text = self._text.expected(first_chars - self._splitter.waiting_chars)
+            if text is None:
                 return None
-        left = expected - (now - since) * 1000 / SAMPLE_RATE_HZ
+            since, expected_ms = text
+        left = expected_ms + self._pace.voice_ms(first_chars) - (now - since) * 1000 / SAMPLE_RATE_HZ
         return left if left > 0 else None
 
     def _end(self, now: int) -> list[Output]:
