@@ -42,7 +42,6 @@ from device.dialogue.setbacks import Setbacks, Stage
 from device.dialogue.speculation import Speculation
 from device.dialogue.unasked import Unasked
 from device.dialogue.waking import Waking
-from device.dialogue.wording import Wording, wording_of
 from models.protocols import SAMPLE_RATE_HZ, Int16s, Message, Speech, ToolRequest, Transcript, WakeDetection
 
 __all__ = ["Conversation", "Policy"]
@@ -279,28 +278,7 @@ class Conversation:
         """The recogniser's answer to `Decode`."""
         if (control := self._waking.overheard(job, transcript)) is not None:
             return self._after(self._controls.overheard(control, now))
-        turn = self._floor.turn
-        heard = None if turn is None else turn.transcribed(job, self._waking.cleaned(transcript))
-        if turn is None or heard is None:
-            return []
-        known = heard.agreement
-        out: list[Output] = []
-        if heard.text:
-            stable, retracted = known.stable, known.retracted_words
-            decode_ms = round(transcript.decode_ms, 1)
-            out.append(ev.Partial(now, turn.number, known.text, stable, retracted, decode_ms, heard.covered_sample))
-        out += self._controls.at_once(turn, heard.text, now)
-        if turn.ended:
-            return self._after(out + self._floor.conclude(turn, now))
-        if not self._endpointer.paused:
-            return self._after(out + self._speculation.warm(turn, known.text))
-        if not turn.covers(self._endpointer.offset_sample):
-            return self._after(out)  # a decode that does is in work, and not to be held up
-        wording = wording_of(heard.text, self._policy.language)
-        answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
-        # of no words there is nothing to doubt: it was a noise, and is dropped as soon as that is settled
-        turn.worded(Wording.STATEMENT if answers else wording, heard.transcript.probability if heard.text else 1.0)
-        return self._after([*out, *self._speculation.suppose(turn, heard, self._floor.now), *self._floor.listen()])
+        return self._after(self._floor.transcribed(job, transcript, now))
 
     def judged(self, job: int, finished: float, now: int) -> list[Output]:
         """The turn model's answer to `Judge`: the probability that the speaker has finished."""

@@ -3,6 +3,7 @@
     floor = Floor(policy, jobs=jobs, memory=memory, endpointer=endpointer, mine=mine, ...)
     floor.decided(endpointer.feed(0.9, start, end))     # an onset: the turn is the user's
     floor.listen()                                      # after every block: a decode, a question, the end
+    floor.transcribed(job, transcript, now)             # what the recogniser made of it
 
 The commit happens in here, in `_commit` alone. Sans-IO.
 """
@@ -27,7 +28,8 @@ from device.dialogue.speaker_pauses import SpeakerPauses
 from device.dialogue.speculation import Speculation
 from device.dialogue.user_turn import EndReason, UserTurn, UserTurnPolicy
 from device.dialogue.waking import Waking
-from models.protocols import SAMPLE_RATE_HZ
+from device.dialogue.wording import Wording, wording_of
+from models.protocols import SAMPLE_RATE_HZ, Transcript
 
 
 class Floor:
@@ -52,6 +54,7 @@ class Floor:
         pre_roll_samples = round(policy.pre_roll_ms * SAMPLE_RATE_HZ / 1000)
         self._turn_policy = UserTurnPolicy(policy.listening, policy.turn_end, policy.turn_model, pre_roll_samples)
         self._pauses = SpeakerPauses(policy.pauses)
+        self._language = policy.language
         self._jobs = jobs
         self._memory = memory
         self._endpointer = endpointer
@@ -133,6 +136,31 @@ class Floor:
         reading = supposed is not None and self._acting.reading(supposed.job)
         reason = turn.over(self.now, offset, reading=reading)
         return out if reason is None else out + self.finish(reason, offset)
+
+    def transcribed(self, job: int, transcript: Transcript, now: int) -> list[Output]:
+        """What the recogniser made of it so far. Nothing if nobody waits for it."""
+        turn = self.turn
+        heard = None if turn is None else turn.transcribed(job, self._waking.cleaned(transcript))
+        if turn is None or heard is None:
+            return []
+        known = heard.agreement
+        out: list[Output] = []
+        if heard.text:
+            stable, retracted = known.stable, known.retracted_words
+            decode_ms = round(transcript.decode_ms, 1)
+            out.append(ev.Partial(now, turn.number, known.text, stable, retracted, decode_ms, heard.covered_sample))
+        out += self._controls.at_once(turn, heard.text, now)
+        if turn.ended:
+            return out + self.conclude(turn, now)
+        if not self._endpointer.paused:
+            return out + self._speculation.warm(turn, known.text)
+        if not turn.covers(self._endpointer.offset_sample):
+            return out  # a decode that does is in work, and not to be held up
+        wording = wording_of(heard.text, self._language)
+        answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
+        # of no words there is nothing to doubt: it was a noise, and is dropped as soon as that is settled
+        turn.worded(Wording.STATEMENT if answers else wording, heard.transcript.probability if heard.text else 1.0)
+        return [*out, *self._speculation.suppose(turn, heard, self.now), *self.listen()]
 
     def finish(self, reason: EndReason, offset_sample: int, until: int | None = None) -> list[Output]:
         """The user has finished. Commit at once when all of it is understood, else when the transcript comes."""
