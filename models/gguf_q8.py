@@ -8,6 +8,9 @@ where Q4_1 has 16 values for all of them. What is gained is time: ggml has a pro
 (figures: docs/models.md). The tensors are those of llama.cpp's own `llama-quantize --allow-requantize`, bit for bit.
 """
 
+import contextlib
+import errno
+import os
 from pathlib import Path
 
 import gguf
@@ -42,6 +45,18 @@ def in_8_bits(source: Path, destination: Path) -> None:
         names = ", ".join(sorted(kind.name for kind in strange))
         raise ModelDamagedError(f"{source} has matrices that are not read here: {names}")
     writer = gguf.GGUFWriter(destination, arch=str(architecture.contents()))
+    try:
+        _write(reader, writer)
+        writer.close()
+    except OSError as error:
+        with contextlib.suppress(OSError):  # what it still holds has no room either
+            writer.close()
+        if error.errno is None:  # numpy tells that less was written than it had, and not why
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(destination)) from error
+        raise
+
+
+def _write(reader: gguf.GGUFReader, writer: gguf.GGUFWriter) -> None:
     _describe(reader, writer)
     for each in reader.tensors:
         kind = _kind(each)
@@ -57,7 +72,6 @@ def in_8_bits(source: Path, destination: Path) -> None:
         if each.tensor_type in _FEWER_BITS:
             data = quants.quantize(quants.dequantize(data, each.tensor_type), Kind.Q8_0)
         writer.write_tensor_data(data)
-    writer.close()
 
 
 def _kind(tensor: gguf.ReaderTensor) -> Kind:

@@ -1,6 +1,9 @@
 """`models.gguf_q8`: what is written anew, what is left, and what is refused."""
 
+import errno
 import re
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +141,21 @@ def test_as_a_step_it_takes_the_one_file_that_is_there(source: Path, tmp_path: P
     (staging / "Another.gguf").write_bytes(b"")
     with pytest.raises(ModelDamagedError, match="2 files"):
         run_step("gguf-in-8-bits", staging, "Model.Q8_0.gguf")
+
+
+@pytest.fixture
+def room() -> Iterator[None]:
+    """No file may become longer than 100 kB, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_called_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """In the middle of a matrix numpy tells only that less was written than it had."""
+    large = written(tmp_path / "large.gguf", {"token_embd.weight": (np.ones((512, 256), np.float32), Kind.F32)})
+    request.getfixturevalue("room")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        in_8_bits(large, tmp_path / "full.gguf")
+    assert caught.value.errno == errno.ENOSPC
