@@ -67,8 +67,13 @@ outcomes = st.sampled_from(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    stretches=st.lists(st.tuples(st.integers(40, 3500), st.integers(200, 1800), st.sampled_from(WORDS)), max_size=8),
-    stt_ms=st.integers(10, 900),
+    stretches=st.lists(
+        st.tuples(
+            st.one_of(st.integers(40, 3500), st.integers(200, 500)), st.integers(200, 1800), st.sampled_from(WORDS)
+        ),
+        max_size=8,
+    ),
+    stt_ms=st.one_of(st.integers(10, 100), st.integers(10, 900)),
     first_token_ms=st.integers(5, 900),
     tts_ms=st.integers(5, 600),
     understand_ms=st.integers(1, 900),
@@ -78,6 +83,7 @@ outcomes = st.sampled_from(
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=1),
     rings=st.lists(st.integers(500, 12_000), max_size=2),
     probability=st.sampled_from([0.2, 0.9]),
+    turn_model=st.booleans(),
     yes_after_ms=st.lists(st.integers(400, 6000), max_size=4),
     earlier=st.booleans(),
     lost=st.one_of(st.none(), st.tuples(st.integers(500, 12_000), st.integers(100, 4000))),
@@ -88,7 +94,7 @@ def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
     doing = DoingPolicy(interpreter=True, tools=lambda: (ToolSpec("buy", "Buy it.", {}),), longest_wait_ms=2000)
     rim = VirtualRim(
         answers=[*drawn["requests"], *[ANSWER] * 40],
-        policy=Policy(turn_model=False, acting=ActingPolicy(doing=doing)),
+        policy=Policy(turn_model=drawn["turn_model"], acting=ActingPolicy(doing=doing)),
         meanings=MEANINGS,
         check=check,
         pending=MEANINGS["Cancel my order."] if drawn["earlier"] else None,
@@ -122,6 +128,8 @@ def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
     assert rim.talk.state in ("idle", "ringing")
     assert not refusals.told, "it does not even try what is not allowed"
     its_turns(rim)
+    if not drawn["button"]:  # it may come up in the middle of a word
+        its_words(rim)
     its_acts(rim)
     its_questions(rim)
 
@@ -133,6 +141,13 @@ def its_turns(rim: VirtualRim) -> None:
     assert all(control_in(e.text) != "stop" or answer_in(e.text) == "no" for e in rim.of(ev.Commit))  # type: ignore[attr-defined]
     heard = [e.heard for e in rim.events if isinstance(e, ev.PlayoutEnd | ev.Interrupted)]
     assert " ".join(h for h in heard if h) == rim.truly_heard()
+
+
+def its_words(rim: VirtualRim) -> None:
+    """What was said once is in one turn at most."""
+    committed = " ".join(e.text for e in rim.of(ev.Commit))  # type: ignore[attr-defined]
+    for words in MEANINGS:
+        assert committed.count(words) <= sum(said.text == words for said in rim.said), words
 
 
 def its_acts(rim: VirtualRim) -> None:
