@@ -160,6 +160,8 @@ class Floor:
         answers = wording is Wording.LONE and (self._acting.asking or self._mine.last_text.rstrip().endswith("?"))
         # of no words there is nothing to doubt: it was a noise, and is dropped as soon as that is settled
         turn.worded(Wording.STATEMENT if answers else wording, heard.transcript.probability if heard.text else 1.0)
+        if self._mine.silenced.waiting is not None and not turn.settled(self._endpointer.offset_sample):
+            return out + self.listen()  # doubtful words are heard once more, and no answer is given up for them before
         return [*out, *self._speculation.suppose(turn, heard, self.now), *self.listen()]
 
     def finish(self, reason: EndReason, offset_sample: int, until: int | None = None) -> list[Output]:

@@ -192,6 +192,10 @@ class UserTurn:
         """Is all that was said up to there understood, be it doubtful?"""
         return self._listening.covers(min(offset_sample, self._memory.end_sample))
 
+    def settled(self, offset_sample: int) -> bool:
+        """Is all that was said up to there understood as well as it will be?"""
+        return self._listening.settled(min(offset_sample, self._memory.end_sample))
+
     @property
     def understood(self) -> bool:
         """Once it is over: is all of it understood as well as it will be?"""
@@ -204,8 +208,7 @@ class UserTurn:
         with a language model that may say more of them.
         """
         self._end.reading = reading
-        known = self._listening.settled(min(offset_sample, self._memory.end_sample))
-        if self.held or self.ended or not (known or self._end.at_the_longest(now)):
+        if self.held or self.ended or not (self.settled(offset_sample) or self._end.at_the_longest(now)):
             return None
         return self._end.over(now)
 

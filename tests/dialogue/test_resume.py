@@ -156,6 +156,39 @@ def test_a_noise_soon_behind_a_question_is_not_the_question_again(question: str)
     assert rim.truly_heard() == "It is Paris."
 
 
+@pytest.mark.parametrize("begins_ms", [40, 1500])
+@pytest.mark.parametrize("knock_ms", [2850, 3400])
+def test_doubtful_words_that_turn_out_to_be_none_do_not_end_an_answer(begins_ms: int, knock_ms: int) -> None:
+    """What is doubtful is heard once more; until then the answer only waits."""
+    doubts = iter(["Bye.", "", "", ""])
+
+    def hears(text: str) -> str:
+        rim.probability = 0.3 if text == "Knock." else 0.9
+        return next(doubts) if text == "Knock." else text
+
+    rim = VirtualRim(answers=["It is Paris."] * 3, policy=Policy(), first_token_ms=begins_ms, hears=hears)
+    rim.say(1000, 2500, "What is the capital of France?")
+    rim.say(knock_ms, knock_ms + 250, "Knock.")
+    rim.run(12_000)
+    assert next(doubts) == "", "it was heard twice at least"
+    assert [e.text for e in rim.of(ev.Commit)] == ["What is the capital of France?"]
+    assert not rim.of(ev.Interrupted)
+    assert rim.truly_heard() == "It is Paris."
+
+
+def test_doubtful_words_that_stay_words_interrupt() -> None:
+    def hears(text: str) -> str:
+        rim.probability = 0.3 if text == "Bye." else 0.9
+        return text
+
+    rim = VirtualRim(answers=["It is Paris.", "Good bye."], policy=Policy(), hears=hears)
+    rim.say(1000, 2500, "What is the capital of France?")
+    rim.say(3400, 3650, "Bye.")
+    rim.run(12_000)
+    assert [e.text for e in rim.of(ev.Commit)][1:] == ["Bye."]
+    assert len(rim.of(ev.Interrupted)) == 1
+
+
 def test_words_soon_behind_a_command_are_a_turn_without_it() -> None:
     rim = VirtualRim(answers=["It is Paris."], policy=Policy())
     rim.say(1000, 1400, "Stop.")
