@@ -7,7 +7,8 @@
     silenced.settle_all()                           # there were words: the answer is over
 
 An answer that waits has its work in hand brought to an end, asks for no more, and nothing of it is played. It is given
-up when words were understood, or when nothing is known after `within_ms`. Sans-IO.
+up when words were understood, or when nothing is known after `within_ms`; one of which no word was heard waits for as
+long as that takes, for who asked still wants to know. Sans-IO.
 """
 
 import re
@@ -32,7 +33,7 @@ class ResumePolicy:
     """When an answer goes on that was interrupted by nothing."""
 
     enabled: bool = True
-    within_ms: float = 4000.0  #: if that is known so soon after it fell silent
+    within_ms: float = 4000.0  #: if that is known so soon after it fell silent, and some of it had been heard
     times: int = 3  #: no more often than this: after that something is wrong with the microphone
     backchannels: str = BACKCHANNELS  #: what does not interrupt either, divided by commas
 
@@ -112,7 +113,8 @@ class Interruptions:
         if not cut.silent and cut.answer.settled(played):
             cut.silent = True
             self._history.so_far(cut.answer.heard)
-        if now - cut.at_sample > self._policy.within_ms * SAMPLE_RATE_HZ / 1000:
+        waited = now - cut.at_sample > self._policy.within_ms * SAMPLE_RATE_HZ / 1000
+        if waited and (cut.answer.heard or not cut.silent):
             out += self.give_up()
         return out
 

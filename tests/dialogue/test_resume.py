@@ -222,6 +222,16 @@ def test_nothing_intelligible_for_too_long_ends_it() -> None:
     assert rim.talk.state == "idle"
 
 
+def test_an_answer_of_which_nothing_was_heard_outlasts_any_noise() -> None:
+    """A dog barks from before it begins until long after it would have ended: who asked still wants to know."""
+    rim = VirtualRim(answers=["It is Paris."], policy=Policy(), first_token_ms=1500)
+    rim.say(1000, 2500, "What is the capital of France?")
+    rim.noise(2850, 12_000)
+    rim.run(20_000)
+    assert not rim.of(ev.Interrupted)
+    assert rim.truly_heard() == "It is Paris."
+
+
 def test_the_fourth_false_interruption_ends_it() -> None:
     long = " ".join(f"This is sentence number {n}." for n in range(12))
     rim = VirtualRim(answers=[long])
