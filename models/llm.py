@@ -277,11 +277,24 @@ class LlamaCpp:
     def _evaluate(self, prompt: list[int]) -> None:
         """One token is drawn and thrown away: `generate` is the way in that also knows which caches can be cut."""
         if len(prompt) > 0:
-            draw = self._llama.generate(prompt, temp=0.0)
-            try:
-                next(draw)
-            finally:
-                draw.close()
+            with self._drawing(prompt, temp=0.0) as tokens:
+                next(tokens)
+
+    @contextmanager
+    def _drawing(self, prompt: list[int], **sampling: float) -> Iterator[Iterator[int]]:
+        """The tokens that are drawn behind `prompt`; what drawing them takes is given back at the end.
+
+        Left alone llama-cpp-python's sampler would hold some 0.6 MB outside of Python, a probability for every token of
+        the vocabulary, until the garbage collector comes by: it refers to itself.
+        """
+        tokens = self._llama.generate(prompt, **sampling)
+        try:
+            yield tokens
+        finally:
+            tokens.close()
+            sampler, self._llama._sampler = self._llama._sampler, None
+            if sampler is not None:
+                sampler.close()
 
     def _request(
         self, prompt: list[int], tools: Sequence[ToolSpec], cancelled: Cancelled, until_s: float
@@ -317,8 +330,7 @@ class LlamaCpp:
     def _generate(self, prompt: list[int], cancelled: Cancelled, until_s: float) -> Generator[str, None, None]:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         guard = LoopGuard()
-        tokens = self._llama.generate(prompt, temp=self._temperature, repeat_penalty=REPEAT_PENALTY)
-        try:
+        with self._drawing(prompt, temp=self._temperature, repeat_penalty=REPEAT_PENALTY) as tokens:
             for count, token in enumerate(tokens, start=1):
                 if cancelled():
                     break
@@ -331,8 +343,6 @@ class LlamaCpp:
                     break
             if rest := decoder.decode(b"", final=True).replace("\ufffd", ""):
                 yield rest
-        finally:
-            tokens.close()
 
 
 def _load(path: Path, context_tokens: int, threads: int, seed: int) -> Any:

@@ -1,6 +1,7 @@
 """llama.cpp: answers, the warm prefix, cancelling, long chats, bad files."""
 
 import contextlib
+import gc
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ from typing import Any
 
 import llama_cpp
 import pytest
+from llama_cpp._internals import LlamaSampler
 
 from models.errors import ModelDamagedError, ModelMissingError
 from models.llm import PREFILL_TOKENS, LlamaCpp
@@ -112,6 +114,24 @@ def test_a_closed_generator_frees_the_model(chat_model: Any) -> None:
     thread.start()
     thread.join(timeout=60)
     assert "Paris" in answers[0]
+
+
+@pytest.mark.models
+def test_what_drawing_tokens_takes_is_given_back_at_once(chat_model: Any) -> None:
+    """The sampler of llama-cpp-python refers to itself: 0.6 MB a call would wait for a full garbage collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        chat_model.warm(PARIS)
+        list(chat_model.reply(PARIS))
+        begun = chat_model.reply([*PARIS, Message("assistant", "Paris."), Message("user", "And of Italy?")])
+        next(begun)
+        begun.close()
+        chat_model.warm([SYSTEM])
+        samplers = [each for each in gc.get_objects() if isinstance(each, LlamaSampler)]
+        assert [each for each in samplers if each.sampler is not None] == []
+    finally:
+        gc.enable()
 
 
 @pytest.mark.models
