@@ -11,6 +11,7 @@ It ties together what knows nothing of each other: `device.skills`, `device.sess
 
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from device.config import Settings
@@ -20,6 +21,7 @@ from device.dialogue import events as ev
 from device.dialogue.agreement import same_words
 from device.dialogue.deeds import Meaning, Undelivered
 from device.dialogue.loop import Assistant
+from device.dialogue.workers import Worker
 from device.home.bridges import Bridges
 from device.persona import Persona
 from device.personas.skillset import load_persona_skills, permitted
@@ -43,6 +45,7 @@ from models.protocols import ToolSpec
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_WRITTEN_S = 5.0  # so long the end waits for what is to be written down
 
 
 class PersonaSkills:
@@ -106,6 +109,7 @@ class Abilities:
             clock_hours=settings.clock.hours,
         )
         self._watch = TimerWatch(book, self._on_ring, self._on_silence)
+        self._clerk = Worker("clerk")  # writes down what the conversation does with timers: no ear waits for a disk
         lent: dict[type[Any], Any] = {
             TimerDesk: self._watch,
             DeviceControls: controls,
@@ -178,17 +182,18 @@ class Abilities:
             self._bridges.on_event(event)
         match event:
             case ev.RingEnd(reason="stopped" | "button"):
-                self._watch.stop_ringing()
+                self._clerk.give(self._watch.stop_ringing)
             case ev.PlayoutEnd(turn=0, generated=text, heard=heard) if heard == text:
                 for missed in [each for each in self._missed if same_words(each, text)]:
-                    self._watch.told(self._missed.pop(missed))
+                    self._clerk.give(partial(self._watch.told, self._missed.pop(missed)))
 
     def on_snooze(self, name: str) -> None:  # noqa: ARG002 - all that rings is put off
         """What rings is to ring again later."""
-        self._watch.snooze()
+        self._clerk.give(self._watch.snooze)
 
     def close(self) -> None:
         """Nothing rings any more, and the house is told."""
+        self._clerk.finish(_WRITTEN_S)
         self._watch.close()
         if self._bridges is not None:
             self._bridges.close()

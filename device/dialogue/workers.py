@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 
-Work = Callable[[], None]
+Work = Callable[[], object]  # what it returns is nobody's
 _WORK = 32  # jobs a worker: more are never wanted at a time
 
 
