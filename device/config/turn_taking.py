@@ -187,6 +187,7 @@ class BargeInSettings(Section):
         description="... if that is known so soon after it fell silent, in ms; turn.end_silence_ms is part of it",
     )
     backchannels: str = Field(
-        default="mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see",
+        default="mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, huh, uh, um, aha, ah, oh, "
+        "yeah, yep, right, okay, ok, I see",
         description="what does not interrupt either when nothing else is said, divided by commas; empty = nothing",
     )

@@ -25,7 +25,7 @@ from models.protocols import SAMPLE_RATE_HZ
 Reason = Literal["no_words", "backchannel"]
 
 #: What a listener says without wanting the turn (with the spellings that Whisper has for it).
-BACKCHANNELS = "mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see"
+BACKCHANNELS = "mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see"
 
 
 @dataclass(frozen=True, slots=True)

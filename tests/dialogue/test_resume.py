@@ -70,7 +70,7 @@ def test_while_it_is_not_known_history_has_what_was_heard() -> None:
     assert rim.talk.history.messages[-1] == Message("assistant", ANSWER)
 
 
-@pytest.mark.parametrize("said", ["Mm-hmm.", "uh-huh", "Yeah.", "Right. Okay!", "I see."])
+@pytest.mark.parametrize("said", ["Mm-hmm.", "uh-huh", "Huh?", "Yeah.", "Right. Okay!", "I see."])
 def test_who_only_listens_does_not_interrupt(said: str) -> None:
     rim = interrupted_by(lambda rim: rim.say(5000, 5400, said))
     (resumed,) = rim.of(ev.Resumed)
