@@ -3,6 +3,7 @@
     ears = VirtualEars(models, policy)
     heard = ears.hear(utterance)
     heard.ending.commits_ms; heard.sounds          # [(first, end) samples of the recording in which an answer sounds]
+    events, release = ears.held(utterance)         # with the talk button held down
 
 Voice detector, recogniser and turn model are the real ones, and each takes a set time, so that what else the machine
 does changes nothing: two rules for the end of a turn can be compared on any machine. The rest of the card, the echo
@@ -34,6 +35,7 @@ TURN_MS = 27
 READ_MS = 45
 ANSWER_MS = 105
 _LEAD_SAMPLES = SAMPLE_RATE_HZ
+_PRESS_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # the button goes down so much before the recording begins
 _TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ
 _ANSWER = Speech("Okay.", np.full(SAMPLE_RATE_HZ, 1000, np.int16), (Mark(5, SAMPLE_RATE_HZ),))
 
@@ -60,9 +62,8 @@ class VirtualEars:
 
     def hear(self, said: Utterance) -> Heard:
         """`said`, with a second of silence before it and three behind."""
-        lead, tail = np.zeros(_LEAD_SAMPLES, np.int16), np.zeros(_TAIL_SAMPLES, np.int16)
         run = _Run(self._models, self._policy, self._recogniser_ms, self._turn_ms)
-        run.hear(np.concatenate([lead, said.pcm, tail]))
+        run.hear(_with_silence(said.pcm))
         end_ms = to_ms(_LEAD_SAMPLES + said.speech_end)
         commits = [e for e in run.events if isinstance(e, Commit)]
         looks = [
@@ -76,6 +77,20 @@ class VirtualEars:
             " | ".join(e.text for e in commits),
             tuple((first - _LEAD_SAMPLES, end - _LEAD_SAMPLES) for first, end in run.sounds),
         )
+
+    def held(self, said: Utterance, after_s: float = 0.05) -> tuple[list[Event], int]:
+        """Say `said` with the talk button held down from before it until `after_s` behind its end of speech.
+
+        Returns what happened, and the sample of the release. The policy must be that of push-to-talk.
+        """
+        run = _Run(self._models, self._policy, self._recogniser_ms, self._turn_ms)
+        release = _LEAD_SAMPLES + said.speech_end + round(after_s * SAMPLE_RATE_HZ)
+        run.hear(_with_silence(said.pcm), button=(_LEAD_SAMPLES - _PRESS_SAMPLES, release))
+        return run.events, release
+
+
+def _with_silence(pcm: Int16s) -> Int16s:
+    return np.concatenate([np.zeros(_LEAD_SAMPLES, np.int16), pcm, np.zeros(_TAIL_SAMPLES, np.int16)])
 
 
 class _Run:
@@ -95,10 +110,15 @@ class _Run:
         self.events: list[Event] = []
         self.sounds: list[tuple[int, int]] = []
 
-    def hear(self, mic: Int16s) -> None:
+    def hear(self, mic: Int16s, button: tuple[int, int] | None = None) -> None:
+        """`button`: the samples at which the talk button goes down and comes up."""
         self._take(self._talk.open())
+        moves = [] if button is None else [(button[0], self._talk.press), (button[1], self._talk.release)]
         for sample in range(0, mic.size - BLOCK_SAMPLES + 1, BLOCK_SAMPLES):
             self._clock = sample + BLOCK_SAMPLES
+            while moves and moves[0][0] <= self._clock:
+                at, move = moves.pop(0)
+                self._take(move(at))
             while self._due and self._due[0][0] <= self._clock:
                 self._take(heapq.heappop(self._due)[2]())
             pcm = mic[sample : self._clock]

@@ -102,6 +102,7 @@ class Endpointer:
         self._held = False  # push-to-talk: only the release ends it
         self._onset_sample: int | None = None  # quiet: where the voiced run began; talking: the onset
         self._voiced_samples = 0
+        self._voice_sample: int | None = None  # held: where the first voiced frame begins
         self._vad_offset = 0  # end of the last voiced frame
         self._paused_at: int | None = None  # the offset that the pause was told with
         self._deaf = False  # after a cap: what goes on without a pause is not a new turn
@@ -145,6 +146,11 @@ class Endpointer:
     def heard_voice(self) -> bool:
         """Was any frame voiced since the onset? (Always so unless held.)"""
         return self._voiced_samples > 0
+
+    @property
+    def voice_sample(self) -> int | None:
+        """Where the voice begins, while the button is held; None: there is none yet, or no button."""
+        return self._voice_sample
 
     @property
     def paused(self) -> bool:
@@ -218,6 +224,8 @@ class Endpointer:
     def _talk(self, probability: float, frame_samples: int, end_sample: int) -> list[Decision]:
         if not self._voiced:
             return []
+        if self._held and not self.heard_voice:
+            self._voice_sample = end_sample - frame_samples
         self._voiced_samples += frame_samples
         self._vad_offset = end_sample
         loud = self._level.last_loud_sample

@@ -130,6 +130,8 @@ class Floor:
         turn.degrade(degrade.partial_interval_factor, full_effort=degrade.context_scale == 1)
         if turn.ended:
             return turn.listen(self.now, turn.offset_sample, paused=True)
+        if self._endpointer.voice_sample is not None:
+            turn.voice_begins(self._endpointer.voice_sample)
         offset = self._endpointer.offset_sample
         out = turn.listen(self.now, offset, paused=self._endpointer.paused)
         supposed = turn.hypothesis

@@ -78,6 +78,13 @@ class Listening:
         """Partials `factor` times as far apart."""
         self._stretch = factor
 
+    def skip(self, sample: int) -> bool:
+        """There was no voice before `sample`: that is not decoded any more. False: it is, as yet or for good.
+
+        There may be words in it after all; a decode that is in work may find some.
+        """
+        return self._decoding is None and self._window.skip(sample)
+
     def level(self, start_sample: int, end_sample: int, rms: float) -> None:
         """How loud [start, end) is: where a long utterance may be cut."""
         self._window.level(start_sample, end_sample, rms)

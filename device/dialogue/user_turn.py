@@ -89,6 +89,8 @@ class UserTurn:
         self._end.least_wait_ms = least_wait_ms
         self._judging: int | None = None
         self._full_effort = True
+        self._pre_roll_samples = policy.pre_roll_samples
+        self._voice_sample: int | None = None  # where the first voice began, if that is not the onset
 
     # --- what is heard ----------------------------------------------------------------------------------------
 
@@ -101,6 +103,19 @@ class UserTurn:
         """The machine is behind, or is no longer: partials so many times as far apart, and nothing heard twice."""
         self._listening.thin(partial_interval_factor)
         self._full_effort = full_effort
+
+    def voice_begins(self, sample: int) -> None:
+        """Whoever held the button said nothing before `sample`.
+
+        A small recogniser that is given much silence before the first word says it twice: 103 recordings of up to 7 s
+        with 0.5 / 1 / 1.5 / 2 / 3 s before the voice have 368 / 388 / 378 / 392 / 401 of 990 words wrong, and come
+        back as twice the same 1 / 2 / 2 / 4 / 5 times (tiny.en).
+        """
+        if self._voice_sample is None:  # the button may be pushed again before all was understood
+            self._voice_sample = sample
+        start = self._voice_sample - self._pre_roll_samples
+        if self._listening.skip(start):
+            self._from = start
 
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""

@@ -97,6 +97,14 @@ class UtteranceWindow:
         """The part of the text that no decode changes any more."""
         return _joined(self._frozen)
 
+    def skip(self, sample: int) -> bool:
+        """What lies before `sample` is not decoded any more. False: it is, there are words in it."""
+        if self._text or sample <= self._from:
+            return False
+        self._pending = None
+        self._start_at(sample)
+        return True
+
     def level(self, start_sample: int, end_sample: int, rms: float) -> None:
         """How loud [start, end) is, in any linear unit; blocks in order, shorter than `dip_ms`."""
         energy = rms * rms * (end_sample - start_sample)
@@ -173,13 +181,17 @@ class UtteranceWindow:
             return False
         if text:  # it ends because it was cut there, not because the speaker trailed off
             self._frozen.append(text.rstrip(".…- ") if text.endswith(("..", "…", "-")) else text)
-        self._from = cut.restart
-        self._texts.clear()
-        while self._pauses and self._pauses[0][0] < cut.restart:
-            self._pauses.popleft()
-        while self._bins and self._bins[0][0] < cut.restart:
-            self._bins.popleft()
+        self._start_at(cut.restart)
         return True
+
+    def _start_at(self, sample: int) -> None:
+        """The open stretch begins at `sample`."""
+        self._from = sample
+        self._texts.clear()
+        while self._pauses and self._pauses[0][0] < sample:
+            self._pauses.popleft()
+        while self._bins and self._bins[0][0] < sample:
+            self._bins.popleft()
 
 
 def _samples(ms: float) -> int:

@@ -10,6 +10,7 @@ from bench.options import Utterance
 from bench.virtual_time import Heard, VirtualEars
 from device.audio.measure import speech_end_sample
 from device.dialogue.conversation import Policy
+from device.dialogue.events import Commit, Final, to_ms
 
 MS = 16
 
@@ -56,6 +57,19 @@ def test_an_answer_within_a_pause_is_seen_in_it(hear: Any) -> None:
     assert len(eager.ending.commits_ms) == 2
     assert len(patient.ending.commits_ms) == 1
     assert patient.ending.sound_ms() > 0
+
+
+def test_with_the_button_held_the_release_decides(vad: Any, recogniser: Any, steady_voice: Any) -> None:
+    pcm = np.concatenate([np.zeros(1_500 * MS, np.int16), steady_voice.speak("What is the capital of France?").pcm])
+    said = Utterance("said", "", pcm, speech_end_sample(pcm) or pcm.size)
+    models = SimpleNamespace(vad=vad, recogniser=recogniser, turn=None, chat=None)
+    ears = VirtualEars(models, Policy(open_microphone=False), recogniser_ms=100)  # type: ignore[arg-type]
+    events, release = ears.held(said)
+    (commit,) = [e for e in events if isinstance(e, Commit)]
+    (final,) = [e for e in events if isinstance(e, Final)]
+    assert commit.reason == "release"
+    assert 0 <= to_ms(commit.sample - release) <= 150
+    assert "capital of France" in final.text
 
 
 @pytest.mark.models
