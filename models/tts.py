@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import models.espeak  # noqa: F401 - before a voice speaks
+
+# isort: split
 import numpy as np
 import numpy.typing as npt
 import piper
@@ -46,6 +49,7 @@ IDS_PER_PHONEME = 2  #: each is followed by a pad
 #: 10 ms the resampler (to 1e-7), 5 ms a seam may be moved.
 _GUARD_SAMPLES = 30 * SAMPLE_RATE_HZ // 1000
 _NEWEST = 0.3  # weight of the newest figure in the running mean
+_SIZES_KEPT = 2_000  # words whose size is known
 
 
 @dataclass(slots=True)
@@ -97,6 +101,7 @@ class PiperVoice:
         self._path = path
         description = config_path or path.with_name(path.name + ".json")
         self._voice, self._vocoder = _load(path, description, threads)
+        self._sizes: dict[str, Size] = {}
         self._real_time_factor = 0.0  # of the vocoder, newest calls count most
         self._voice_config: Any = self._voice.config
         self._style = SynthesisConfig(
@@ -158,9 +163,15 @@ class PiperVoice:
 
     def _size(self, word: str) -> Size:
         """`word` said alone; punctuation and stress marks are no phonemes here."""
-        parts = " ".join("".join(sentence) for sentence in self._voice.phonemize(word)).split()
-        letters = [n for part in parts if (n := sum(1 for p in part if p.isalpha()))]
-        return Size(phonemes=sum(letters), words=len(letters))
+        size = self._sizes.get(word)
+        if size is None:
+            parts = " ".join("".join(sentence) for sentence in self._voice.phonemize(word)).split()
+            letters = [n for part in parts if (n := sum(1 for p in part if p.isalpha()))]
+            size = Size(phonemes=sum(letters), words=len(letters))
+            if len(self._sizes) >= _SIZES_KEPT:
+                self._sizes.clear()
+            self._sizes[word] = size  # looked up for every word of every text, and espeak-ng leaks with every look
+        return size
 
     def _sentences(self, spoken: str) -> list[list[str]]:
         """The phonemes sentence by sentence, and of long ones breath by breath; only what can be said."""
