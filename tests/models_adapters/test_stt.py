@@ -83,8 +83,25 @@ def test_a_word_is_as_probable_as_the_least_of_its_tokens_that_has_a_letter() ->
 @pytest.mark.models
 @pytest.mark.parametrize("word", ["Yes.", "No.", "Stop.", "Next.", "Thank you."])
 def test_one_word_is_enough(recogniser: Any, steady_voice: Any, word: str) -> None:
-    heard = recogniser.transcribe(spoken(steady_voice, word))
-    assert heard.text.rstrip(".!").lower() == word.rstrip(".").lower()
+    """Cut as a conversation cuts it: with half a second of the room before it."""
+    room = np.random.default_rng(0).normal(0.0, 0.0003, 8_000).astype(np.float32)
+    heard = recogniser.transcribe(np.concatenate([room, spoken(steady_voice, word)]))
+    assert heard.text.rstrip(".!,").lower() == word.rstrip(".").lower()
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("silence_ms", "put_ms"), [(0, (400, 500)), (500, (0, 250)), (1_000, (0, 0))])
+def test_much_silence_before_the_words_is_not_made_more(
+    recogniser: Any, steady_voice: Any, monkeypatch: pytest.MonkeyPatch, silence_ms: int, put_ms: tuple[int, int]
+) -> None:
+    """With much of it before the first word an utterance is said twice."""
+    given: list[int] = []
+    decode = recogniser._decode
+    monkeypatch.setattr(recogniser, "_decode", lambda audio, *rest: (given.append(len(audio)), decode(audio, *rest))[1])
+    words = spoken(steady_voice, "Turn on the lights.")
+    audio = np.concatenate([np.zeros(silence_ms * 16, np.float32), words])
+    assert recogniser.transcribe(audio).text == "Turn on the lights."
+    assert put_ms[0] <= (given[0] - len(audio)) / 16 <= put_ms[1]
 
 
 @pytest.mark.models
