@@ -282,7 +282,12 @@ def find_models(settings: Settings, persona: Persona) -> None:
 
 
 def load_models(settings: Settings, persona: Persona) -> Models:
-    """All that `persona` needs, loaded side by side: the runtimes release the GIL. Raises the first ModelError."""
+    """All that `persona` needs, loaded side by side: the runtimes release the GIL. Raises the first ModelError.
+
+    To be called once: what there is then is taken to stay (`models.process.settled`).
+    """
+    from models.process import settled  # noqa: PLC0415 - with the runtimes
+
     with _log_held(), ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
         # the slowest first, so that it does not wait for a free core
         voice = pool.submit(load_voice, settings)
@@ -291,7 +296,7 @@ def load_models(settings: Settings, persona: Persona) -> Models:
         vad = pool.submit(load_vad, settings)
         turn = pool.submit(load_turn, settings)
         wake = pool.submit(load_wake, settings)
-        return Models(
+        models = Models(
             vad=vad.result(),
             recogniser=recogniser.result(),
             chat=chat.result(),
@@ -299,3 +304,5 @@ def load_models(settings: Settings, persona: Persona) -> Models:
             turn=turn.result(),
             wake=wake.result(),
         )
+    settled()
+    return models

@@ -46,3 +46,25 @@ def test_libgomp_spins_at_barriers_however_many_threads_there_are() -> None:
 def test_the_environment_has_the_last_word() -> None:
     script = "import models.process, os; print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
     assert _said(script, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="7") == "passive 7"
+
+
+def test_what_is_settled_is_not_looked_at_again_and_garbage_still_is() -> None:
+    script = """
+import gc, weakref, models.process
+
+class Me:
+    def __init__(self):
+        self.me = self
+
+before, kept = Me(), Me()
+seen = weakref.ref(before)
+del before
+models.process.settled()
+after = Me()
+seen_later = weakref.ref(after)
+del after
+print(seen() is None, gc.get_freeze_count() > 1000, gc.get_count()[2] == 0, len(gc.get_objects()) < 1000)
+gc.collect()
+print(seen_later() is None, kept.me is kept)
+"""
+    assert _said(script) == "True True True True\nTrue True"
