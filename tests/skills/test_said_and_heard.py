@@ -66,7 +66,7 @@ def test_said_and_heard(steady_voice: Any, recogniser: Any, text: str) -> None:
     """Every figure as it was said, and but for a letter or two ("in" for "and") every word."""
     written = heard(steady_voice, recogniser, text)
     assert figures(written) == figures(text)
-    assert jiwer.cer(letters(text), letters(written)) <= 0.15
+    assert jiwer.cer(letters(text), letters(written)) <= 0.1
 
 
 @pytest.mark.parametrize("text", _COMMANDS)
