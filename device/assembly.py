@@ -155,7 +155,9 @@ def answer_policy(settings: Settings) -> AnswerPolicy:
     """How an answer is cut into clauses, and what is said when it is late."""
     clause, answer = settings.clause, settings.answer
     return AnswerPolicy(
-        ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars, clause.first_max_chars),
+        ClausePolicy(
+            clause.first_min_chars, clause.min_chars, clause.max_chars, clause.first_max_chars, clause.early_words
+        ),
         lateness=LatenessPolicy(
             answer.acknowledge,
             answer.acknowledgement,

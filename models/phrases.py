@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
-from models.protocols import Cancelled, Speech, Voice, in_parts, joined, never
+from models.protocols import Cancelled, Opening, OpeningVoice, Speech, Voice, in_parts, joined, never
 
 #: A minute of speech at 16 kHz.
 MAX_BYTES = 2_000_000
@@ -64,6 +64,10 @@ class PhraseVoice:
             yield part
         if parts and " ".join(part.text for part in parts) == text:  # else it was cancelled
             self._remember(text, joined(parts))
+
+    def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:
+        """As the voice does it: what clause that will be is not known, nor kept. Raises ModelRunError."""
+        return self._voice.open(text, cancelled=cancelled) if isinstance(self._voice, OpeningVoice) else None
 
     def close(self) -> None:
         """Forget everything and free the voice."""

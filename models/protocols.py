@@ -220,6 +220,27 @@ class StreamingVoice(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first words of a clause as audio, made before the clause was written to its end."""
+
+    part: Speech
+    #: Given the whole clause: what it says behind `part`, in parts as of a `StreamingVoice`. Raises ModelRunError.
+    rest: "Callable[[str, Cancelled], Iterator[Speech]]"
+
+
+@runtime_checkable
+class OpeningVoice(Protocol):
+    """A voice that can begin a clause of which only the first words are known."""
+
+    def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:
+        """`text`: words without marks, with which a clause begins; the last one may lack letters, and is not said.
+
+        None: it is too little to begin with, or this voice cannot do so (now). Raises ModelRunError.
+        """
+        ...
+
+
 def joined(parts: Sequence[Speech]) -> Speech:
     """The parts of a clause as one, their texts joined by a space."""
     marks: list[Mark] = []

@@ -38,6 +38,15 @@ def faded(audio: Floats, fade_out_ms: int) -> Floats:
     return out
 
 
+def blended(first: Floats, second: Floats, samples: int) -> Floats:
+    """`first` and `second` as one; the last `samples` of the one fade into the first of the other."""
+    if samples == 0:
+        return np.concatenate((first, second))
+    rise = np.linspace(0.0, 1.0, samples, endpoint=False, dtype=np.float32)
+    middle = first[-samples:] * (1 - rise) + second[:samples] * rise
+    return np.concatenate((first[:-samples], middle, second[samples:]))
+
+
 def trimmed(ends: npt.NDArray[np.float64], start: int, samples: int) -> list[int]:
     """`ends` in audio of which `start` samples were cut off and `samples` are left."""
     return [int(e) for e in np.clip(ends - start, 0, samples)]

@@ -3,6 +3,8 @@
     voice = PiperVoice(store.path("piper-en_US-joe-medium"))
     speech = voice.speak("The capital of France is Paris.")     # Speech: 16 kHz int16 and a mark a word
     for part in voice.speak_parts("The capital of France is Paris."): ...    # "The capital", "of France is Paris."
+    opening = voice.open("The capital of Fra")      # while the rest is being written; opening.part: "The capital"
+    for part in opening.rest("The capital of France is Paris.", never): ...     # "of France is Paris."
 
 Loudness is set by one gain for the voice, found once when it is loaded. Normalising every clause for itself would make
 a short "No." as loud as a long sentence, and the level pump from clause to clause.
@@ -15,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import models.espeak  # noqa: F401 - before a voice speaks
 
@@ -28,13 +30,14 @@ from piper.config import PiperConfig, SynthesisConfig
 from piper.const import BOS, EOS, PAD
 
 from models.clause_audio import CALIBRATION_TEXT, PEAK_CEILING_DB, gain_for, last_sign, pause_after
-from models.clause_parts import QUICK, ClauseWords, growth_at
+from models.clause_parts import QUICK, ClauseWords, Cut, growth_at
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loudness import limit
 from models.process import worker_threads
-from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Speech, never
+from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Opening, Speech, never
 from models.spoken_form import spoken_form
-from models.trim import FADE_OUT_MS, audible, faded, quietest, trimmed
+from models.spoken_sentence import Sentence, certain_samples, spliced
+from models.trim import FADE_OUT_MS, audible, blended, faded, quietest, trimmed
 from models.vits import Vocoder, open_vits
 from models.word_marks import Size, split_words
 
@@ -48,21 +51,13 @@ IDS_PER_PHONEME = 2  #: each is followed by a pad
 #: What is cut off is certain up to so much before the end of what has been decoded: 12.5 ms the limiter looks ahead,
 #: 10 ms the resampler (to 1e-7), 5 ms a seam may be moved.
 _GUARD_SAMPLES = 30 * SAMPLE_RATE_HZ // 1000
+#: An opening ends so much before the first frame that may yet become another. Flow and generator reach 0.5 s far, but
+#: what is 140 ms away hardly counts: the difference is 41 dB below the wave (median; 15 dB in one of ten).
+_MARGIN_SAMPLES = 140 * SAMPLE_RATE_HZ // 1000
 _NEWEST = 0.3  # weight of the newest figure in the running mean
 _SIZES_KEPT = 2_000  # words whose size is known
 
-
-@dataclass(slots=True)
-class _Sentence:
-    """One sentence, or a breath of a long one, on its way to audio; samples at 16 kHz, before anything is trimmed."""
-
-    phonemes: list[str]
-    begins: float  #: where the first phoneme begins
-    ends: npt.NDArray[np.float64]  #: ... and where each one ends
-    timed: bool  #: as the voice itself says
-    latent: Floats  #: (1, channels, frames); of a voice that cannot be split the audio
-    raw: Floats  #: (n,) at the rate of the voice: what has been decoded
-    frames: int = 0  #: ... and how many frames that are
+_Made = TypeVar("_Made", Speech, Opening)
 
 
 @dataclass(slots=True)
@@ -133,7 +128,15 @@ class PiperVoice:
         """
         yield from self._guarded(text, self._parts(text, cancelled, whole=False))
 
-    def _guarded(self, text: str, parts: Iterator[Speech]) -> Iterator[Speech]:
+    def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:
+        """The first 300 ms of a clause that begins with `text`, see `OpeningVoice`; None on a machine that is slow.
+
+        How the words of the opening sound was decided without those behind them; the seam lies between two words.
+        Raises ModelRunError.
+        """
+        return next(self._guarded(text, self._openings(text, cancelled)), None)
+
+    def _guarded(self, text: str, parts: Iterator[_Made]) -> Iterator[_Made]:
         """`parts`, each made while nobody else uses the voice."""
         while True:
             with self._lock:
@@ -180,17 +183,49 @@ class PiperVoice:
             parts += _breaths([p for p in phonemes if p in self._voice_config.phoneme_id_map])
         return [part for part in parts if any(p.isalpha() for p in part)]
 
-    def _parts(self, text: str, cancelled: Cancelled, *, whole: bool) -> Iterator[Speech]:
-        """`text` as one `Speech`, or in parts."""
+    def _clause(self, text: str, *, ends: bool = True) -> tuple[ClauseWords, list[list[str]]]:
+        """The words of `text`, and the phonemes of its sentences; `ends`: with its last word."""
         words = split_words(text)
-        spoken = [self._spoken(w, last=i == len(words) - 1) for i, w in enumerate(words)]
+        spoken = [self._spoken(w, last=ends and i == len(words) - 1) for i, w in enumerate(words)]
         sentences = self._sentences(" ".join(spoken))
-        clause = ClauseWords(text, sizes=[self._size(word) for word in spoken], sentences=sentences)
-        audio = _Audio([], [])
+        return ClauseWords(text, sizes=[self._size(word) for word in spoken], sentences=sentences), sentences
+
+    def _openings(self, text: str, cancelled: Cancelled) -> Iterator[Opening]:
+        """One, or none."""
+        if self._vocoder is None or self._real_time_factor >= QUICK or cancelled():
+            return
+        clause, sentences = self._clause(text, ends=False)
+        if len(sentences) != 1:
+            return
+        # the voice has learnt from sentences that end in a sign; without one it swallows sounds, also early ones
+        goes_on = [","] if "," in self._voice_config.phoneme_id_map else []
+        sentence, audio = self._begin([*sentences[0], *goes_on]), _Audio([], [])
+        cut = self._next_cut(clause, sentence, audio) if sentence.timed else None
+        if cut is None or cut.sample + _GUARD_SAMPLES + _MARGIN_SAMPLES > certain_samples(sentence):
+            return
+        part = self._cut_off(clause, sentence, audio, cut)
+        if part is None:
+            return
+
+        def rest(whole: str, cancelled: Cancelled) -> Iterator[Speech]:
+            return self._guarded(whole, self._parts(whole, cancelled, whole=False, begun=(sentence, audio)))
+
+        yield Opening(part, rest)
+
+    def _parts(
+        self, text: str, cancelled: Cancelled, *, whole: bool, begun: tuple[Sentence, _Audio] | None = None
+    ) -> Iterator[Speech]:
+        """`text` as one `Speech`, or in parts. `begun`: what there is of its first sentence, and what was given."""
+        clause, sentences = self._clause(text)
+        audio = _Audio([], []) if begun is None else begun[1]
         for i, phonemes in enumerate(sentences):
             if cancelled():
                 return
             sentence = self._begin(phonemes)
+            if i == 0 and begun is not None:
+                sentence = spliced(
+                    begun[0], sentence, frame_samples=self._frame_samples, margin_samples=_MARGIN_SAMPLES
+                )
             if not whole:
                 yield from self._early_parts(clause, sentence, audio, cancelled)
             last = i == len(sentences) - 1
@@ -205,34 +240,40 @@ class PiperVoice:
                 yield self._given(clause, audio, words_so_far, made, audio.ends, within_word=False)
 
     def _early_parts(
-        self, clause: ClauseWords, sentence: _Sentence, audio: _Audio, cancelled: Cancelled
+        self, clause: ClauseWords, sentence: Sentence, audio: _Audio, cancelled: Cancelled
     ) -> Iterator[Speech]:
         """The beginning of `sentence`, as long as it pays to cut something off."""
         if self._vocoder is None or not sentence.timed:
             return
-        rate_hz = self._voice_config.sample_rate
-        given, earlier = 0.0, audio.samples_given
-        while cut := clause.cut(
+        while cut := self._next_cut(clause, sentence, audio):
+            part = self._cut_off(clause, sentence, audio, cut)
+            if cancelled():
+                return
+            if part is not None:
+                yield part
+
+    def _next_cut(self, clause: ClauseWords, sentence: Sentence, audio: _Audio) -> Cut | None:
+        return clause.cut(
             sentence.ends,
             before=len(audio.ends),
             begins=sentence.begins,
-            given=given,
-            earlier=earlier,
+            given=sentence.given,
+            earlier=min(audio.samples_given, audio.samples),
             growth=growth_at(self._real_time_factor),
             within_words=self._real_time_factor < QUICK,
-        ):
-            frame_samples = self._vocoder.frame_samples * SAMPLE_RATE_HZ / rate_hz
-            self._decode(sentence, math.ceil((cut.sample + _GUARD_SAMPLES) / frame_samples))
-            so_far, start = self._finished(sentence)
-            given = cut.sample
-            if cancelled():
-                return
-            if len(so_far) == 0:  # nothing to be heard yet
-                continue
-            at = quietest(so_far, cut.sample - start)
-            known = [audio.samples + e for e in trimmed(sentence.ends[sentence.ends <= cut.sample], start, at)]
-            made, ends = np.concatenate([*audio.parts, so_far[:at]]), [*audio.ends, *known]
-            yield self._given(clause, audio, cut.words, made, ends, within_word=cut.within_word)
+        )
+
+    def _cut_off(self, clause: ClauseWords, sentence: Sentence, audio: _Audio, cut: Cut) -> Speech | None:
+        """The next part of `sentence`, up to `cut`; None: there is nothing to be heard yet."""
+        self._decode(sentence, math.ceil((cut.sample + _GUARD_SAMPLES) / self._frame_samples))
+        so_far, start = self._finished(sentence)
+        sentence.given = cut.sample
+        if len(so_far) == 0:
+            return None
+        at = quietest(so_far, cut.sample - start)
+        known = [audio.samples + e for e in trimmed(sentence.ends[sentence.ends <= cut.sample], start, at)]
+        made, ends = np.concatenate([*audio.parts, so_far[:at]]), [*audio.ends, *known]
+        return self._given(clause, audio, cut.words, made, ends, within_word=cut.within_word)
 
     def _given(
         self, clause: ClauseWords, audio: _Audio, words: int, so_far: Floats, ends: list[int], *, within_word: bool
@@ -245,7 +286,7 @@ class PiperVoice:
         audio.begun = len(so_far) - marks[words - 1].samples if within_word else 0
         return part
 
-    def _begin(self, phonemes: list[str]) -> _Sentence:
+    def _begin(self, phonemes: list[str]) -> Sentence:
         """All but the sound."""
         ids = self._voice.phonemes_to_ids(phonemes)
         # not `voice.synthesize`: that scales every sentence to the same peak
@@ -260,9 +301,18 @@ class PiperVoice:
             samples = latent.shape[2] * self._vocoder.frame_samples
         to_16k = SAMPLE_RATE_HZ / self._voice_config.sample_rate
         ends, timed = self._phoneme_ends(phonemes, durations, samples)
-        return _Sentence(phonemes, ends[0] * to_16k, ends[1:] * to_16k, timed, latent, raw)
+        return Sentence(phonemes, ends[0] * to_16k, ends[1:] * to_16k, timed, latent, raw)
 
-    def _decode(self, sentence: _Sentence, to_frame: int | None = None) -> None:
+    @property
+    def _frame_samples(self) -> float:
+        """Samples at 16 kHz that a frame of the latent becomes."""
+        return (
+            0
+            if self._vocoder is None
+            else self._vocoder.frame_samples * SAMPLE_RATE_HZ / self._voice_config.sample_rate
+        )
+
+    def _decode(self, sentence: Sentence, to_frame: int | None = None) -> None:
         """Make the audio of `sentence` up to a frame (None: all of it)."""
         if self._vocoder is None:
             return
@@ -271,13 +321,14 @@ class PiperVoice:
         if end <= sentence.frames:
             return
         begun_s = time.perf_counter()
-        raw = self._vocoder.decode(sentence.latent, sentence.frames, end)
+        raw = self._vocoder.decode(sentence.latent, sentence.frames - sentence.again, end)
         took_s = time.perf_counter() - begun_s
         factor = took_s * self._voice_config.sample_rate / len(raw)
         self._real_time_factor += _NEWEST * (factor - self._real_time_factor)
-        sentence.raw, sentence.frames = np.concatenate((sentence.raw, raw)), end
+        sentence.raw = blended(sentence.raw, raw, sentence.again * self._vocoder.frame_samples)
+        sentence.frames, sentence.again = end, 0
 
-    def _finished(self, sentence: _Sentence) -> tuple[Floats, int]:
+    def _finished(self, sentence: Sentence) -> tuple[Floats, int]:
         """What has been decoded of `sentence`, loud as it should be and trimmed, and how much was cut off before it.
 
         Of a sentence that is not whole yet the last `_GUARD_SAMPLES` may still change.
@@ -292,7 +343,7 @@ class PiperVoice:
         audio = limit(audio[start:end], ceiling_db=PEAK_CEILING_DB, rate_hz=SAMPLE_RATE_HZ)
         return faded(audio, FADE_OUT_MS if whole else 0), start
 
-    def _append(self, audio: _Audio, sentence: _Sentence, *, pause_sign: str) -> None:
+    def _append(self, audio: _Audio, sentence: Sentence, *, pause_sign: str) -> None:
         """`sentence` as a whole, and the silence that suits its last sign."""
         self._decode(sentence)
         made, start = self._finished(sentence)

@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from device.assembly import load_recogniser, load_vad, load_voice
+from device.assembly import answer_policy, load_recogniser, load_vad, load_voice
 from device.audio.files import load_audio
 from device.card import Card
 from device.cli.boundary import say as complain
 from device.cli.options import ConfigOption, JsonOption, SetOption, print_json, print_text, settings_from
 from device.cli.wav_output import write_wav
 from device.config import Settings
-from device.dialogue.clauses import ClausePolicy, ClauseSplitter
+from device.dialogue.clauses import ClauseSplitter
 from device.dialogue.endpointer import Cap, Endpointer, EndpointPolicy, Onset, OnsetRule, Pause
 from device.errors import NearfieldError, NoCardError, UsageError
 from models.errors import ModelError
@@ -242,10 +242,7 @@ def find_segments(settings: Settings, vad: VadModel, pcm: Int16s) -> list[tuple[
 
 def split_clauses(settings: Settings, text: str) -> list[str]:
     """The clauses that the assistant would speak `text` in."""
-    clause = settings.clause
-    splitter = ClauseSplitter(
-        ClausePolicy(clause.first_min_chars, clause.min_chars, clause.max_chars, clause.first_max_chars)
-    )
+    splitter = ClauseSplitter(answer_policy(settings).clauses)
     return [*splitter.feed(text), *splitter.finish()]
 
 

@@ -150,6 +150,10 @@ class ClauseSettings(Section):
     first_max_chars: int = Field(
         default=48, ge=10, le=2_000, description="a longer first clause ends where a phrase begins, in characters"
     )
+    early_words: bool = Field(
+        default=True,
+        description="say its first words before the first clause is complete, if the rest will come in time",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

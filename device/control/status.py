@@ -90,8 +90,10 @@ class LiveStatus:
         while len(self._written) > _WRITTEN_TURNS:
             del self._written[next(iter(self._written))]
         if clause.turn == self._saying_turn:
-            heard = self._saying["heard"] if clause.index else ""
-            self._saying = {"text": self._written[clause.turn], "heard": heard}
+            written, heard = self._written[clause.turn], self._saying["heard"]
+            if not written.startswith(heard):  # it is another answer's; else its first words sounded before this
+                heard = ""
+            self._saying = {"text": written, "heard": heard}
 
     def _speak(self, turn: int) -> None:
         """From here on it is the answer of `turn` that is being said."""

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from device.card import Span
 from device.dialogue.clauses import ClausePolicy, ClauseSplitter
 from device.dialogue.commands import Output, Play, Speak
-from device.dialogue.events import Clause, LlmFirstToken, PlayoutEnd, PlayoutStart, TtsFirstAudio
+from device.dialogue.events import Clause, LlmFirstToken, Opening, PlayoutEnd, PlayoutStart, TtsFirstAudio
 from device.dialogue.lateness import LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.dialogue.notice import ACKNOWLEDGEMENT, Notice
 from device.dialogue.pace import Pace
 from device.dialogue.read_along import ReadAlong
-from device.dialogue.rounds import Rounds
+from device.dialogue.rounds import Rounds, without_rounds
 from device.dialogue.supply import Supply
 from device.dialogue.text_stream import TextStream
 from models.protocols import SAMPLE_RATE_HZ, Speech
@@ -72,6 +72,9 @@ class Answer:
         self._held = False  # its words wait for what they tell of
         self._dropped = 0  # clauses that were replaced before any of them sounded
         self._splitter = ClauseSplitter(policy.clauses, self)
+        self._opening = ""  # the words that were given to the voice before their clause was written to its end
+        self._opening_asked = 0  # when
+        self._opening_took = 0  # until they were audio
         self._clauses: list[str] = []
         self._ready = Supply()  # synthesised, not yet handed to the loudspeaker
         self._asked = 0  # clauses given to the voice
@@ -92,7 +95,7 @@ class Answer:
     @property
     def generated(self) -> str:
         """What was written, in its speakable form."""
-        return " ".join(self._clauses[self._dropped :])
+        return " ".join(self._clauses[self._dropped :]) or self._opening
 
     @property
     def heard(self) -> str:
@@ -134,7 +137,18 @@ class Answer:
         out: list[Output] = [LlmFirstToken(now, self.turn)] if self._text.piece(piece, now) else []
         for clause in self._splitter.clauses(piece):
             out += self._add([clause], now)
-        return out
+        return out + self._open(now)
+
+    def _open(self, now: int) -> list[Output]:
+        """Have the first words said while their clause is being written, if the rest of it will be there in time."""
+        if self._suspended or (text := self._splitter.opening()) is None or without_rounds(text) != text:
+            return []
+        self._opening, self._opening_asked = text.rpartition(" ")[0], now
+        return [Opening(now, self.turn, self._opening), Speak(self.job, 0, text, opening=True)]
+
+    def opens(self, rest_chars: int, clause_chars: int) -> bool:
+        """For the splitter: is the rest of the first clause audio before its first words have been played?"""
+        return self._pace.opens(rest_chars, clause_chars, self._text.first_chars_per_ms)
 
     def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
         """For the splitter: is the next clause audio before one that ends here has been played?"""
@@ -184,6 +198,8 @@ class Answer:
     def failed(self, now: int) -> list[Output]:
         """The text will not be completed: say what there is, or that it went wrong."""
         whole, _ = self._splitter.finish_parts()
+        if self._opening and not (self._clauses or whole):
+            whole = [self._opening, self._policy.failed_text]  # they may sound already
         return self._close_text(whole, self._policy.failed_text, now)
 
     def _close_text(self, rest: list[str], instead: str, now: int) -> list[Output]:
@@ -214,7 +230,7 @@ class Answer:
         out: list[Output] = []
         while self._asked < min(len(self._clauses), limit):
             out.append(Speak(self.job, self._asked, self._clauses[self._asked]))
-            self._speak_asked[self._asked] = now
+            self._speak_asked[self._asked] = now - (self._opening_took if self._asked == 0 else 0)
             self._asked += 1
         return out
 
@@ -226,6 +242,9 @@ class Answer:
             return []
         made = self._ready.add(index, speech, more=more)
         out: list[Output] = []
+        if not self._clauses:  # the opening
+            self._opening_took = now - self._opening_asked
+            self._text.waited(self._opening_took)
         if not more:
             began = max(self._speak_asked.pop(index, now), self._voice_free)
             self._voice_free = now
@@ -314,7 +333,7 @@ class Answer:
         ready = bool(self._ready) and not self._held
         if not self._notice.waits or self._suspended or ready or self._placed > self._dropped:
             return []
-        out = self._notice.step(now, self._remaining_ms(now), voice_is_free=self._asked == 0)
+        out = self._notice.step(now, self._remaining_ms(now), voice_is_free=self._asked == 0 and not self._opening)
         self._queuing += [ACKNOWLEDGEMENT for each in out if isinstance(each, Play)]
         return out
 

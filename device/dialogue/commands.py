@@ -74,12 +74,20 @@ class Speak:
     """Synthesise one clause; answer with `spoken`, once, or part by part if that is how the voice has it.
 
     `apart`: it is no part of an answer, but of what rings beside it; it comes back whole.
+    `opening`: the first words of a clause that is still being written. Answer with a part of it, or not at all; the
+    clause, which begins with them (the last one may lack letters), is asked for under the same index when it is there.
     """
 
     job: int
     index: int
     text: str
     apart: bool = False
+    opening: bool = False
+
+    @property
+    def first(self) -> bool:
+        """Does somebody wait for the first sound of it?"""
+        return self.index == 0 and not self.apart
 
 
 @dataclass(frozen=True, slots=True)

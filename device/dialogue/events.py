@@ -156,6 +156,14 @@ class LlmFirstToken(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Opening(Event):
+    """The first words of the answer are spoken before its first clause is written to its end."""
+
+    type: ClassVar[str] = "opening"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Clause(Event):
     """A clause of the answer is ready to be spoken."""
 

@@ -27,6 +27,8 @@ from models.protocols import (
     Expecting,
     ExpectsEnds,
     Floats,
+    Opening,
+    OpeningVoice,
     Recogniser,
     Speech,
     ToolCaller,
@@ -85,6 +87,7 @@ class ModelWorkers:
         self._stopping = stopping
         self._patience = patience or Patience()
         self._told_job = 0  # the answer whose voice was last given up
+        self._openings: dict[int, Opening] = {}  # by job, in the voice's thread: clauses begun before they were written
         self._stt, self._judge_of_turns, self._llm, self._tts = map(Worker, ("stt", "turn", "llm", "tts"))
 
     def give(self, command: Decode | Judge | Reply | Speak | Warm | Prepare) -> None:
@@ -101,12 +104,11 @@ class ModelWorkers:
                 ticket = self._patience.given("llm", command, now_s)
                 self._llm.give(self._work.timed("llm", partial(self._reply, command, ticket)))
             case Speak():
-                if command.index == 0 and not command.apart:
+                if command.first:
                     self._right_of_way.take()
                 work_s = len(command.text) / _CHARS_A_SECOND
-                self._tts.give(
-                    partial(self._speak, command, self._patience.given("tts", command, now_s, work_s=work_s))
-                )
+                ticket = self._patience.given("tts", command, now_s, work_s=work_s)
+                self._tts.give(partial(self._open if command.opening else self._speak, command, ticket))
             case Warm():
                 self._llm.give(partial(self._warm, command, self._patience.given("llm", command, now_s)))
             case Prepare():
@@ -140,9 +142,10 @@ class ModelWorkers:
         out = [] if again else self._conversation.failed(work.job, stage, message, self._now())
         if isinstance(work, Speak):
             self._told_job = work.job
-            if work.index == 0 and not work.apart:
+            if work.first:
                 self._right_of_way.give_back()
-            out = [*out, *self._conversation.spoken(work.job, work.index, None, self._now())]
+            if not work.opening:  # the clause is still to come
+                out = [*out, *self._conversation.spoken(work.job, work.index, None, self._now())]
         return out
 
     def hear_again(self, job: int, audio: Floats, expected: str, then: Callable[[str], None]) -> bool:
@@ -255,21 +258,44 @@ class ModelWorkers:
             return chat.reply_with_tools(command.messages, command.tools, cancelled=cancelled)
         return iter(chat.reply(command.messages, cancelled=cancelled))
 
+    def _open(self, command: Speak, ticket: Ticket) -> None:
+        self._alive_at(ticket)
+        cancelled = self._cancelled(command.job, ticket)
+        voice, opening = self._models.voice, None
+        self._openings = {job: each for job, each in self._openings.items() if self._alive(job)}
+        try:
+            if isinstance(voice, OpeningVoice) and not cancelled():
+                opening = voice.open(command.text, cancelled=cancelled)
+        except BaseException as error:  # noqa: BLE001 - its clause comes by itself then, and tells if it fails
+            _log.warning("the first words of a clause could not be said: %s", type(error).__name__)
+            _log.debug("where it failed", exc_info=error)
+        if self._over(ticket):
+            self._right_of_way.give_back()
+            if opening is not None:
+                self._openings[command.job] = opening
+                self._post(partial(self._conversation.spoken, command.job, 0, opening.part, self._now(), more=True))
+
+    def _first(self, command: Speak, cancelled: Cancelled) -> Iterator[Speech]:
+        """The parts of a first clause that nobody has yet."""
+        opening = self._openings.pop(command.job, None)
+        if opening is not None:
+            return opening.rest(command.text, cancelled)
+        return in_parts(self._models.voice, command.text, cancelled=cancelled)
+
     def _speak(self, command: Speak, ticket: Ticket) -> None:
         self._alive_at(ticket)
         cancelled = self._cancelled(command.job, ticket)
-        first = command.index == 0 and not command.apart
-        voice, speech = self._models.voice, None
+        speech = None
         wanted = not cancelled()
         try:
-            if wanted and first:
-                for part in in_parts(voice, command.text, cancelled=cancelled):
+            if wanted and command.first:
+                for part in self._first(command, cancelled):
                     if ticket.given_up:
                         break
                     self._alive_at(ticket)
                     self._post(partial(self._conversation.spoken, command.job, 0, part, self._now(), more=True))
             elif wanted:
-                speech = voice.speak(command.text, cancelled=cancelled)
+                speech = self._models.voice.speak(command.text, cancelled=cancelled)
         except BaseException as error:  # noqa: BLE001 - as above
             if self._over(ticket):
                 self.fail(command.job, "tts", error)
@@ -279,7 +305,7 @@ class ModelWorkers:
             self._spoken(command, speech, wanted=wanted)
 
     def _spoken(self, command: Speak, speech: Speech | None, *, wanted: bool) -> None:
-        if command.index == 0 and not command.apart:
+        if command.first:
             self._right_of_way.give_back()
         if wanted:
             self._post(partial(self._conversation.spoken, command.job, command.index, speech, self._now()))

@@ -26,6 +26,10 @@ _NEWEST = 0.3  # weight of the newest figure in the running mean
 _LEAST_CHARS = 16  # of a stream, before its speed means anything
 _CACHED_RTF = 0.005  # no voice is faster: that came out of a cache
 _LATENCIES = 20  # first sounds that are remembered
+#: What is said of a first clause before it is complete (`models.clause_parts.FIRST_SAMPLES`) ...
+_OPENING_MS = 300.0
+#: ... and the share of a whole clause's time after which the part behind it is there (`python bench/voice.py`).
+_NEXT_PART = 0.4
 
 
 class Pace:
@@ -104,6 +108,16 @@ class Pace:
         ends_ms = max(ahead_ms, made_ms) + self.audio_ms(clause_chars)
         written_ms = self.text_ms(next_chars - rest_chars, live_chars_per_ms)
         return max(written_ms, made_ms) + self.voice_ms(next_chars) <= ends_ms + tolerated_ms
+
+    def opens(self, rest_chars: int, clause_chars: int, live_chars_per_ms: float | None) -> bool:
+        """Will `rest_chars`, the end of a first clause of `clause_chars`, be audio while its opening sounds?
+
+        The text's own speed counts: in the mean of whole answers it waits for the voice now and then.
+        """
+        if live_chars_per_ms is None or "voice" not in self._measured:
+            return False
+        written_ms = max(0, rest_chars) / max(live_chars_per_ms, 1e-6) * _SAFETY
+        return written_ms + _NEXT_PART * self.voice_ms(clause_chars) <= _OPENING_MS
 
 
 def _ms(samples: int) -> float:

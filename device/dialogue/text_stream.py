@@ -12,6 +12,7 @@ from device.dialogue.pace import Pace
 from models.protocols import SAMPLE_RATE_HZ
 
 _LIVE_CHARS = 16  # before the speed means anything
+_FIRST_CHARS = 8  # ... or a little: two or three tokens
 _STALLED_SAMPLES = SAMPLE_RATE_HZ // 2  # without text for so long: what there is is said, though a gap follows
 
 
@@ -25,6 +26,7 @@ class TextStream:
         self._from = asked  # first piece
         self._to = asked  # newest piece
         self._chars = 0  # behind the first piece
+        self._waited = 0  # stood still since the newest piece
         self.begun = False  #: is there a piece of it?
         self.stalled = False  #: no text comes for a long time; found by `stalls`
 
@@ -37,8 +39,13 @@ class TextStream:
                 self._pace.first_token(now - self._asked)
         else:
             self._chars += len(piece)
-        self._to, self.stalled = now, False
+            self._from = min(self._from + self._waited, now)
+        self._to, self._waited, self.stalled = now, 0, False
         return first
+
+    def waited(self, samples: int) -> None:
+        """It stood still for so long because others had the right of way: that says nothing of its speed."""
+        self._waited += samples
 
     def ended(self) -> None:
         """No more of it comes."""
@@ -54,8 +61,16 @@ class TextStream:
     @property
     def chars_per_ms(self) -> float | None:
         """How fast it comes; None: too little has come to say."""
+        return self._speed(_LIVE_CHARS)
+
+    @property
+    def first_chars_per_ms(self) -> float | None:
+        """The same, to be had sooner and less certain."""
+        return self._speed(_FIRST_CHARS)
+
+    def _speed(self, least_chars: int) -> float | None:
         took = self._to - self._from
-        return self._chars * SAMPLE_RATE_HZ / 1000 / took if self._chars >= _LIVE_CHARS and took > 0 else None
+        return self._chars * SAMPLE_RATE_HZ / 1000 / took if self._chars >= least_chars and took > 0 else None
 
     def expected(self, chars: int) -> tuple[int, float] | None:
         """(since when, how many ms from there) until `chars` more are written; None: nobody knows when it begins."""

@@ -25,7 +25,7 @@ class Recorder(Protocol):
 
 #: Of what comes by the dozen, and of what others tell, the log has nothing.
 _NOT_LOGGED = frozenset(
-    "end_point supposed understood discarded llm_first_token clause tts_first_audio spoken state "
+    "end_point supposed understood discarded llm_first_token opening clause tts_first_audio spoken state "
     "called call_ended".split()
 )
 #: These wait for company: nothing depends on them.

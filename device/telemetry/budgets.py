@@ -43,7 +43,12 @@ STAGES = (
     Stage("understood", "meaning", 30.0, "transcript supposed to whether it means a skill"),
     Stage("llm_first_token", "first token", None, "transcript supposed to the first token of its answer"),
     Stage("act", "skill", None, "a skill being carried out; one that is carried out aside is not waited for"),
-    Stage("first_clause", "first clause", 100.0, "transcript supposed to the first clause of its answer"),
+    Stage(
+        "first_clause",
+        "first clause",
+        100.0,
+        "transcript supposed to the first clause of its answer, or the opening of it",
+    ),
     Stage("tts_first_audio", "first audio", 80.0, "first clause to its sound"),
     Stage("playout", "playout", 30.0, "commit, skill done, and sound there, to the converter"),
     # the design sets no time for the whole; this is what 95 of 100 turns are to keep

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 
 from device.telemetry.marks import TraceMark
 
-_STEPS = ("llm_first_token", "clause", "tts_first_audio")
+#: What a trace calls them. An answer that is begun before its first clause is written has an opening first.
+_STEPS = {
+    "llm_first_token": "llm_first_token",
+    "opening": "first_clause",
+    "clause": "first_clause",
+    "tts_first_audio": "tts_first_audio",
+}
 
 
 @dataclass(slots=True)
@@ -22,7 +28,7 @@ class Hypothesis:
     end_sample: int | None = None  #: committed or discarded; None: neither was told
     committed: bool = False
     reason: str = ""  #: why it was discarded ("superseded": the next one simply took its place)
-    first: dict[str, int] = field(default_factory=dict)  #: first token, first clause, first audio: when
+    first: dict[str, int] = field(default_factory=dict)  #: first token, clause (or opening), audio: when
 
 
 def hypotheses(marks: Sequence[TraceMark]) -> list[Hypothesis]:
@@ -45,7 +51,7 @@ def hypotheses(marks: Sequence[TraceMark]) -> list[Hypothesis]:
                 current = Hypothesis(mark.sample)
                 out.append(current)
             if mark.name in _STEPS:
-                current.first.setdefault(mark.name, mark.sample)
+                current.first.setdefault(_STEPS[mark.name], mark.sample)
             if mark.name == "commit" and not committed:
                 committed = True
                 current.committed = True
@@ -72,7 +78,5 @@ def milestones(marks: Sequence[TraceMark]) -> dict[str, int]:
                 out.setdefault(mark.name, mark.sample)
     guesses = hypotheses(marks)
     if guesses:
-        first = guesses[-1].first
-        names = {"llm_first_token": "llm_first_token", "clause": "first_clause", "tts_first_audio": "tts_first_audio"}
-        out |= {name: first[step] for step, name in names.items() if step in first}
+        out |= guesses[-1].first
     return out

@@ -17,7 +17,9 @@ MAX_OPEN_TURNS = 4  #: one speaking, one fallen silent, one being said; a turn t
 MAX_MARKS = 600  #: a turn of two minutes with three partials a second has 400
 _KEPT_FREE = 100  # for marks that do not come by the dozen: a commit must not be lost to partials
 
-_BY_THE_DOZEN = ("partial", "end_point", "supposed", "discarded", "clause", "llm_first_token", "tts_first_audio")
+_BY_THE_DOZEN = frozenset(
+    ("partial", "end_point", "supposed", "discarded", "llm_first_token", "opening", "clause", "tts_first_audio")
+)
 
 
 @dataclass(frozen=True, slots=True)

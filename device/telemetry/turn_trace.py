@@ -251,7 +251,7 @@ def _guess(hypothesis: Hypothesis, zero: int) -> Guess:
     reached: Literal["words", "first_token", "first_clause", "first_audio"] = "words"
     if "tts_first_audio" in hypothesis.first:
         reached = "first_audio"
-    elif "clause" in hypothesis.first:
+    elif "first_clause" in hypothesis.first:
         reached = "first_clause"
     elif "llm_first_token" in hypothesis.first:
         reached = "first_token"

@@ -365,6 +365,7 @@ def test_a_long_answer_is_synthesised_as_it_is_played() -> None:
     first_token_ms=st.integers(5, 1200),
     tts_ms=st.integers(5, 800),
     part_words=st.integers(0, 3),
+    opens=st.booleans(),
     button=st.lists(st.tuples(st.integers(500, 9000), st.integers(50, 1500)), max_size=2),
     said=st.lists(st.sampled_from(["Words", "Words", "", "Mm-hm.", "Yeah."]), min_size=7, max_size=7),
     judged=st.none() | st.floats(0, 1),
@@ -376,6 +377,7 @@ def test_whatever_people_do(
     first_token_ms: int,
     tts_ms: int,
     part_words: int,
+    opens: bool,
     button: list[tuple[int, int]],
     said: list[str],
     judged: float | None,
@@ -385,6 +387,7 @@ def test_whatever_people_do(
     rim = VirtualRim(
         answers=[ANSWER] * 40, stt_ms=stt_ms, first_token_ms=first_token_ms, tts_ms=tts_ms, part_words=part_words,
         policy=Policy(turn_model=judged is not None), judge=lambda _: judged or 0.0, expects=lambda _: expected,
+        opens=opens,
     )  # fmt: skip
     at = 500
     for n, (gap, length) in enumerate(stretches):

@@ -88,3 +88,6 @@ def test_the_status_reads_along() -> None:
     saying(ev.Spoken(8, 0, "Dinner."), ev.PlayoutEnd(8, 0, "Dinner.", "Dinner."))
     assert saying(ev.Clause(9, 0, 0, "Tea."), ev.PlayoutStart(9, 0)) == {"text": "Tea.", "heard": ""}
     assert saying(ev.Commit(10, 2, "And?", "complete"), ev.Spoken(11, 2, "Next."))["heard"] == "Next."
+    # its first words may sound before its first clause is written
+    saying(ev.Commit(12, 3, "Then?", "complete"), ev.PlayoutStart(12, 3), ev.Spoken(13, 3, "It was"))
+    assert saying(ev.Clause(14, 3, 0, "It was a")) == {"text": "It was a", "heard": "It was"}

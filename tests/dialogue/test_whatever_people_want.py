@@ -86,6 +86,7 @@ outcomes = st.sampled_from(
     turn_model=st.booleans(),
     yes_after_ms=st.lists(st.integers(400, 6000), max_size=4),
     earlier=st.booleans(),
+    opens=st.booleans(),
     lost=st.one_of(st.none(), st.tuples(st.integers(500, 12_000), st.integers(100, 4000))),
 )
 def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
@@ -100,7 +101,10 @@ def test_whatever_people_want(refusals: Refusals, **drawn: Any) -> None:
         pending=MEANINGS["Cancel my order."] if drawn["earlier"] else None,
         undelivered=(Undelivered(0, 0, "Your order came."),) if drawn["earlier"] else (),
         does=lambda _call: results.pop() if results else Outcome("done", "It is so."),
-        **{k: drawn[k] for k in ("stt_ms", "first_token_ms", "tts_ms", "understand_ms", "act_ms", "probability")},
+        **{
+            k: drawn[k]
+            for k in ("stt_ms", "first_token_ms", "tts_ms", "understand_ms", "act_ms", "probability", "opens")
+        },
     )
     at = 500
     yes_after_ms = list(drawn["yes_after_ms"])

@@ -67,6 +67,7 @@ class VirtualRim:
     tts_ms: int = 45
     voice_works: bool = True
     part_words: int = 0  # the first clause comes from the voice in parts of so many words, tts_ms each; 0: whole
+    opens: bool = False  # the voice can begin a clause that is still being written
     room_known: bool = True  # by the echo canceller
     cut_off: bool = False  # answers end at their longest length
     hears: Callable[[str], str | Exception] = lambda text: text
@@ -91,6 +92,7 @@ class VirtualRim:
         self.asked: list[tuple[Message, ...]] = []  # what the language model was asked, per Reply
         self.rounds: list[tuple[int, float]] = []  # when a signal rang, and how loud in dB
         self._apart: set[int] = set()  # jobs whose words ring
+        self._begun: dict[int, str] = {}  # what was said of a clause before it was there, by job
         self.clock = 0
         self._live = LiveJobs()
         self._due: list[tuple[int, int, Callable[[], list[Output]]]] = []
@@ -221,10 +223,13 @@ class VirtualRim:
                 self.rounds.append((self.clock, gain_db))
             case Understand() | Act() | Reply():
                 self._think(command)
-            case Speak(job, index, text, apart):
+            case Speak(job, index, text, apart, opening):
                 if apart:
                     self._apart.add(job)
-                elif index == 0 and self.part_words and self.voice_works:
+                elif opening:
+                    self._open(job, text)
+                    return
+                elif index == 0 and (self.part_words or job in self._begun) and self.voice_works:
                     self._speak_parts(job, text)
                     return
                 speech = fake_speech(text) if self.voice_works else None
@@ -294,12 +299,22 @@ class VirtualRim:
     def _token(self, job: int, piece: str) -> list[Output]:
         return self.talk.token(job, piece, self.clock) if self._live.alive(job) else []
 
+    def _open(self, job: int, text: str) -> None:
+        """The first half of the words that are certain: an answer is one part, or nothing."""
+        words = text.split(" ")[:-1]
+        if self.opens and self.voice_works:
+            self._begun[job] = begun = " ".join(words[: (len(words) + 1) // 2])
+            self._later(self.tts_ms * MS, lambda: self._part(job, fake_speech(begun)))
+
     def _speak_parts(self, job: int, text: str) -> None:
         """As the rim of the threads has it: a message for each part, and an empty one when that was all."""
-        words, delay = text.split(" "), 0
-        for at in range(0, len(words), self.part_words):
+        begun, delay = self._begun.pop(job, ""), 0
+        assert f"{text} ".startswith(f"{begun} " if begun else ""), "a clause goes on as it began"
+        words = text[len(begun) :].split()
+        step = self.part_words or len(words)
+        for at in range(0, len(words), max(1, step)):
             delay += self.tts_ms * MS
-            part = fake_speech(" ".join(words[at : at + self.part_words]))
+            part = fake_speech(" ".join(words[at : at + step]))
             self._later(delay, lambda p=part: self._part(job, p))  # type: ignore[misc]
         self._later(delay, lambda: self._spoken(job, 0, None))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.phrases import PhraseVoice
-from models.protocols import Cancelled, Mark, Speech, never
+from models.protocols import Cancelled, Mark, Opening, Speech, never
 
 
 class Counting:
@@ -148,3 +148,20 @@ def test_in_front_of_the_real_voice(voice: Any) -> None:
     assert made is not None
     again = phrases.speak("One moment.")
     assert again is made, "the voice varies from call to call: the same array is the proof"
+
+
+class Beginning(Counting):
+    def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:  # noqa: ARG002
+        speech = self.speak(text.partition(" ")[0])
+        return None if speech is None else Opening(speech, lambda whole, _cancelled: iter([self.speak(whole)]))  # type: ignore[list-item]
+
+
+def test_a_clause_that_is_begun_early_goes_by_it() -> None:
+    inner = Beginning()
+    voice = PhraseVoice(inner)
+    for _ in range(2):
+        opening = voice.open("The capital of")
+        assert opening is not None
+        assert opening.part.text == "The"
+    assert inner.said == ["The", "The"], "what clause that will be is not known"
+    assert PhraseVoice(Counting()).open("The capital of") is None
