@@ -34,7 +34,7 @@ class ResumePolicy:
 
     enabled: bool = True
     within_ms: float = 4000.0  #: if that is known so soon after it fell silent, and some of it had been heard
-    times: int = 3  #: no more often than this: after that something is wrong with the microphone
+    times: int = 3  #: one that was heard no more often than this: something is wrong with the microphone then
     backchannels: str = BACKCHANNELS  #: what does not interrupt either, divided by commas
 
 
@@ -86,7 +86,7 @@ class Interruptions:
 
     def begin(self, answer: Answer, now: int, onset_sample: int) -> list[Output]:
         """Somebody speaks over `answer`, or so it seems."""
-        if not self._policy.enabled or answer.resumed >= self._policy.times:
+        if not self._policy.enabled or (answer.resumed >= self._policy.times and answer.heard):
             return self.final(answer, now, onset_sample)
         answer.suspend()
         self._waiting = _Waiting(answer, now, onset_sample)

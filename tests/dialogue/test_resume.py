@@ -13,10 +13,11 @@ from device.card import Span
 from device.config.schema import Settings
 from device.config.turn_taking import BargeInSettings
 from device.dialogue import events as ev
+from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.commands import Cancel, Continue, Decode, Flush, LiveJobs, Play, Reply, Speak, Suspend
 from device.dialogue.conversation import Policy
 from device.dialogue.history import History
-from device.dialogue.interruption import Backchannels, ResumePolicy
+from device.dialogue.interruption import Backchannels, Interruptions, ResumePolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.session.from_events import Scribe
 from device.session.records import Record, TurnCommitted, TurnFinished, TurnTraced
@@ -278,6 +279,18 @@ def test_the_rest_begins_without_a_click() -> None:
     assert play.speech.pcm[0] == 0
     assert np.abs(np.diff(play.speech.pcm[:90].astype(int))).max() < 50
     assert play.speech.pcm[80:].min() == 1000
+
+
+@pytest.mark.parametrize(("played_chars", "waits"), [(0, True), (2, True), (3, False), (20, False)])
+def test_an_answer_that_nobody_has_heard_yet_waits_however_often_it_was_held_up(played_chars: int, waits: bool) -> None:
+    """One that was heard in part is given up at the fourth noise: the microphone, or the room, is at fault."""
+    answer = Answer(3, 1, AnswerPolicy())
+    answer.resumed = ResumePolicy().times
+    speech = fake_speech("The capital of France is Paris.")
+    answer.ledger.add(Span(0, len(speech.pcm)), speech)
+    answer.ledger.advance(Span(0, played_chars * 960), 1000)
+    out = Interruptions(ResumePolicy(), History("")).begin(answer, 2000, 1900)
+    assert out == [Flush(), Suspend(3) if waits else Cancel(3)]
 
 
 def test_a_job_lives_until_it_is_cancelled_also_beside_another() -> None:
