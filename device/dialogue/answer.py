@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from device.card import Span
 from device.dialogue.clauses import ClausePolicy, ClauseSplitter
 from device.dialogue.commands import Output, Play, Speak
-from device.dialogue.events import Clause, LlmFirstToken, Opening, PlayoutEnd, PlayoutStart, TtsFirstAudio
+from device.dialogue.events import Clause, LlmFirstToken, PlayoutEnd, PlayoutStart, TtsFirstAudio
+from device.dialogue.first_words import FirstWords
 from device.dialogue.lateness import LatenessPolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.dialogue.notice import ACKNOWLEDGEMENT, Notice
 from device.dialogue.pace import Pace
 from device.dialogue.read_along import ReadAlong
-from device.dialogue.rounds import Rounds, without_rounds
+from device.dialogue.rounds import Rounds
 from device.dialogue.supply import Supply
 from device.dialogue.text_stream import TextStream
 from models.protocols import SAMPLE_RATE_HZ, Speech
@@ -72,9 +73,7 @@ class Answer:
         self._held = False  # its words wait for what they tell of
         self._dropped = 0  # clauses that were replaced before any of them sounded
         self._splitter = ClauseSplitter(policy.clauses, self)
-        self._opening = ""  # the words that were given to the voice before their clause was written to its end
-        self._opening_asked = 0  # when
-        self._opening_took = 0  # until they were audio
+        self._first_words = FirstWords(job, turn)
         self._clauses: list[str] = []
         self._ready = Supply()  # synthesised, not yet handed to the loudspeaker
         self._asked = 0  # clauses given to the voice
@@ -95,7 +94,7 @@ class Answer:
     @property
     def generated(self) -> str:
         """What was written, in its speakable form."""
-        return " ".join(self._clauses[self._dropped :]) or self._opening
+        return " ".join(self._clauses[self._dropped :]) or self._first_words.words
 
     @property
     def heard(self) -> str:
@@ -137,14 +136,7 @@ class Answer:
         out: list[Output] = [LlmFirstToken(now, self.turn)] if self._text.piece(piece, now) else []
         for clause in self._splitter.clauses(piece):
             out += self._add([clause], now)
-        return out + self._open(now)
-
-    def _open(self, now: int) -> list[Output]:
-        """Have the first words said while their clause is being written, if the rest of it will be there in time."""
-        if self._suspended or (text := self._splitter.opening()) is None or without_rounds(text) != text:
-            return []
-        self._opening, self._opening_asked = text.rpartition(" ")[0], now
-        return [Opening(now, self.turn, self._opening), Speak(self.job, 0, text, opening=True)]
+        return out if self._suspended else out + self._first_words.ask(self._splitter, now)
 
     def opens(self, rest_chars: int, clause_chars: int) -> bool:
         """For the splitter: is the rest of the first clause audio before its first words have been played?"""
@@ -198,8 +190,8 @@ class Answer:
     def failed(self, now: int) -> list[Output]:
         """The text will not be completed: say what there is, or that it went wrong."""
         whole, _ = self._splitter.finish_parts()
-        if self._opening and not (self._clauses or whole):
-            whole = [self._opening, self._policy.failed_text]  # they may sound already
+        if self._first_words.words and not (self._clauses or whole):
+            whole = [self._first_words.words, self._policy.failed_text]  # they may sound already
         return self._close_text(whole, self._policy.failed_text, now)
 
     def _close_text(self, rest: list[str], instead: str, now: int) -> list[Output]:
@@ -230,21 +222,23 @@ class Answer:
         out: list[Output] = []
         while self._asked < min(len(self._clauses), limit):
             out.append(Speak(self.job, self._asked, self._clauses[self._asked]))
-            self._speak_asked[self._asked] = now - (self._opening_took if self._asked == 0 else 0)
+            self._speak_asked[self._asked] = now - (self._first_words.took if self._asked == 0 else 0)
             self._asked += 1
         return out
 
     def spoken(self, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
-        """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or that was all."""
+        """Clause `index` came back from the voice, or (`more`) a part of it; None: no sound, or that was all.
+
+        Both, `more` and None: its first words cannot be said before it is complete.
+        """
         if index == ACKNOWLEDGEMENT:
             return self._acknowledge(now) if self._notice.made(speech) else []
         if index < self._dropped:
             return []
+        out = [] if self._clauses else self._first_words.came(speech, now, self._text)
+        if more and speech is None:
+            return out
         made = self._ready.add(index, speech, more=more)
-        out: list[Output] = []
-        if not self._clauses:  # the opening
-            self._opening_took = now - self._opening_asked
-            self._text.waited(self._opening_took)
         if not more:
             began = max(self._speak_asked.pop(index, now), self._voice_free)
             self._voice_free = now
@@ -333,7 +327,8 @@ class Answer:
         ready = bool(self._ready) and not self._held
         if not self._notice.waits or self._suspended or ready or self._placed > self._dropped:
             return []
-        out = self._notice.step(now, self._remaining_ms(now), voice_is_free=self._asked == 0 and not self._opening)
+        free = self._asked == 0 and not self._first_words.words
+        out = self._notice.step(now, self._remaining_ms(now), voice_is_free=free)
         self._queuing += [ACKNOWLEDGEMENT for each in out if isinstance(each, Play)]
         return out
 

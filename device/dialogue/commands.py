@@ -74,8 +74,8 @@ class Speak:
     """Synthesise one clause; answer with `spoken`, once, or part by part if that is how the voice has it.
 
     `apart`: it is no part of an answer, but of what rings beside it; it comes back whole.
-    `opening`: the first words of a clause that is still being written. Answer with a part of it, or not at all; the
-    clause, which begins with them (the last one may lack letters), is asked for under the same index when it is there.
+    `opening`: the first words of a clause that is still being written. Answer with a part of it, or that none comes;
+    the clause, which begins with them (the last one may lack letters), is asked for under the same index later.
     """
 
     job: int

@@ -315,7 +315,10 @@ class Conversation:
         return [] if answer is None else self._after(answer.written(now, complete=complete))
 
     def spoken(self, job: int, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
-        """The voice's answer to `Speak`, or (`more`) a part of it; None: no sound came of it, or that was all."""
+        """The voice's answer to `Speak`, or (`more`) a part of it; None: no sound came of it, or that was all.
+
+        `more` and None: nothing of it before the clause that it is the opening of.
+        """
         self._ringing.spoken(job, speech)
         answer = self._floor.working(job)
         return [] if answer is None else self._after(answer.spoken(index, speech, now, more=more))

@@ -157,7 +157,7 @@ class LlmFirstToken(Event):
 
 @dataclass(frozen=True, slots=True)
 class Opening(Event):
-    """The first words of the answer are spoken before its first clause is written to its end."""
+    """The first words of the answer are audio before its first clause is complete; the voice was given them then."""
 
     type: ClassVar[str] = "opening"
     text: str

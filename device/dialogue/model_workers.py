@@ -144,8 +144,9 @@ class ModelWorkers:
             self._told_job = work.job
             if work.first:
                 self._right_of_way.give_back()
-            if not work.opening:  # the clause is still to come
-                out = [*out, *self._conversation.spoken(work.job, work.index, None, self._now())]
+            # the clause of an opening is still to come
+            told = self._conversation.spoken(work.job, work.index, None, self._now(), more=work.opening)
+            out = [*out, *told]
         return out
 
     def hear_again(self, job: int, audio: Floats, expected: str, then: Callable[[str], None]) -> bool:
@@ -271,9 +272,10 @@ class ModelWorkers:
             _log.debug("where it failed", exc_info=error)
         if self._over(ticket):
             self._right_of_way.give_back()
+            part = None
             if opening is not None:
-                self._openings[command.job] = opening
-                self._post(partial(self._conversation.spoken, command.job, 0, opening.part, self._now(), more=True))
+                self._openings[command.job], part = opening, opening.part
+            self._post(partial(self._conversation.spoken, command.job, 0, part, self._now(), more=True))
 
     def _first(self, command: Speak, cancelled: Cancelled) -> Iterator[Speech]:
         """The parts of a first clause that nobody has yet."""

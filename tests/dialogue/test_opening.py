@@ -13,7 +13,7 @@ from device.dialogue.answer import Answer, AnswerPolicy
 from device.dialogue.clauses import ClausePolicy, ClauseSplitter, Unhurried
 from device.dialogue.commands import Play, Speak
 from device.dialogue.pace import Pace
-from models.protocols import Message
+from models.protocols import Message, Speech
 
 FIRST = "The capital of France is the city of Paris,"
 ANSWER = FIRST + " which lies on the Seine, and it is a large city."
@@ -82,7 +82,22 @@ def test_a_voice_that_cannot_begin_says_the_clause_when_it_is_there() -> None:
     rim.opens = False
     rim.run(15_000)
     assert openings(rim) != [], "it is asked"
+    assert rim.of(ev.Opening) == []
     assert rim.truly_heard() == f"Hello there. {ANSWER}"
+
+
+@pytest.mark.parametrize("comes", [None, fake_speech("The capital")])
+def test_who_waits_is_told_so_where_nothing_has_sounded(comes: Speech | None) -> None:
+    """The language model stands still behind the first words, which cannot be said by themselves, or can."""
+    answer = begun()
+    answer.release(150 * MS, since=100 * MS)
+    out = answer.spoken(0, comes, 200 * MS, more=True)
+    assert [o.text for o in out if isinstance(o, ev.Opening)] == ([] if comes is None else ["The capital of"])
+    for play in [o for o in out if isinstance(o, Play)]:
+        answer.queued(Span(0, len(play.speech.pcm)), play.speech)
+    told = [o for block in range(300) for o in answer.played(Span(0, 0), 200 * MS + 160 * block)]
+    assert [o.text for o in told if isinstance(o, Speak)] == (["One moment."] if comes is None else [])
+    assert answer.generated == ("" if comes is None else "The capital of")
 
 
 @pytest.mark.parametrize("tts_ms", [20, 60])
@@ -137,6 +152,9 @@ def test_the_language_model_fails_behind_it() -> None:
     speaks = [o for o in answer.failed(210 * MS) if isinstance(o, Speak)]
     assert [s.text for s in speaks] == ["The capital of", FAILED]
     assert answer.generated == f"The capital of {FAILED}"
+    nothing_said = begun()
+    nothing_said.spoken(0, None, 200 * MS, more=True)
+    assert [o.text for o in nothing_said.failed(210 * MS) if isinstance(o, Speak)] == [FAILED]
 
 
 def test_it_is_not_begun_twice_and_its_clause_may_come_before_its_sound() -> None:

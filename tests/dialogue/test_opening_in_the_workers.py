@@ -113,12 +113,14 @@ def test_without_an_opening_the_clause_is_said_when_it_is_there(why: str) -> Non
     voice = Begins()
     setattr(voice, why, True)
     world = World(voice)
-    assert world.give(opening(), Speak(1, 0, CLAUSE)) == [(1, 0, CLAUSE, True), (1, 0, None, False)]
+    said = world.give(opening(), Speak(1, 0, CLAUSE))
+    assert said == [(1, 0, None, True), (1, 0, CLAUSE, True), (1, 0, None, False)]
     assert world.told.failures == [], "nobody misses anything"
 
 
 def test_a_voice_that_knows_no_openings() -> None:
-    assert World(HelloEnds()).give(opening(), Speak(1, 0, CLAUSE)) == [(1, 0, CLAUSE, True), (1, 0, None, False)]
+    said = World(HelloEnds()).give(opening(), Speak(1, 0, CLAUSE))
+    assert said == [(1, 0, None, True), (1, 0, CLAUSE, True), (1, 0, None, False)]
 
 
 def test_each_answer_goes_on_as_it_began() -> None:
@@ -133,7 +135,7 @@ def test_each_answer_goes_on_as_it_began() -> None:
 def test_what_nobody_wants_is_not_begun_nor_kept() -> None:
     world = World(Begins())
     world.dead.add(1)
-    assert world.give(opening(1)) == []
+    assert world.give(opening(1)) == [(1, 0, None, True)]
     world = World(Begins())
     world.give(opening(1))
     assert set(world.workers._openings) == {1}
@@ -160,5 +162,6 @@ def test_an_opening_that_hangs_does_not_count_as_the_clause() -> None:
         world.workers.impatient()
         time.sleep(0.005)
     assert world.told.failures == ["tts"]
+    assert world.told.spoken_of == [(1, 0, None, True)]
     voice.go.set()
-    assert world.give() == [], "and what comes of it at last is too late"
+    assert world.give() == [(1, 0, None, True)], "and what comes of it at last is too late"

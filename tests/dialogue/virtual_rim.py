@@ -300,11 +300,13 @@ class VirtualRim:
         return self.talk.token(job, piece, self.clock) if self._live.alive(job) else []
 
     def _open(self, job: int, text: str) -> None:
-        """The first half of the words that are certain: an answer is one part, or nothing."""
+        """The first half of the words that are certain, or nothing."""
         words = text.split(" ")[:-1]
+        part = None
         if self.opens and self.voice_works:
             self._begun[job] = begun = " ".join(words[: (len(words) + 1) // 2])
-            self._later(self.tts_ms * MS, lambda: self._part(job, fake_speech(begun)))
+            part = fake_speech(begun)
+        self._later(self.tts_ms * MS if part else 0, lambda: self._part(job, part))
 
     def _speak_parts(self, job: int, text: str) -> None:
         """As the rim of the threads has it: a message for each part, and an empty one when that was all."""
@@ -318,7 +320,7 @@ class VirtualRim:
             self._later(delay, lambda p=part: self._part(job, p))  # type: ignore[misc]
         self._later(delay, lambda: self._spoken(job, 0, None))
 
-    def _part(self, job: int, part: Speech) -> list[Output]:
+    def _part(self, job: int, part: Speech | None) -> list[Output]:
         return self.talk.spoken(job, 0, part, self.clock, more=True) if self._live.alive(job) else []
 
     def _spoken(self, job: int, index: int, speech: Speech | None) -> list[Output]:
