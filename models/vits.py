@@ -116,7 +116,7 @@ def open_vits(path: Path, *, threads: int, keep_ids: int, keep_frames: int) -> t
         ]
         session = _from_memory(parts.front, threads)
     except (CannotSplitError, ModelError) as error:
-        whole = open_session(path, threads=threads)  # says so itself if the file is damaged
+        whole = open_session(path, threads=threads, of_any_size=True)  # says so itself if the file is damaged
         _log.info("%s makes its clauses whole: %s", path.name, error)
         return ShrinkingSession(whole, keep_below=keep_ids), None
     return ShrinkingSession(session, keep_below=keep_ids), Vocoder(stages)
@@ -128,4 +128,4 @@ def _from_memory(model: bytes, threads: int) -> Any:
     with os.fdopen(memory, "wb") as file:
         file.write(model)
         file.flush()
-        return open_session(Path(f"/proc/self/fd/{memory}"), threads=threads)
+        return open_session(Path(f"/proc/self/fd/{memory}"), threads=threads, of_any_size=True)

@@ -1,6 +1,8 @@
 """A voice in two: the halves say what the whole says, and what cannot be split is told from what is broken."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +20,7 @@ from models.errors import ModelDamagedError
 from models.onnx import open_session
 from models.vits import Vocoder, open_vits
 
+ROOT = Path(__file__).resolve().parents[2]
 CHANNELS, UP = 4, 8
 
 
@@ -178,3 +181,37 @@ def test_what_is_no_model_is_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "noise.onnx").write_bytes(content)
     with pytest.raises(ModelDamagedError, match=r"noise\.onnx"):
         opened(tmp_path / "noise.onnx")
+
+
+_TALKS = """
+import sys
+from pathlib import Path
+import numpy as np
+from bench.processor_time import memory_mb
+from models.vits import open_vits
+
+front, vocoder = open_vits(Path(sys.argv[1]), threads=1, keep_ids=400, keep_frames=400)
+
+def say(ids):
+    phonemes = np.ones((1, ids), dtype=np.int64)
+    latent, *_ = front.run(
+        None, {"input": phonemes, "input_lengths": np.array([ids]), "scales": np.array([0.0, 1.0, 0.0], np.float32)}
+    )
+    vocoder.decode(np.zeros((1, vocoder.channels, ids), np.float32), 0, ids)
+
+for ids in (140, 30, 140):
+    say(ids)
+before = memory_mb()
+for ids in range(30, 140):
+    say(ids)
+print(memory_mb() - before)
+"""
+
+
+@pytest.mark.models
+def test_texts_of_many_lengths_take_no_memory(model_path: Callable[[str], Path]) -> None:
+    """ONNX Runtime would keep for each length where everything lay: 110 of them, and some 70 KB each."""
+    path = model_path("piper-en_US-joe-medium")
+    command = [sys.executable, "-c", _TALKS, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 3
