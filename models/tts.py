@@ -192,7 +192,7 @@ class PiperVoice:
 
     def _openings(self, text: str, cancelled: Cancelled) -> Iterator[Opening]:
         """One, or none."""
-        if self._vocoder is None or self._real_time_factor >= QUICK or cancelled():
+        if self._vocoder is None or not 0 < self._real_time_factor < QUICK or cancelled():
             return
         clause, sentences = self._clause(text, ends=False)
         if len(sentences) != 1:

@@ -112,12 +112,14 @@ class Pace:
     def opens(self, rest_chars: int, clause_chars: int, live_chars_per_ms: float | None) -> bool:
         """Will `rest_chars`, the end of a first clause of `clause_chars`, be audio while its opening sounds?
 
-        The text's own speed counts: in the mean of whole answers it waits for the voice now and then.
+        The text's own speed counts: in the mean of whole answers it waits for the voice now and then. A voice that has
+        said nothing yet is left half of the time: one that needs more refuses (`models.tts`).
         """
-        if live_chars_per_ms is None or "voice" not in self._measured:
+        if live_chars_per_ms is None:
             return False
         written_ms = max(0, rest_chars) / max(live_chars_per_ms, 1e-6) * _SAFETY
-        return written_ms + _NEXT_PART * self.voice_ms(clause_chars) <= _OPENING_MS
+        made_ms = _NEXT_PART * self.voice_ms(clause_chars) if "voice" in self._measured else _OPENING_MS / 2
+        return written_ms + made_ms <= _OPENING_MS
 
 
 def _ms(samples: int) -> float:
