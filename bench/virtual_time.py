@@ -33,7 +33,7 @@ from models.protocols import SAMPLE_RATE_HZ, ExpectsEnds, Int16s, Mark, Message,
 RECOGNISER_MS = 100
 TURN_MS = 27
 READ_MS = 45
-ANSWER_MS = 105
+ANSWER_MS = 85
 _LEAD_SAMPLES = SAMPLE_RATE_HZ
 _PRESS_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # the button goes down so much before the recording begins
 _TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ
