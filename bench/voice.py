@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -42,7 +43,7 @@ def main() -> int:
     summary = {
         "sentences": len(rows),
         "words": sum(row["words"] for row in rows),
-        "wer_percent": round(100 * sum(row["errors"] for row in rows) / sum(row["words"] for row in rows), 2),
+        "wer_percent": _percent(rows, "errors"),
         "opened": sum(row["opened_errors"] is not None for row in rows),
         "opened_wer_percent": _percent(rows, "opened_errors"),
         "same_whole_wer_percent": _percent([row for row in rows if row["opened_errors"] is not None], "errors"),
@@ -51,8 +52,8 @@ def main() -> int:
         "behind_opening_ms_max": max((row["behind_opening_ms"] or 0 for row in rows), default=0),
         "rtf": round(sum(row["synthesis_s"] for row in rows) / sum(row["audio_s"] for row in rows), 4),
         "synthesis_ms_p50": round(1000 * float(np.median([row["synthesis_s"] for row in rows])), 1),
-        "first_part_ms_p50": round(float(np.median([row["first_part_ms"] for row in rows])), 1),
-        "first_part_audio_ms_p50": round(float(np.median([row["first_part_audio_ms"] for row in rows])), 1),
+        "first_part_ms_p50": _median(rows, "first_part_ms"),
+        "first_part_audio_ms_p50": _median(rows, "first_part_audio_ms"),
         "ahead_ms_min": min(row["ahead_ms"] for row in rows),
         "loudness_lufs_mean": round(float(np.mean(levels)), 2),
         "loudness_lu_sd": round(float(np.std(levels)), 2),
@@ -72,13 +73,13 @@ def main() -> int:
     return 0
 
 
-def _percent(rows: list[dict[str, object]], key: str) -> float | None:
-    counts = [(int(str(row[key])), int(str(row["words"]))) for row in rows if row[key] is not None]
+def _percent(rows: list[dict[str, Any]], key: str) -> float | None:
+    counts = [(row[key], row["words"]) for row in rows if row[key] is not None]
     return round(100 * sum(e for e, _ in counts) / sum(w for _, w in counts), 2) if counts else None
 
 
-def _median(rows: list[dict[str, object]], key: str) -> float | None:
-    known = [float(str(row[key])) for row in rows if row[key] is not None]
+def _median(rows: list[dict[str, Any]], key: str) -> float | None:
+    known = [row[key] for row in rows if row[key] is not None]
     return round(float(np.median(known)), 1) if known else None
 
 
@@ -109,7 +110,7 @@ class AtOnce(Unhurried):
         return True
 
 
-def measure(text: str, voice: PiperVoice, recogniser: WhisperCpp) -> dict[str, object]:
+def measure(text: str, voice: PiperVoice, recogniser: WhisperCpp) -> dict[str, Any]:
     began = time.perf_counter()
     speech = voice.speak(text)
     synthesis_s = time.perf_counter() - began

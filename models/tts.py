@@ -10,7 +10,6 @@ Loudness is set by one gain for the voice, found once when it is loaded. Normali
 a short "No." as loud as a long sentence, and the level pump from clause to clause.
 """
 
-import json
 import math
 import threading
 import time
@@ -24,30 +23,24 @@ import models.espeak  # noqa: F401 - before a voice speaks
 # isort: split
 import numpy as np
 import numpy.typing as npt
-import piper
 import soxr
-from piper.config import PiperConfig, SynthesisConfig
+from piper.config import SynthesisConfig
 from piper.const import BOS, EOS, PAD
 
 from models.clause_audio import CALIBRATION_TEXT, PEAK_CEILING_DB, gain_for, last_sign, pause_after
 from models.clause_parts import QUICK, ClauseWords, Cut, growth_at
-from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
+from models.errors import ModelDamagedError, ModelRunError
 from models.loudness import limit
-from models.process import worker_threads
+from models.piper_files import open_piper
 from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Opening, Speech, never
 from models.spoken_form import spoken_form
 from models.spoken_sentence import Sentence, certain_samples, spliced
 from models.trim import FADE_OUT_MS, audible, blended, faded, quietest, trimmed
-from models.vits import Vocoder, open_vits
 from models.word_marks import Size, split_words
 
 #: Some 3 s of speech. Longer sentences are made in parts, divided where a comma is: the memory that Piper works in
 #: grows by 24 MB with each second, and a cancelled call comes back sooner.
 BREATH_PHONEMES = 50
-#: Clauses up to this length, some 2.5 s, are spoken in memory that is kept.
-SHORT_PHONEMES = 40
-SHORT_FRAMES = 215
-IDS_PER_PHONEME = 2  #: each is followed by a pad
 #: What is cut off is certain up to so much before the end of what has been decoded: 12.5 ms the limiter looks ahead,
 #: 10 ms the resampler (to 1e-7), 5 ms a seam may be moved.
 _GUARD_SAMPLES = 30 * SAMPLE_RATE_HZ // 1000
@@ -95,7 +88,7 @@ class PiperVoice:
         self._lock = threading.Lock()
         self._path = path
         description = config_path or path.with_name(path.name + ".json")
-        self._voice, self._vocoder = _load(path, description, threads)
+        self._voice, self._vocoder = open_piper(path, description, threads)
         self._sizes: dict[str, Size] = {}
         self._real_time_factor = 0.0  # of the vocoder, newest calls count most
         self._voice_config: Any = self._voice.config
@@ -381,30 +374,6 @@ class PiperVoice:
                 hint="check it with 'nearfield models verify'",
             )
         return gain
-
-
-def _load(path: Path, config_path: Path, threads: int) -> tuple[Any, Vocoder | None]:
-    if not config_path.is_file():
-        raise ModelMissingError(f"no voice description {config_path}", hint="fetch it with 'nearfield models pull'")
-    # more than two threads gain nothing on a network this small
-    session, vocoder = open_vits(
-        path,
-        threads=worker_threads(threads, most=2),
-        keep_ids=IDS_PER_PHONEME * SHORT_PHONEMES,
-        keep_frames=SHORT_FRAMES,
-    )
-    try:
-        config = PiperConfig.from_dict(json.loads(config_path.read_text("utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelDamagedError(
-            f"{config_path} is not the description of a Piper voice: {error!r}",
-            hint="check it with 'nearfield models verify'",
-        ) from error
-    if "input" not in {i.name for i in session.get_inputs()}:
-        raise ModelDamagedError(
-            f"{path} is an ONNX model, but not a Piper voice", hint="check it with 'nearfield models verify'"
-        )
-    return piper.PiperVoice(session=session, config=config), vocoder
 
 
 def _breaths(phonemes: list[str]) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ character. Sans-IO.
 
 from collections import deque
 
+from models.clause_parts import FIRST_SAMPLES
 from models.protocols import SAMPLE_RATE_HZ
 
 #: Nothing measured yet: a slow small computer. What is too careful costs the first answer some ten ms.
@@ -26,8 +27,8 @@ _NEWEST = 0.3  # weight of the newest figure in the running mean
 _LEAST_CHARS = 16  # of a stream, before its speed means anything
 _CACHED_RTF = 0.005  # no voice is faster: that came out of a cache
 _LATENCIES = 20  # first sounds that are remembered
-#: What is said of a first clause before it is complete (`models.clause_parts.FIRST_SAMPLES`) ...
-_OPENING_MS = 300.0
+#: What is said of a first clause before it is complete ...
+_OPENING_MS = FIRST_SAMPLES * 1000 / SAMPLE_RATE_HZ
 #: ... and the share of a whole clause's time after which the part behind it is there (`python bench/voice.py`).
 _NEXT_PART = 0.4
 
