@@ -51,6 +51,27 @@ def test_an_answer_ends_as_interrupted_with_what_was_heard() -> None:
     assert rim.talk.state == "idle"
 
 
+@pytest.mark.parametrize("behind_ms", [10, 40, 60, 90, 150, 200])
+def test_it_goes_between_the_first_words_and_the_rest_of_their_clause(behind_ms: int) -> None:
+    """The answer was begun before its first clause was written."""
+    undisturbed, rim = (Lossy(answers=[ANSWER, "Yes."], opens=True, first_token_ms=700, token_ms=12) for _ in range(2))
+    for each in (undisturbed, rim):
+        each.say(500, 1500, QUESTION)
+    (opening,) = undisturbed.run(5000).of(ev.Opening)
+    rim.lose(opening.sample // MS + behind_ms, 2000)
+    rim.say(6500, 7500, "Are you there?")
+    rim.run(11_000)
+    (cut,) = rim.of(ev.Interrupted)
+    assert isinstance(cut, ev.Interrupted)
+    assert ANSWER.startswith(cut.generated)
+    assert cut.generated.startswith(cut.heard)
+    assert cut.heard == rim.truly_heard().removesuffix("Yes.").strip()
+    (end,) = rim.of(ev.PlayoutEnd)
+    assert isinstance(end, ev.PlayoutEnd)
+    assert end.heard == "Yes."
+    assert rim.talk.state == "idle"
+
+
 @pytest.mark.parametrize("lost_ms", [800, 1450, 1600, 1750, 2050, 2150, 2250, 2400])
 def test_whenever_it_goes_the_next_question_is_answered(lost_ms: int) -> None:
     """While the user speaks, while the answer is prepared, at the commit, before the first sound."""
