@@ -66,6 +66,7 @@ def policy_of(settings: Settings, tools: Offer = nothing_offered) -> Policy:
             likely=turn.likely_probability,
             sure_silence_ms=turn.sure_silence_ms,
             likely_silence_ms=turn.likely_silence_ms,
+            unready_silence_ms=turn.unready_silence_ms,
             disputed_silence_ms=turn.disputed_silence_ms,
             unsure_silence_ms=turn.unsure_silence_ms,
             undecided_silence_ms=turn.undecided_silence_ms,

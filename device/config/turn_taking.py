@@ -67,6 +67,12 @@ class TurnSettings(Section):
     likely_silence_ms: int = Field(
         default=320, ge=50, le=10_000, description="... when it takes the end for likely, in ms"
     )
+    unready_silence_ms: int = Field(
+        default=450,
+        ge=50,
+        le=10_000,
+        description="... in place of these two, at most, while nothing of the answer can sound yet, in ms",
+    )
     disputed_silence_ms: int = Field(
         default=950,
         ge=50,
@@ -136,6 +142,7 @@ class TurnSettings(Section):
             "speculate_silence_ms",
             "sure_silence_ms",
             "likely_silence_ms",
+            "unready_silence_ms",
             "disputed_silence_ms",
             "unsure_silence_ms",
             "undecided_silence_ms",

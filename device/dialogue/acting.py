@@ -104,10 +104,10 @@ class Acting:
         says = {"again": pending.meaning.question, "no": texts.declined_text, "left": texts.left_text}
         return doing.say(says[doing.settles], now)
 
-    def reading(self, job: int) -> bool:
-        """Is it still open what the words of the hypothesis `job` mean?"""
+    def unready(self, job: int) -> bool:
+        """Would nothing come of the hypothesis `job` yet, were it the user's turn now?"""
         doing = self._doings.get(job)
-        return doing is not None and doing.reading
+        return doing is not None and doing.unready
 
     def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
         """The interpreter's answer to `Understand`, for an answer that is still wanted."""

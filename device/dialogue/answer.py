@@ -116,9 +116,9 @@ class Answer:
         return self._written and self._placed == len(self._clauses)
 
     @property
-    def begun(self) -> bool:
-        """Is there a word of it, or is it known that there will be none?"""
-        return self._text.begun or self._written
+    def audible(self) -> bool:
+        """Is there any sound of it, heard or not?"""
+        return self._first_audio
 
     @property
     def started(self) -> bool:

@@ -321,7 +321,9 @@ class Conversation:
         """
         self._ringing.spoken(job, speech)
         answer = self._floor.working(job)
-        return [] if answer is None else self._after(answer.spoken(index, speech, now, more=more))
+        if answer is None:
+            return []
+        return self._after([*answer.spoken(index, speech, now, more=more), *self._floor.listen()])
 
     def queued(self, job: int, span: Span, speech: Speech) -> list[Output]:
         """`Play` was carried out: the clause lies at `span`. To be told before anything else is."""

@@ -125,9 +125,12 @@ class Doing:
         return self.call is not None and self.outcome is None
 
     @property
-    def reading(self) -> bool:
-        """Are its words looked up, or with the language model, which has not written anything yet?"""
-        return self._looked_at is not None or (self._replied and self.meaning is None and not self.answer.begun)
+    def unready(self) -> bool:
+        """Would nothing come of it yet, were it the user's turn now: no deed, and no sound of its answer?"""
+        if self._looked_at is not None:
+            return True
+        waits_for_commit = self.meaning is not None and not self.meaning.question and self.call is None
+        return not (waits_for_commit or self.answer.audible)
 
     def gave_up_looking(self, now: int) -> bool:
         """Has the interpreter been asked too long ago? True once, and its answer is not waited for any more."""

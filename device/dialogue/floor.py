@@ -135,8 +135,8 @@ class Floor:
         offset = self._endpointer.offset_sample
         out = turn.listen(self.now, offset, paused=self._endpointer.paused)
         supposed = turn.hypothesis
-        reading = supposed is not None and self._acting.reading(supposed.job)
-        reason = turn.over(self.now, offset, reading=reading)
+        unready = supposed is not None and self._acting.unready(supposed.job)
+        reason = turn.over(self.now, offset, unready=unready)
         return out if reason is None else out + self.finish(reason, offset)
 
     def transcribed(self, job: int, transcript: Transcript, now: int) -> list[Output]:

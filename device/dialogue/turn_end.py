@@ -45,6 +45,7 @@ class TurnEndPolicy:
     likely: float = 0.5  #: from this one on after a moment
     sure_silence_ms: float = 200.0
     likely_silence_ms: float = 320.0
+    unready_silence_ms: float = 450.0  #: at most, in place of these two, while nothing of the answer can sound
     disputed_silence_ms: float = 950.0  #: sound and words disagree, or the words are doubtful
     unsure_silence_ms: float = 1300.0  #: the model says that it goes on; the words are a whole sentence
     undecided_silence_ms: float = 1500.0  #: nothing says that it is over, or a number is being dictated
@@ -74,7 +75,7 @@ class TurnEnd:
         self._wording: Wording | None = None
         self._sure_of_words = 1.0
         self._sentence_end: float | None = None
-        self.reading = False  #: are the words with a language model, which may say that a sentence does not end there?
+        self.unready = False  #: could nothing of the answer sound yet, were the turn over now?
 
     def pause(self, offset_sample: int) -> None:
         """It is quiet since `offset_sample`."""
@@ -171,11 +172,10 @@ class TurnEnd:
             return policy.plain_silence_ms
         whole = self._wording in _SOUNDS_WHOLE and not self._doubtful
         trusted = whole and self._sure_of_words >= policy.trusted
-        if finished >= policy.sure:
-            # the answer cannot sound before it is read, so nothing is lost by hearing what the reader thinks
-            return policy.likely_silence_ms if self.reading else policy.sure_silence_ms
         if finished >= policy.likely:
-            return policy.likely_silence_ms
+            # who goes on before anything sounds was not cut off: to listen until then costs nobody any time
+            at_most_ms = policy.unready_silence_ms if self.unready else 0.0
+            return max(at_most_ms, policy.sure_silence_ms if finished >= policy.sure else policy.likely_silence_ms)
         if trusted:
             return policy.disputed_silence_ms
         return policy.unsure_silence_ms if whole else policy.undecided_silence_ms

@@ -216,13 +216,13 @@ class UserTurn:
         """Once it is over: is all of it understood as well as it will be?"""
         return self._listening.settled(self.offset_sample)
 
-    def over(self, now: int, offset_sample: int, *, reading: bool = False) -> EndReason | None:
+    def over(self, now: int, offset_sample: int, *, unready: bool = False) -> EndReason | None:
         """Is this pause the end, and why? None: not yet, or it is not quiet. A held button decides alone.
 
-        The words have a say, so they are waited for: but for no longer than the longest pause. `reading`: they are
-        with a language model that may say more of them.
+        The words have a say, so they are waited for: but for no longer than the longest pause. `unready`: nothing
+        of the answer could sound yet.
         """
-        self._end.reading = reading
+        self._end.unready = unready
         if self.held or self.ended or not (self.settled(offset_sample) or self._end.at_the_longest(now)):
             return None
         return self._end.over(now)

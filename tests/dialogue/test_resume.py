@@ -158,7 +158,7 @@ def test_a_noise_soon_behind_a_question_is_not_the_question_again(question: str)
 
 
 @pytest.mark.parametrize("begins_ms", [40, 1500])
-@pytest.mark.parametrize("knock_ms", [2850, 3400])
+@pytest.mark.parametrize("knock_ms", [2980, 3400])
 def test_doubtful_words_that_turn_out_to_be_none_do_not_end_an_answer(begins_ms: int, knock_ms: int) -> None:
     """What is doubtful is heard once more; until then the answer only waits."""
     doubts = iter(["Bye.", "", "", ""])
@@ -223,11 +223,23 @@ def test_nothing_intelligible_for_too_long_ends_it() -> None:
     assert rim.talk.state == "idle"
 
 
+@pytest.mark.parametrize("until_ms", [3100, 9000])
+def test_a_noise_before_anything_could_sound_is_a_part_of_the_turn(until_ms: int) -> None:
+    rim = VirtualRim(answers=["It is Paris."] * 2, policy=Policy(), first_token_ms=1500)
+    rim.say(1000, 2500, "What is the capital of France?")
+    rim.noise(2850, until_ms)
+    rim.run(20_000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.text == "What is the capital of France?"
+    assert commit.sample > until_ms * MS
+    assert rim.truly_heard() == "It is Paris."
+
+
 def test_an_answer_of_which_nothing_was_heard_outlasts_any_noise() -> None:
     """A dog barks from before it begins until long after it would have ended: who asked still wants to know."""
     rim = VirtualRim(answers=["It is Paris."], policy=Policy(), first_token_ms=1500)
     rim.say(1000, 2500, "What is the capital of France?")
-    rim.noise(2850, 12_000)
+    rim.noise(2980, 12_000)
     rim.run(20_000)
     assert not rim.of(ev.Interrupted)
     assert rim.truly_heard() == "It is Paris."

@@ -106,16 +106,16 @@ def test_what_is_expected_behind_the_words_counts_as_far_as_they_are_believed(
     assert wait_ms(finished, Wording.QUESTION, probability=probability, sentence_end=sentence_end) == expected
 
 
-def test_who_is_sure_waits_for_the_reader_for_a_moment() -> None:
+@pytest.mark.parametrize(("finished", "ready"), [(0.95, RULES.sure_silence_ms), (0.7, RULES.likely_silence_ms)])
+def test_as_long_as_nothing_could_sound_it_listens_on(finished: float, ready: float) -> None:
     end = TurnEnd(RULES, with_model=True)
     end.pause(0)
-    end.judged(0.95)
+    end.judged(finished)
     end.worded(Wording.QUESTION, 0.9)
-    end.reading = True
-    assert end.wait_ms == RULES.likely_silence_ms
-    end.expected(0.4)
-    end.reading = False
-    assert end.wait_ms == RULES.sure_silence_ms
+    end.unready = True
+    assert end.wait_ms == RULES.unready_silence_ms
+    end.unready = False
+    assert end.wait_ms == ready
 
 
 def test_what_was_denied_in_one_pause_does_not_count_in_the_next() -> None:
