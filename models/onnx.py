@@ -3,6 +3,7 @@
 session = open_session(Path("silero_vad.onnx"), threads=1)
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,13 @@ import onnxruntime
 
 from models.errors import ModelDamagedError, ModelMissingError
 
+#: What sessions `of_any_size` keep between their calls, all together: enough for the first part of a clause, so that it
+#: has not to be got from the system (10 of 85 ms) while somebody waits. 150 clauses of 3 to 30 words of a voice, with
+#: memory that short ones kept and long ones gave back 137 to 190 MB, median 178; with 8 / 16 / 24 / 32 MB shared
+#: 141 to 143 / 148 to 150 / 157 to 172 / 165 to 173, and the first parts as fast.
+_KEPT_MB = 16
+_DEFAULT_MEMORY = onnxruntime.OrtMemType.DEFAULT
+
 
 def open_session(path: Path, *, threads: int, of_any_size: bool = False) -> Any:
     """An `onnxruntime.InferenceSession` on the CPU with `threads` intra-op threads.
@@ -20,10 +28,11 @@ def open_session(path: Path, *, threads: int, of_any_size: bool = False) -> Any:
     Worker threads of ONNX Runtime busy-wait between calls by default; beside three other models on two cores that
     takes time from all of them, so spinning is off.
 
-    `of_any_size`: inputs differ in size from call to call. ONNX Runtime plans its memory anew for each size then, and
-    keeps every plan for good: a Piper voice grew by 70 KB with each new length of text and audio, and for a while by 10
-    to 55 MB, as what a plan wants is had as one piece (400 clauses: 180 to 235 MB; without plans 173 to 183). It is no
-    slower without (a clause 140 ms, a first part 44, both).
+    `of_any_size`: inputs differ in size from call to call. Such sessions share their working memory, of which
+    `ShrinkingSession` gives back what is more than usual, and they make no memory plans: ONNX Runtime would plan its
+    memory anew for each size, and keep every plan for good: a Piper voice grew by 70 KB with each new length of text
+    and audio, and for a while by 10 to 55 MB, as what a plan wants is had as one piece. It is no slower without (a
+    clause 140 ms, a first part 44, both).
 
     Raises ModelMissingError, ModelDamagedError.
     """
@@ -35,6 +44,9 @@ def open_session(path: Path, *, threads: int, of_any_size: bool = False) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.enable_mem_pattern = not of_any_size
+    if of_any_size:
+        _shared_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 3  # errors come back as exceptions; warnings about the graph help nobody here
     try:
         return onnxruntime.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
@@ -45,26 +57,33 @@ def open_session(path: Path, *, threads: int, of_any_size: bool = False) -> Any:
 
 
 class ShrinkingSession:
-    """A session that gives its working memory back after calls with large inputs.
+    """A session opened with `of_any_size` that keeps no more memory than `_KEPT_MB`, whatever it was given.
 
-    The memory arena keeps the most that any call ever needed, and for speech that grows with the length of the clause
-    (Piper after 7 s of speech: 318 MB resident, with this 177 MB). To do without the arena saves as much between calls
-    but fragments the heap: the peak is then 375 MB in place of 304 MB. Small calls keep theirs: to get it back from the
-    system costs a short clause 10 of its 85 ms.
+    An arena keeps the most that any call ever needed, and for speech that grows with the length of the clause: without
+    this a Piper voice keeps 114 MB more behind 4 s of speech.
     """
 
-    def __init__(self, session: Any, *, keep_below: int) -> None:
-        """`keep_below`: elements of the largest input up to which the memory is kept."""
+    def __init__(self, session: Any) -> None:
         self._session = session
-        self._keep_below = keep_below
         self._shrink = onnxruntime.RunOptions()
         self._shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> Any:
         """As `InferenceSession.run`."""
-        large = max(value.size for value in inputs.values()) >= self._keep_below
-        return self._session.run(outputs, inputs, self._shrink if large else None)
+        return self._session.run(outputs, inputs, self._shrink)
 
     def get_inputs(self) -> Any:
         """As `InferenceSession.get_inputs`."""
         return self._session.get_inputs()
+
+
+@cache
+def _shared_arena() -> None:
+    """One working memory for all sessions that ask for it. Its first piece is never given back, all others can be.
+
+    The parts of a voice work one after the other, so it is in use by one of them at a time.
+    """
+    memory = onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, _DEFAULT_MEMORY)
+    grows_by_doubling = 0  # the other way of growing gives back the first piece as well
+    sizes = {"max_mem": 0, "arena_extend_strategy": grows_by_doubling, "initial_chunk_size_bytes": _KEPT_MB << 20}
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(sizes))

@@ -17,11 +17,6 @@ from models.errors import ModelDamagedError, ModelMissingError
 from models.process import worker_threads
 from models.vits import Vocoder, open_vits
 
-#: Clauses up to this length, some 2.5 s, are spoken in memory that is kept.
-SHORT_PHONEMES = 40
-SHORT_FRAMES = 215
-IDS_PER_PHONEME = 2  #: each is followed by a pad
-
 
 def open_piper(path: Path, config_path: Path, threads: int) -> tuple[Any, Vocoder | None]:
     """The voice `path` (.onnx) as a `piper.PiperVoice`, and its vocoder where it can be split (`open_vits`).
@@ -31,12 +26,7 @@ def open_piper(path: Path, config_path: Path, threads: int) -> tuple[Any, Vocode
     if not config_path.is_file():
         raise ModelMissingError(f"no voice description {config_path}", hint="fetch it with 'nearfield models pull'")
     # more than two threads gain nothing on a network this small
-    session, vocoder = open_vits(
-        path,
-        threads=worker_threads(threads, most=2),
-        keep_ids=IDS_PER_PHONEME * SHORT_PHONEMES,
-        keep_frames=SHORT_FRAMES,
-    )
+    session, vocoder = open_vits(path, threads=worker_threads(threads, most=2))
     try:
         config = PiperConfig.from_dict(json.loads(config_path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

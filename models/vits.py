@@ -1,6 +1,6 @@
 """A Piper voice taken apart: what says how it will sound, and the vocoder that makes it sound, stretch by stretch.
 
-    front, vocoder = open_vits(Path("voice.onnx"), threads=2, keep_ids=80, keep_frames=200)
+    front, vocoder = open_vits(Path("voice.onnx"), threads=2)
     latent, durations = front.run(None, piper_inputs)       # (1, channels, frames)
     raw = vocoder.decode(latent, 0, 40)                     # the first 40 frames as audio
 
@@ -95,31 +95,24 @@ class Vocoder:
         return out.reshape(-1)
 
 
-def open_vits(path: Path, *, threads: int, keep_ids: int, keep_frames: int) -> tuple[ShrinkingSession, Vocoder | None]:
+def open_vits(path: Path, *, threads: int) -> tuple[ShrinkingSession, Vocoder | None]:
     """The voice `path` as what comes before the latent, and the vocoder; or whole, and None, if it cannot be split.
 
-    The first takes what the whole takes and gives the latent in place of the audio. `keep_ids`, `keep_frames`: calls
-    with fewer phoneme ids, or fewer frames, keep their memory (see ShrinkingSession).
+    The first takes what the whole takes and gives the latent in place of the audio.
     Raises ModelMissingError, ModelDamagedError.
     """
     try:
         parts = split(path)
-        keep = keep_frames * parts.channels
         stages = [
-            Stage(
-                ShrinkingSession(_from_memory(graph.model, threads), keep_below=keep),
-                graph.input,
-                parts.channels,
-                mask=graph.mask,
-            )
+            Stage(ShrinkingSession(_from_memory(graph.model, threads)), graph.input, parts.channels, mask=graph.mask)
             for graph in parts.stages
         ]
         session = _from_memory(parts.front, threads)
     except (CannotSplitError, ModelError) as error:
         whole = open_session(path, threads=threads, of_any_size=True)  # says so itself if the file is damaged
         _log.info("%s makes its clauses whole: %s", path.name, error)
-        return ShrinkingSession(whole, keep_below=keep_ids), None
-    return ShrinkingSession(session, keep_below=keep_ids), Vocoder(stages)
+        return ShrinkingSession(whole), None
+    return ShrinkingSession(session), Vocoder(stages)
 
 
 def _from_memory(model: bytes, threads: int) -> Any:
