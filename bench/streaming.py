@@ -87,6 +87,7 @@ def main() -> int:
             "stable_words": kept.declared,
             "stable_words_retracted": kept.retracted,
             "stable_words_retracted_percent": kept.percent,
+            "stable_words_erased": kept.erased,
             "partials": sum(int(str(r["partials"])) for r in rows),
         }
         if not args.virtual:

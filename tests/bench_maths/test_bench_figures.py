@@ -108,10 +108,12 @@ def test_who_is_more_patient_never_commits_sooner(steps: list[tuple[float, float
 @pytest.mark.parametrize(
     ("stable", "final", "expected"),
     [
-        (["turn", "turn on", "turn on the"], "Turn on the lamp.", Stability(3, 0)),
-        (["turn", "turn off"], "turn on the lamp", Stability(2, 1)),
-        (["turn on", "burn on the"], "burn on the lamp", Stability(5, 2)),
-        (["turn on"], "", Stability(2, 2)),
+        (["turn", "turn on", "turn on the"], "Turn on the lamp.", Stability(3, 0, 0)),
+        (["turn", "turn off"], "turn on the lamp", Stability(2, 1, 1)),
+        (["turn on", "burn on the"], "burn on the lamp", Stability(4, 1, 2)),
+        (["turn it off now", "turn off now"], "turn off now please", Stability(4, 1, 3)),
+        (["turn the lamp on"], "turn on the lamp on", Stability(4, 0, 3)),
+        (["turn on"], "", Stability(2, 2, 2)),
         (["", ""], "turn on", Stability(0, 0)),
         ([], "turn on", Stability(0, 0)),
     ],
