@@ -138,11 +138,12 @@ class TurnSettings(Section):
 
     @model_validator(mode="after")
     def _prepared_before_the_end(self) -> Self:
+        # not unready_silence_ms: it lengthens the two before it or does nothing, so whoever sets one of those to more
+        # need not know of it
         waits = (
             "speculate_silence_ms",
             "sure_silence_ms",
             "likely_silence_ms",
-            "unready_silence_ms",
             "disputed_silence_ms",
             "unsure_silence_ms",
             "undecided_silence_ms",

@@ -148,6 +148,12 @@ def test_a_mistake_in_a_file_names_key_line_and_what_is_allowed(text: str, parts
         assert part in problem
 
 
+@pytest.mark.parametrize("key", ["likely_silence_ms = 500", "disputed_silence_ms = 400"])
+def test_a_file_that_knows_nothing_of_the_wait_for_the_answer_stays_valid(key: str) -> None:
+    Path("nearfield.toml").write_text(f"[turn]\n{key}\n")
+    assert load_config(Path("nearfield.toml"), (), {}).settings.turn.unready_silence_ms == 450
+
+
 def test_a_key_after_a_long_value_keeps_its_line() -> None:
     text = '[audio]\ninput = """\na\n[turn]\nb"""\n\n[turn]  # comment\nlisten = \\\n'.replace("\\\n", "'open'\n")
     Path("nearfield.toml").write_text(text + 'speculate_silence_ms = "x"\n')

@@ -177,3 +177,12 @@ def test_the_surer_the_sooner_and_always_at_last(
     assert RULES.sure_silence_ms <= wait <= RULES.longest_silence_ms
     if finished is not None and surer is not None and surer >= finished:
         assert wait_ms(surer, wording, least) <= wait
+
+
+def test_who_waits_for_longer_anyway_does_not_wait_less_for_the_answer() -> None:
+    """`likely_silence_ms = 800` of a file that knows nothing of `unready_silence_ms`."""
+    end = TurnEnd(TurnEndPolicy(likely_silence_ms=800.0), with_model=True)
+    end.pause(0)
+    end.judged(0.7)
+    end.unready = True
+    assert end.wait_ms == 800.0
