@@ -21,6 +21,9 @@ _SOFT_VOICE_SAMPLES = SAMPLE_RATE_HZ * 4 // 10
 _SOFT_VOICE_PROBABILITY = 0.8
 #: So much more sound than there was when the pause began, and the voice is back: 20 ms.
 _BACK_SAMPLES = SAMPLE_RATE_HZ // 50
+#: A frame of the VAD is 32 ms long, and comes late where the machine is busy. Behind a voiced one nothing is known
+#: until the next; but where none has come for 100 ms, none is waited for.
+_NEXT_FRAME_SAMPLES = SAMPLE_RATE_HZ // 10
 #: A wake word was loud within the last 300 ms before it was known: that is how loud its speaker is.
 _WORD_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
 #: After a cap: so much silence of the VAD, 200 ms, and who speaks then begins a new turn.
@@ -175,10 +178,18 @@ class Endpointer:
             self.reset()
             self._deaf = True
             return [Cap(offset)]
-        if self.paused or not self.heard_voice or now - self.offset_sample < _samples(self._policy.pause_ms):
+        quiet_since = self._quiet_since(now)
+        pause_samples = _samples(self._policy.pause_ms)
+        if self.paused or not self.heard_voice or quiet_since is None or now - quiet_since < pause_samples:
             return []
         self._paused_at = self.offset_sample
         return [Pause(self._paused_at)]
+
+    def _quiet_since(self, now: int) -> int | None:
+        """By the one of the two that says that the voice is over, be it for so long as a block; None: neither can."""
+        if self._voiced and now - self._vad_offset < _NEXT_FRAME_SAMPLES:
+            return self._level.last_loud_sample
+        return self.offset_sample
 
     def feed(
         self, probability: float, start_sample: int, end_sample: int, *, over_playout: bool = False

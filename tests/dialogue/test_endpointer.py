@@ -1,6 +1,9 @@
 """When somebody speaks, pauses, and goes on."""
 
+from collections import deque
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,12 +17,14 @@ LOUD, ROOM = 3000, 10
 class World:
     """Frames of 32 ms with a probability and a level; the level comes in blocks of 10 ms, as from the card."""
 
-    def __init__(self, policy: EndpointPolicy | None = None) -> None:
+    def __init__(self, policy: EndpointPolicy | None = None, late_frames: int = 0) -> None:
+        """`late_frames`: the network is so many frames behind."""
         self.pointer = Endpointer(policy or EndpointPolicy())
         self.decisions: list[Decision] = []
         self.at: list[int] = []  # when each decision was made
         self._heard = 0
         self._framed = 0
+        self._late: deque[tuple[float, int]] = deque([(0.0, 0)] * late_frames)
         self._rng = np.random.default_rng(1)
 
     def feed(self, probability: float, frames: int, level: int | None = None, *, over: bool = False) -> "World":
@@ -31,7 +36,9 @@ class World:
                 noise = self._rng.normal(0, level or 0, BLOCK)
                 self._take(self.pointer.hear(noise.astype(np.int16), self._heard), self._heard + BLOCK)
                 self._heard += BLOCK
-            self._take(self.pointer.feed(probability, self._framed, frame_end, over_playout=over), frame_end)
+            self._late.append((probability, self._framed))
+            said, start = self._late.popleft()
+            self._take(self.pointer.feed(said, start, start + FRAME, over_playout=over), frame_end)
             self._framed = frame_end
         return self
 
@@ -51,6 +58,22 @@ def test_the_pause_comes_when_the_silence_is_long_enough() -> None:
     assert 200 * 16 <= world.at[1] - 20 * FRAME <= 200 * 16 + FRAME
     assert world.pointer.talking
     assert world.pointer.paused
+
+
+@pytest.mark.parametrize("late_frames", [0, 1])
+@pytest.mark.parametrize("level", [LOUD, None])
+def test_between_two_frames_of_a_voice_there_is_no_pause(level: int | None, late_frames: int) -> None:
+    """What the network will say of the newest 32 ms, and of those before while it computes, is not known yet."""
+    world = World(EndpointPolicy(pause_ms=20), late_frames=late_frames)
+    world.feed(0.0, 40, ROOM).feed(0.9, 60, level).feed(0.0, 20, ROOM)
+    assert [type(d) for d in world.decisions] == [Onset, Pause]
+
+
+def test_a_network_that_says_nothing_more_is_not_waited_for() -> None:
+    world = World().feed(0.0, 40, ROOM).feed(0.9, 30)
+    for sample in range(70 * FRAME, 80 * FRAME, BLOCK):
+        world.decisions += world.pointer.hear(np.zeros(BLOCK, np.int16), sample)
+    assert world.decisions[1:] == [Pause(70 * FRAME)]
 
 
 def test_the_level_knows_sooner_than_the_network_that_the_voice_has_ended() -> None:
@@ -169,7 +192,7 @@ def test_decisions_come_in_a_sensible_order(runs: list[tuple[float, int, int | N
             case Pause(offset):
                 assert talking
                 assert not paused
-                assert offset <= now - 60 * 16
+                assert offset <= now - EndpointPolicy().pause_ms * 16
                 paused = True
             case Resume(start, end):
                 assert paused
