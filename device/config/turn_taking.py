@@ -120,7 +120,7 @@ class TurnSettings(Section):
         default=True, description="prepare the answer while it is not yet certain that the turn is over"
     )
     speculate_silence_ms: int = Field(
-        default=60, ge=20, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
+        default=30, ge=20, le=10_000, description="silence after which an answer is prepared but not yet spoken, in ms"
     )
     partials: bool = Field(default=True, description="recognise while the user is still talking")
     partial_interval_ms: int = Field(

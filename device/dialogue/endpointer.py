@@ -77,7 +77,7 @@ class EndpointPolicy:
     onset: OnsetRule = OnsetRule()
     barge_in: OnsetRule = OnsetRule(probability=0.6, min_speech_ms=64.0)  #: used while the loudspeaker speaks
     stop_probability: float = 0.35
-    pause_ms: float = 60.0
+    pause_ms: float = 30.0
     max_utterance_ms: float = 60_000.0
 
 

@@ -134,7 +134,7 @@ def test_none_is_a_word(word: str, pin: int | None) -> None:
         ("[models]\ndir = '~nobody-of-this-name/x'\n", ("line 2", "models.dir", "home directory")),
         ("[vad]\nstart_probability = 0.2\n", ("line 2", "vad.stop_probability (0.35) must not be above")),
         ("[turn]\nlikely_silence_ms = 100\n", ("line 2", "turn.sure_silence_ms (200) must not be above")),
-        ("[turn]\nend_silence_ms = 2500\n", ("line 2", "must lie between turn.speculate_silence_ms (60)")),
+        ("[turn]\nend_silence_ms = 2500\n", ("line 2", "must lie between turn.speculate_silence_ms (30)")),
         ("[turn]\nsure_probability = 0.3\n", ("line 2", "turn.likely_probability (0.5) must not be above")),
         ("[turn\n", ("nearfield.toml, line 1", "is not valid TOML")),
         ("persona = assistant\n", ("nearfield.toml, line 1", "is not valid TOML", "invalid value")),

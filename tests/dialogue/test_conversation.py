@@ -100,7 +100,7 @@ def test_a_slow_recogniser_delays_the_commit_but_loses_nothing() -> None:
     rim = VirtualRim(answers=[ANSWER], stt_ms=2000)
     rim.say(1000, 2500, QUESTION)
     rim.run(14_000)
-    assert rim.of(ev.Commit)[0].sample >= (2550 + 2000) * MS
+    assert rim.of(ev.Commit)[0].sample >= (2500 + EndpointPolicy().pause_ms + 2000) * MS
     assert rim.of(ev.PlayoutEnd)[0].heard == ANSWER
 
 
