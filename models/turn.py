@@ -16,13 +16,12 @@ move a verdict by up to 0.12, so nothing should hang on the second one (tests/mo
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from models.errors import ModelDamagedError, ModelRunError
 from models.mel import FFT_SAMPLES, HOP_SAMPLES, MEL_BANDS, log_bands, normalised
-from models.onnx import open_session
+from models.onnx import SharingSession
 from models.protocols import SAMPLE_RATE_HZ, Floats
 
 #: What the network hears; older audio does not count.
@@ -61,7 +60,7 @@ class SmartTurn:
         Raises ModelMissingError, or ModelDamagedError when the file is not Smart Turn v3.
         """
         self._path = path
-        self._session: Any = open_session(path, threads=threads)
+        self._session: SharingSession | None = SharingSession(path, threads=threads)
         inputs = self._session.get_inputs()
         if [i.name for i in inputs] != [_INPUT] or list(inputs[0].shape[1:]) != [MEL_BANDS, FRAMES]:
             raise ModelDamagedError(

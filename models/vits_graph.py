@@ -1,15 +1,16 @@
 """The ONNX graph of a VITS voice, taken apart where it becomes convolutions over time.
 
-    parts = split(Path("voice.onnx"))       # Split: the front, and one or two stages behind it
+    parts = split(Path("voice.onnx"), keep)     # Split: the front, and one or two stages behind it
 
 Found by what the graph does, not by the names an exporter happened to give: the generator by its first layer, whose
 name all exports of VITS share, and the flow as what lies between the last random numbers and the generator.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 #: Of the generator's first layer; what goes into it is the latent.
 _FIRST_WEIGHT = "dec.conv_pre.weight"
@@ -23,7 +24,7 @@ class CannotSplitError(Exception):
 class StageGraph:
     """One input (1, channels, frames), perhaps a mask (1, 1, frames), and one output."""
 
-    model: bytes
+    model: BinaryIO
     input: str
     mask: str = ""
 
@@ -32,13 +33,17 @@ class StageGraph:
 class Split:
     """`front` takes what the voice takes and gives its outputs, but for the audio what the first stage takes."""
 
-    front: bytes
+    front: BinaryIO
     stages: list[StageGraph]
     channels: int
 
 
-def split(path: Path) -> Split:
-    """The voice `path` in parts. Raises CannotSplitError, also when it is no ONNX file at all."""
+def split(path: Path, keep: Callable[[bytes], BinaryIO]) -> Split:
+    """The voice `path` in parts. Each is given to `keep` as soon as it is made, and not held on to: together they are
+    as large as the whole, which is in memory as well.
+
+    Raises CannotSplitError, also when it is no ONNX file at all.
+    """
     import onnx  # noqa: PLC0415  a tenth of a second that only a voice needs
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415  as above
 
@@ -60,10 +65,15 @@ def split(path: Path) -> Split:
     def value(name: str, rows: int) -> Any:
         return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, rows, None])
 
-    def stage(nodes: list[int], inputs: list[Any], output: Any) -> bytes:
-        made = onnx.helper.make_graph([graph.node[i] for i in nodes], "stage", inputs, [output], _weights(graph, nodes))
-        whole = onnx.helper.make_model(made, opset_imports=list(model.opset_import), ir_version=model.ir_version)
-        return bytes(whole.SerializeToString())
+    def stage(nodes: list[int], inputs: list[Any], output: Any) -> BinaryIO:
+        # not onnx.helper's make_graph and make_model: each would have its own copy of the weights
+        whole = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+        whole.graph.name = "stage"
+        whole.graph.node.extend(graph.node[i] for i in nodes)
+        whole.graph.input.extend(inputs)
+        whole.graph.output.append(output)
+        whole.graph.initializer.extend(_weights(graph, nodes))
+        return keep(whole.SerializeToString())
 
     stages = [StageGraph(stage(generator, [value(latent, channels)], audio), latent)]
     if (flow := _flow(graph, latent)) is not None:
@@ -74,7 +84,7 @@ def split(path: Path) -> Split:
     _keep(graph, _needed_for(graph, [latent, *(o.name for o in others)]))
     del graph.output[:]
     graph.output.extend([value(latent, channels), *others])
-    return Split(bytes(model.SerializeToString()), stages, channels)
+    return Split(keep(model.SerializeToString()), stages, channels)
 
 
 def _flow(graph: Any, latent: str) -> tuple[str, str, list[int]] | None:

@@ -18,7 +18,7 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from models.errors import ModelDamagedError
 from models.onnx import open_session
-from models.vits import Vocoder, open_vits
+from models.vits import MOST_FRAMES, Stage, Vocoder, open_vits
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANNELS, UP = 4, 8
@@ -107,6 +107,26 @@ def test_stretch_by_stretch_it_is_the_whole(halves: tuple[Any, Any, Vocoder], id
     bounds = [0, *sorted(n for n in at if n <= frames), frames]
     pieces = [vocoder.decode(latent, a, b) for a, b in pairwise(bounds)]
     np.testing.assert_allclose(np.concatenate(pieces), audio.reshape(-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [MOST_FRAMES - 1, MOST_FRAMES, MOST_FRAMES + 1, 5 * MOST_FRAMES + 7])
+def test_no_call_of_a_network_grows_with_the_clause(
+    halves: tuple[Any, Any, Vocoder], monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    whole, front, vocoder = halves
+    inputs = {"input": (np.arange(-(-frames // 2)) % 7 - 3).astype(np.int64)[None]}
+    latent, _ = front.run(None, inputs)
+    given, run = [], Stage.run
+
+    def watched(stage: Stage, some: Any) -> Any:
+        given.append(some.shape[2] - 2 * vocoder.reach_frames)
+        return run(stage, some)
+
+    monkeypatch.setattr(Stage, "run", watched)
+    audio = vocoder.decode(latent, 0, frames)
+    np.testing.assert_allclose(audio, whole.run(None, inputs)[0].reshape(-1)[: len(audio)], atol=1e-6)
+    assert len(audio) == frames * UP
+    assert max(given) <= MOST_FRAMES
 
 
 @pytest.mark.parametrize(("change", "reach"), [(lambda _graph: None, 1 + 2), (_without_chance, 2)])
@@ -222,3 +242,48 @@ def test_texts_of_many_lengths_take_no_memory(model_path: Callable[[str], Path])
     grown_mb, range_mb = map(float, done.stdout.split())
     assert grown_mb < 3
     assert range_mb < 6, "what a long clause wanted is given back, and a short one needs no more than there is"
+
+
+_SPEAKS_LONG = """
+import sys
+from pathlib import Path
+import numpy as np
+from bench.processor_time import peak_rss_mb
+from models.vits import open_vits
+
+_, vocoder = open_vits(Path(sys.argv[1]), threads=1)
+peaks_mb = []
+for frames in (100, 100, 1000):
+    vocoder.decode(np.zeros((1, vocoder.channels, frames), np.float32), 0, frames)
+    peaks_mb.append(peak_rss_mb())
+print(peaks_mb[-1] - peaks_mb[-2])
+"""
+
+
+@pytest.mark.models
+def test_a_sentence_of_twelve_seconds_takes_no_more_memory_than_one_second(model_path: Callable[[str], Path]) -> None:
+    path = model_path("piper-en_US-joe-medium")
+    command = [sys.executable, "-c", _SPEAKS_LONG, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 15, "the audio itself is 1 MB, and as much again for each step of it"
+
+
+_OPENS = """
+import resource
+import sys
+from pathlib import Path
+from bench.processor_time import peak_rss_mb
+from models.vits import open_vits
+
+parts = open_vits(Path(sys.argv[1]), threads=1)
+pages = int(Path("/proc/self/statm").read_text().split()[1])
+print(peak_rss_mb() - pages * resource.getpagesize() / 2**20)
+"""
+
+
+@pytest.mark.models
+def test_to_take_a_voice_apart_needs_little_more_than_to_have_it(model_path: Callable[[str], Path]) -> None:
+    """79 MB more, when each part was held twice and all until the last was open: that was the peak of the process."""
+    command = [sys.executable, "-c", _OPENS, str(model_path("piper-en_US-joe-medium"))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 55
