@@ -15,8 +15,9 @@ Three rules are added, each because whisper-tiny.en needs it (figures: `bench/ag
 - The last word of a text is not trusted while the speaker goes on, agreed or not: the audio may end within it, and two
   decodes of the same half of a word agree on the wrong word ("light", "light", "lighting"). A decode made in a pause
   (`paused`) ends between words, and there it is.
-- What took two decodes takes two to be retracted, which agree on what it should be. One alone is often a slip that the
-  next one takes back. Only what was decoded in a pause is followed at once: it is what an answer is made of.
+- What took two decodes takes two to be retracted, which agree on what it should be, in a pause as well. One alone is
+  often a slip that the next one takes back. (An answer is made of the newest decode, whatever was stable.) Followed at
+  once in pauses, 12 of 781 stable words of 112 recordings were taken back, like this 5 of 774 (`bench streaming`).
 """
 
 import re
@@ -112,7 +113,7 @@ class LocalAgreement:
     ) -> Agreement:
         """A decode of all audio of the utterance up to `covered_sample` said `text`.
 
-        `covered_sample`: None: each decode is far enough from the one before. `paused`: the audio ends in silence.
+        `covered_sample`: None: each decode is far enough from the one before. `paused`: the audio ends between words.
         `probability`: as the recogniser tells it; what is not probable is shown, but changes no stable word.
         `word_probabilities`: of the last words of `text` (as white space parts them); (): not known. A text without
         words is no evidence (a decode that was dropped as a phantom): everything stays as it was.
@@ -126,7 +127,7 @@ class LocalAgreement:
         least = LEAST_PROBABILITY_WITH_WORDS if word_probabilities else self._least_probability
         sure = probability >= least
         rivals = self._rivals(decode) if sure else []
-        retracted = self._retract(text, decode, [] if paused else rivals, at_once=paused)
+        retracted = self._retract(text, decode, rivals)
         trusted = min(len(words) if paused else len(words) - 1, self._believed(text, words, word_probabilities))
         self._extend(text, decode, rivals, trusted=trusted)
         return Agreement(self._text, self._stable, retracted)
@@ -150,13 +151,13 @@ class LocalAgreement:
         self._decodes = [*self._decodes[-_DECODES_KEPT:], decode]
         return rivals
 
-    def _retract(self, text: str, decode: _Decode, rivals: list[_Decode], *, at_once: bool) -> int:
+    def _retract(self, text: str, decode: _Decode, rivals: list[_Decode]) -> int:
         """Follow `decode` where it contradicts the stable words and its rivals say the same. How many changed?"""
         matched, end = _aligned(self._forms, decode.words)
         changed = len(self._forms) - matched
         forms = decode.forms[:end]
         same = all(rival.forms[:end] == forms and rival.forms[: len(self._forms)] != self._forms for rival in rivals)
-        if forms == self._forms or not same or not (rivals or at_once):
+        if forms == self._forms or not same or not rivals:
             return 0
         self._forms = forms
         self._stable = text[: decode.words[end - 1].end] if end else ""
