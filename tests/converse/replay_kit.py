@@ -19,7 +19,7 @@ from device.persona import Persona
 from models.protocols import Cancelled, Effort, Floats, Int16s, Mark, Message, Speech, Transcript, never
 
 RATE = 16_000
-SPEED = 8.0  # of the clock: the models take no time
+SPEED = 4.0  # of the clock: the models take no time, but skills do
 PERSONA = Persona("assistant", prompt="Be brief.", greeting="Good evening.")
 
 
