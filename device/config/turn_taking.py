@@ -59,7 +59,10 @@ class TurnSettings(Section):
         description='model id of the judge of whether the user has finished, by the sound; "none" goes without',
     )
     end_silence_ms: int = Field(
-        default=600, ge=100, le=10_000, description="silence that ends a turn when there is no turn model, in ms"
+        default=600,
+        ge=100,
+        le=10_000,
+        description="silence that ends a turn when there is no turn model, or it is undecided about whole words, in ms",
     )
     sure_silence_ms: int = Field(
         default=200, ge=50, le=10_000, description="silence that ends a turn when the turn model is sure, in ms"

@@ -44,6 +44,10 @@ def wait_ms(
         (0.97, Wording.DICTATING, RULES.undecided_silence_ms),
         (0.7, Wording.QUESTION, RULES.likely_silence_ms),
         (0.7, Wording.UNFINISHED, RULES.longest_silence_ms),
+        (0.49, Wording.QUESTION, RULES.plain_silence_ms),
+        (RULES.possible, Wording.STATEMENT, RULES.plain_silence_ms),
+        (0.29, Wording.STATEMENT, RULES.unsure_silence_ms),
+        (0.49, Wording.OPEN, RULES.undecided_silence_ms),
         (0.05, Wording.QUESTION, RULES.unsure_silence_ms),
         (0.05, Wording.STATEMENT, RULES.unsure_silence_ms),
         (0.05, Wording.OPEN, RULES.undecided_silence_ms),
@@ -66,6 +70,8 @@ def test_so_long_is_waited(finished: float | None, wording: Wording | None, expe
         (0.97, Wording.UNFINISHED, 0.2, RULES.longest_silence_ms),
         (0.05, Wording.QUESTION, 0.2, RULES.undecided_silence_ms),
         (0.05, Wording.QUESTION, 0.9, RULES.disputed_silence_ms),
+        (0.4, Wording.QUESTION, 0.9, RULES.plain_silence_ms),
+        (0.4, Wording.QUESTION, 0.2, RULES.undecided_silence_ms),
         (0.05, Wording.OPEN, 0.9, RULES.undecided_silence_ms),
     ],
 )
@@ -77,8 +83,9 @@ def test_words_count_as_much_as_the_recogniser_believes_them(
 
 def test_the_verdicts_on_one_pause_count_alike() -> None:
     assert wait_ms(0.8, Wording.STATEMENT, before=0.6) == RULES.likely_silence_ms
-    assert wait_ms(0.6, Wording.STATEMENT, before=0.3) == RULES.unsure_silence_ms
-    assert wait_ms(0.6, Wording.STATEMENT, before=0.3, probability=0.9) == RULES.disputed_silence_ms, (
+    assert wait_ms(0.6, Wording.STATEMENT, before=0.3) == RULES.plain_silence_ms
+    assert wait_ms(0.4, Wording.STATEMENT, before=0.1) == RULES.unsure_silence_ms
+    assert wait_ms(0.4, Wording.STATEMENT, before=0.1, probability=0.9) == RULES.disputed_silence_ms, (
         "the words are sure"
     )
     assert wait_ms(0.97, Wording.STATEMENT, before=0.3) == RULES.likely_silence_ms
@@ -93,7 +100,8 @@ def test_the_verdicts_on_one_pause_count_alike() -> None:
         (0.95, 0.001, 0.7, RULES.unsure_silence_ms),
         (0.95, 0.001, 0.25, RULES.sure_silence_ms),  # words that were hardly understood
         (0.3, 0.3, 0.9, RULES.likely_silence_ms),
-        (0.3, 0.3, 0.25, RULES.unsure_silence_ms),
+        (0.3, 0.3, 0.25, RULES.plain_silence_ms),
+        (0.29, 0.3, 0.25, RULES.unsure_silence_ms),
         (0.7, RULES.sentence_neutral, 0.9, RULES.likely_silence_ms),
         (0.02, 0.3, 0.7, RULES.unsure_silence_ms),  # nothing alone is enough
         (0.0, 1.0, 0.9, RULES.disputed_silence_ms),
