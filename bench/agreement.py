@@ -24,6 +24,7 @@ import models.process  # noqa: F401  first: the runtime reads what it sets up
 # isort: split
 import numpy as np
 
+from bench.stability import stability
 from device.audio.files import load_audio
 from device.config import load_settings
 from device.dialogue.agreement import APART_SAMPLES, LEAST_PROBABILITY, LocalAgreement
@@ -38,7 +39,7 @@ FIRST_DECODE_MS = 800
 class Score:
     apart_ms: float
     probability: float  #: a decode less probable has no say
-    stable_words: int = 0  #: that ever were, before the last decode
+    stable_words: int = 0  #: that ever were
     retracted_words: int = 0
     recordings_with_any: int = 0
     behind_words: int = 0
@@ -107,18 +108,17 @@ def growing(path: Path, recogniser: WhisperCpp, interval_ms: float) -> list[tupl
 
 def follow(decodes: list[tuple[int, Transcript]], score: Score) -> None:
     heard = LocalAgreement(round(score.apart_ms * SAMPLE_RATE_HZ / 1000), score.probability)
-    retracted, stable = 0, 0
-    *partials, (whole_end, whole) = decodes
+    prefixes: list[str] = []
+    *partials, (_whole_end, whole) = decodes
     for end, partial in partials:
         after = heard.add(partial.text, end, probability=partial.probability)
-        retracted += after.retracted_words
-        stable = len(after.stable.split())
+        prefixes.append(after.stable)
         score.behind_words += len(after.tail.split())
         score.partials += 1
-    score.stable_words += stable + retracted
-    retracted += heard.add(whole.text, whole_end, paused=True).retracted_words
-    score.retracted_words += retracted
-    score.recordings_with_any += retracted > 0
+    kept = stability(prefixes, whole.text)
+    score.stable_words += kept.declared
+    score.retracted_words += kept.retracted
+    score.recordings_with_any += kept.retracted > 0
 
 
 if __name__ == "__main__":
