@@ -179,11 +179,13 @@ class TurnEnd:
             # who goes on before anything sounds was not cut off: to listen until then costs nobody any time
             at_most_ms = policy.unready_silence_ms if self.unready else 0.0
             return max(at_most_ms, policy.sure_silence_ms if finished >= policy.sure else policy.likely_silence_ms)
-        if whole and finished >= policy.possible:
-            return policy.plain_silence_ms  # it is undecided, and the words are all there: as if it had not been asked
-        if trusted:
-            return policy.disputed_silence_ms
-        return policy.unsure_silence_ms if whole else policy.undecided_silence_ms
+        if not whole:
+            return policy.undecided_silence_ms
+        goes_on_ms = policy.disputed_silence_ms if trusted else policy.unsure_silence_ms
+        if finished < policy.possible:
+            return goes_on_ms
+        # it is undecided, and the words are all there: as if it had not been asked
+        return min(max(policy.plain_silence_ms, policy.likely_silence_ms), goes_on_ms)
 
     def at_the_longest(self, now: int) -> bool:
         """Has it been quiet for as long as is waited at most?"""

@@ -187,6 +187,23 @@ def test_the_surer_the_sooner_and_always_at_last(
         assert wait_ms(surer, wording, least) <= wait
 
 
+@pytest.mark.parametrize(("plain_ms", "probability", "expected"), [
+    (100.0, 0.9, RULES.likely_silence_ms),
+    (700.0, 0.9, 700.0),
+    (1800.0, 0.9, RULES.disputed_silence_ms),
+    (1800.0, 0.5, RULES.unsure_silence_ms),
+])  # fmt: skip
+def test_undecided_waits_neither_less_than_likely_nor_more_than_unlikely(
+    plain_ms: float, probability: float, expected: float
+) -> None:
+    """`end_silence_ms` of a file that was written for a device without a turn model."""
+    end = TurnEnd(TurnEndPolicy(plain_silence_ms=plain_ms), with_model=True)
+    end.pause(0)
+    end.judged(0.4)
+    end.worded(Wording.STATEMENT, probability)
+    assert end.wait_ms == expected
+
+
 def test_who_waits_for_longer_anyway_does_not_wait_less_for_the_answer() -> None:
     """`likely_silence_ms = 800` of a file that knows nothing of `unready_silence_ms`."""
     end = TurnEnd(TurnEndPolicy(likely_silence_ms=800.0), with_model=True)
