@@ -21,6 +21,9 @@ from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.processor_time import rss_mb
 from device.config.home import McpSettings, MqttSettings
 from device.dialogue.events import StateChange
 from device.skills.skill import Context
@@ -35,12 +38,6 @@ class _Desk:
     def mute(self, _muted: bool) -> None: ...
 
     def set_volume_percent(self, _percent: int) -> None: ...
-
-
-def resident_mb() -> float:
-    """Memory of this process, in MB."""
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 @contextmanager
@@ -145,14 +142,14 @@ def main() -> None:
         _serve()
         return
     result: dict[str, Any] = {}
-    before = resident_mb()
+    before = rss_mb()
     with _broker() as port:
         result["event_us_broker_there"] = _events(port, options.events)
     result["event_us_broker_absent"] = _events(9, options.events)
-    result["mqtt_mb"] = round(resident_mb() - before, 1)
-    before = resident_mb()
+    result["mqtt_mb"] = round(rss_mb() - before, 1)
+    before = rss_mb()
     result["mcp"] = _tool(options.calls)
-    result["mcp_mb"] = round(resident_mb() - before, 1)
+    result["mcp_mb"] = round(rss_mb() - before, 1)
     if options.json:
         print(json.dumps(result))
         return

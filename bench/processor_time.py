@@ -4,12 +4,12 @@ with busy_processes(2): ...           # two that spin; gone afterwards, whatever
 before = cpu_s(); work(); print(cpu_s() - before)
 """
 
+import contextlib
 import os
 import resource
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 #: Spins until its parent has gone (the argument is the parent's id), so that a bench that is killed leaves none behind.
@@ -31,22 +31,27 @@ def rss_mb() -> float:
 
 def memory_mb() -> float:
     """Anonymous memory of this process: not the mapped files of models; `rss_mb` where the kernel does not tell it."""
-    try:
-        for line in Path("/proc/self/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Anonymous:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return rss_mb()
+    told = _told_mb("smaps_rollup", "Anonymous")
+    return rss_mb() if told is None else told
 
 
 def peak_rss_mb() -> float:
     """The most that this program has ever held, in MB. Linux: ru_maxrss is also what held who began it."""
-    told = Path("/proc/self/status").read_text("ascii")
-    return next(int(line.split()[1]) / 1024 for line in told.splitlines() if line.startswith("VmHWM:"))
+    told = _told_mb("status", "VmHWM")
+    assert told is not None
+    return told
 
 
-@contextmanager
+def _told_mb(file: str, name: str) -> float | None:
+    """A line in kB of a file of /proc/self; None: this kernel does not tell it."""
+    with contextlib.suppress(OSError):
+        for line in (Path("/proc/self") / file).read_text("utf-8", "replace").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) / 1024
+    return None
+
+
+@contextlib.contextmanager
 def busy_processes(number: int) -> Iterator[list[int]]:
     """`number` processes that spin at normal priority; yields their ids."""
     running: list[subprocess.Popen[bytes]] = []
