@@ -83,7 +83,7 @@ class Acting:
         `audio`: what it was heard in, if that may be listened to once more.
         """
         messages = self._history.messages_with(text)
-        doing = Doing(answer, text, messages, self._policy.doing, self._calls, self._check, audio=audio)
+        doing = Doing(answer, text, messages, self._policy.doing, self._calls, self._check)
         self._doings[answer.job] = doing
         # what was done for an earlier hypothesis before any commit came to nothing with it
         self._open = {call: each for call, each in self._open.items() if each.committed}
@@ -91,15 +91,17 @@ class Acting:
             del self._doings[next(iter(self._doings))]
         pending, texts = self._confirmation.pending, self._policy.doing
         repeat = control_in(text) == "repeat"
+        if pending is None and repeat:
+            return doing.say(self._mine.last_text or texts.nothing_said_text, now)
         if pending is None:
-            return doing.say(self._mine.last_text or texts.nothing_said_text, now) if repeat else doing.begin(now)
+            return doing.begin(now, audio)
         reading = self._confirmation.reading(text, onset_sample, probability)
         if reading == "yes":
             doing.settles = "yes"
             # it was asked because it changes something
             return doing.mean(replace(pending.meaning, question="", read_only=False), now)
         if reading == "other" and not repeat:
-            return doing.begin(now)
+            return doing.begin(now, audio)
         doing.settles = "again" if reading == "other" else reading
         says = {"again": pending.meaning.question, "no": texts.declined_text, "left": texts.left_text}
         return doing.say(says[doing.settles], now)

@@ -12,6 +12,7 @@ but they are no words of it: neither `generated` nor `heard` has them.
 Each method returns what happened and what is wanted next. Sans-IO.
 """
 
+import weakref
 from dataclasses import dataclass
 
 from device.card import Span
@@ -72,7 +73,8 @@ class Answer:
         self._notice = Notice(job, turn)
         self._held = False  # its words wait for what they tell of
         self._dropped = 0  # clauses that were replaced before any of them sounded
-        self._splitter = ClauseSplitter(policy.clauses, self)
+        # weakly: an answer in a circle with its splitter waits for the collector, and its audio with it
+        self._splitter = ClauseSplitter(policy.clauses, weakref.proxy(self))
         self._first_words = FirstWords(job, turn)
         self._clauses: list[str] = []
         self._ready = Supply()  # synthesised, not yet handed to the loudspeaker
@@ -390,6 +392,9 @@ class Answer:
         """After an interruption: does this block show that nothing more of it can sound?"""
         if self.ledger.queued_to == 0:
             return not self._queuing
-        return (
-            played.end <= played.start or played.start >= self.ledger.queued_to or played.end >= self.ledger.queued_to
-        )
+        return played.end <= played.start or played.end >= self.ledger.queued_to
+
+    def put_away(self) -> None:
+        """It is over and does not go on, or was for nothing: it may be asked what was heard, and keeps no audio."""
+        self._ready.clear()
+        self.ledger.let_audio_go()

@@ -134,5 +134,6 @@ class AssistantTurn:
         if self._answer is None or not self._answer.finished:
             return []
         answer, self._answer = self._answer, None
+        answer.put_away()
         self._history.assistant(answer.heard)
         return [Warm(self._history.messages)]

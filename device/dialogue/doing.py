@@ -96,17 +96,14 @@ class Doing:
         policy: DoingPolicy,
         calls: Calls,
         check: Check = no_tools,
-        *,
-        audio: Floats | None = None,
     ) -> None:
-        """`messages`: the chat with `text` at its end. `audio`: what `text` was heard in, for a second look."""
+        """`messages`: the chat with `text` at its end."""
         self.answer = answer
         self.text = text
         self.meaning: Meaning | None = None  #: what is done for it; None: not known (yet), or nothing
         self.call: Call | None = None  #: the one that was given
         self.outcome: Outcome | None = None  #: what came of it
         self.settles: Literal["", "yes", "no", "again", "left"] = ""  #: what it is to the question that waits
-        self._audio = audio
         self._messages = messages
         self._policy = policy
         self._calls = calls
@@ -142,11 +139,10 @@ class Doing:
 
     # --- how it begins: one of these --------------------------------------------------------------------------
 
-    def begin(self, now: int) -> list[Output]:
-        """Nothing is known beforehand."""
+    def begin(self, now: int, audio: Floats | None = None) -> list[Output]:
+        """Nothing is known beforehand. `audio`: what the words were heard in, for a second look."""
         if self._policy.interpreter:
             self._looked_at = now
-            audio, self._audio = self._audio, None  # the rim has it now: it is not kept here
             return [Understand(self.answer.job, self.text, audio)]
         return self._reply(now)
 

@@ -165,5 +165,6 @@ class Interruptions:
     def _settle(self, answer: Answer) -> list[Output]:
         """What was heard of an interrupted answer is certain now."""
         assert answer.interrupted_at is not None
+        answer.put_away()
         self._history.assistant(answer.heard, broken_off=True)
         return [Interrupted(answer.interrupted_at, answer.turn, answer.interrupt_onset, answer.generated, answer.heard)]

@@ -13,7 +13,7 @@ An answer that was silenced and goes on is taken back from the first word that w
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ _AUDIBLE = 0.005 * 32768
 #: Blocks that `cut` can take back: a second, more than a driver buffers.
 _RECENT_BLOCKS = 100
 _FADE_IN_SAMPLES = SAMPLE_RATE_HZ // 200  # 5 ms: a wave that begins in its middle would click
+_NO_AUDIO: Int16s = np.zeros(0, np.int16)
 
 
 def _voiced_end(pcm: Int16s) -> int:
@@ -55,6 +56,10 @@ class _Entry:
     span: Span
     speech: Speech
     voiced_end: int
+
+    def silent(self) -> "_Entry":
+        """This, without its audio."""
+        return replace(self, speech=replace(self.speech, pcm=_NO_AUDIO))
 
     def heard(self, played_to: int) -> str:
         samples = played_to - self.span.start
@@ -183,3 +188,7 @@ class PlayoutLedger:
         self._entries.clear()
         self._played_to = None
         return rest
+
+    def let_audio_go(self) -> None:
+        """The answer is over and does not go on: all that is known of it stays, but for its audio (32 kB a second)."""
+        self._entries = [entry.silent() for entry in self._entries]

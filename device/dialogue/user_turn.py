@@ -241,6 +241,7 @@ class UserTurn:
         self._end.expected(None)
         if hypothesis is None:
             return []
+        hypothesis.answer.put_away()
         return [Cancel(hypothesis.job), ev.Discarded(now, self.number, hypothesis.text, reason)]
 
     def call_off(self) -> list[Output]:
