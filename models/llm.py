@@ -50,6 +50,8 @@ PREFILL_TOKENS = 64
 _LOCK_POLL_S = 0.01
 #: Greedy decoding repeats itself; this mild penalty on the last 64 tokens was enough for SmolLM2.
 REPEAT_PENALTY = 1.1
+#: Texts whose length in tokens is remembered: a chat of 400 messages and what is supposed meanwhile. The oldest go.
+_LENGTHS = 1024
 _SEED = 1
 _GGUF = b"GGUF"
 #: ChatML, for model files that carry no template of their own.
@@ -250,8 +252,8 @@ class LlamaCpp:
     def _length(self, text: str) -> int:
         """Tokens of `text`; remembered, because every turn asks again for the whole chat."""
         if text not in self._lengths:
-            if len(self._lengths) > 4096:
-                self._lengths.clear()
+            if len(self._lengths) >= _LENGTHS:
+                del self._lengths[next(iter(self._lengths))]
             self._lengths[text] = len(self._llama.tokenize(text.encode(), add_bos=False, special=False))
         return self._lengths[text]
 
