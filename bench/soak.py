@@ -248,7 +248,8 @@ def scratch_settings(sets: list[str]) -> Iterator[Settings]:
         (skills / "machines.yaml").write_text(SENTENCES, "utf-8")
         (skills / "unreadable.py").write_text(BROKEN_FILE, "utf-8")
         own = [f"session.database={folder / 'sessions.db'}", f"skills.folder={skills}"]
-        own += [f"controls.file={folder / 'controls.json'}", "retention.audio=3"]
+        own += [f"controls.file={folder / 'controls.json'}", f"control.socket={folder / 'control.sock'}"]
+        own += ["retention.audio=3"]
         yield load_settings(None, [*own, *sets])
 
 

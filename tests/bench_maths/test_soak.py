@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.soak import scratch_settings
 from bench.soak_account import PATIENCE_S, THINKS_S, Account
 from bench.soak_faults import locked
 from bench.soak_plan import KINDS, plan, warm_s
 from bench.soak_resources import Resources, Sample, growth
 from bench.soak_talk import Talk, Utterance
+from device.control.paths import own_path
 from device.dialogue import events as ev
 
 RATE = 16_000
@@ -215,6 +217,12 @@ def test_another_program_holds_the_record_until_it_is_let_go(tmp_path: Path) -> 
             mine.execute("INSERT INTO said VALUES ('lost')")
         mine.execute("INSERT INTO said VALUES ('kept')")
         assert mine.execute("SELECT * FROM said").fetchall() == [("kept",)]
+
+
+def test_whoever_steers_the_assistant_of_this_device_does_not_steer_the_soak() -> None:
+    with scratch_settings([]) as settings:
+        scratch = settings.session.database.parent
+        assert own_path(settings.control).parent == scratch
 
 
 def test_of_a_few_samples_nothing_is_told() -> None:
