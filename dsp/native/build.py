@@ -1,6 +1,7 @@
 """Builds the native extension `dsp.native._native`: rings, the duplex callback, echo canceller, live resampler.
 
-    python dsp/native/build.py        # in place, from the root of the repository; `pip install -e .` does the same
+    pip install --no-deps -e .        # in place, from the root of the repository
+    python dsp/native/build.py        # the same, where setuptools is 77 or newer
 
 Needs a C11 compiler and libspeexdsp's headers (Debian: gcc libspeexdsp-dev). cffi in API mode: the calls are compiled,
 and every one of them releases the GIL while it runs.

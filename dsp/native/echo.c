@@ -19,6 +19,9 @@ static const float POWER_MEMORY = 0.95f;
 /* microphone to loudspeaker: below -40 dB there is no echo worth adapting to (headphones); the means need some blocks */
 static const float NO_ECHO_POWER_RATIO = 1e-4f;
 enum { NO_ECHO_BLOCKS = 20 };
+/* Somebody who spoke into the first sound is in those means for two seconds more. So the same is asked of the last 0.5 s
+ * of far end alone, longer than any echo takes to come; they are gathered by halves. */
+enum { HALF_BLOCKS = 25 };
 /* -24 dB. Near silence instead would tune a voice detector to the faint leftovers that follow. */
 static const float TURNED_DOWN = 1.0f / 16;
 
@@ -33,6 +36,10 @@ struct nf_echo {
     int32_t suppressing; /* whether the last sample came from the suppressor */
     int32_t learnt_for;  /* far-end blocks heard while learning; LEARN_MAX_BLOCKS: adapted */
     float near_power, linear_power, far_power;
+    struct powers {
+        float near, far;
+    } half, half_before; /* sums over HALF_BLOCKS far-end blocks; of the newer one over fewer, */
+    int32_t half_blocks; /* so many */
     float gain; /* of the last sample */
     nf_echo_powers powers;
 };
@@ -95,6 +102,8 @@ void nf_echo_reset(nf_echo *echo)
     echo->suppressing = 0;
     echo->learnt_for = 0;
     echo->near_power = echo->linear_power = echo->far_power = 0;
+    echo->half.near = echo->half.far = echo->half_before.near = echo->half_before.far = 0;
+    echo->half_blocks = 0;
     echo->gain = 1;
     echo->powers = (nf_echo_powers){0, 0, 0};
 }
@@ -120,15 +129,33 @@ static float power(const int16_t *block, int32_t n)
     return sum;
 }
 
+/* One far-end block more: does the microphone hear nothing of what has sounded lately? */
+static int hears_nothing(nf_echo *echo, float near_power, float far_power)
+{
+    echo->half.near += near_power;
+    echo->half.far += far_power;
+    if (++echo->half_blocks < HALF_BLOCKS)
+        return 0;
+    const float near = echo->half_before.near + echo->half.near, far = echo->half_before.far + echo->half.far;
+    const int whole = echo->half_before.far > 0;
+    echo->half_before = echo->half;
+    echo->half.near = echo->half.far = 0;
+    echo->half_blocks = 0;
+    return whole && near < NO_ECHO_POWER_RATIO * far;
+}
+
 /* One far-end block more: has the filter adapted? */
 static void learn(nf_echo *echo, const int16_t *near, const int16_t *far)
 {
     const int32_t n = echo->options.block;
-    echo->near_power = POWER_MEMORY * echo->near_power + power(near, n);
+    const float near_power = power(near, n), far_power = power(far, n);
+    echo->near_power = POWER_MEMORY * echo->near_power + near_power;
     echo->linear_power = POWER_MEMORY * echo->linear_power + power(echo->linear, n);
-    echo->far_power = POWER_MEMORY * echo->far_power + power(far, n);
+    echo->far_power = POWER_MEMORY * echo->far_power + far_power;
     echo->learnt_for++;
     if (echo->learnt_for >= NO_ECHO_BLOCKS && echo->near_power < NO_ECHO_POWER_RATIO * echo->far_power)
+        echo->learnt_for = LEARN_MAX_BLOCKS;
+    if (hears_nothing(echo, near_power, far_power))
         echo->learnt_for = LEARN_MAX_BLOCKS;
     if (echo->learnt_for >= LEARN_MIN_BLOCKS && echo->linear_power < LEARNT_POWER_RATIO * echo->near_power)
         echo->learnt_for = LEARN_MAX_BLOCKS;

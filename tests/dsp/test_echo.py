@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from dsp.echo import EchoCanceller
+from dsp.echo import QUIET_PEAK, EchoCanceller
 from dsp.levels import rms_dbfs
 from dsp.types import Int16s
 
@@ -164,3 +164,43 @@ def test_what_the_filter_alone_left_is_of_the_same_time() -> None:
     np.testing.assert_array_equal(np.concatenate(left)[: 2 * RATE], np.concatenate(clean)[: 2 * RATE])
     early = slice(2 * RATE + 800, None)
     assert rms_dbfs(np.concatenate(left)[early]) - rms_dbfs(np.concatenate(clean)[early]) > 20
+
+
+def far_blocks_until_adapted(near: np.ndarray, far: Int16s) -> int:
+    """How many blocks that were no silence the loudspeaker has played when the room is known."""
+    sounded = 0
+    with EchoCanceller() as canceller:
+        for at in range(0, far.size - 159, 160):
+            block = far[at : at + 160]
+            canceller.process(np.clip(near[at : at + 160], -32768, 32767).astype(np.int16), block)
+            sounded += bool(np.abs(block.astype(int)).max() > QUIET_PEAK)
+            if canceller.adapted:
+                return sounded
+    return 1_000_000
+
+
+def chime_and_answer(person_over_the_chime: float) -> tuple[np.ndarray, Int16s]:
+    """Near end without an echo, and far end: 0.4 s, a pause, an answer. Somebody speaks beside the first of them."""
+    far = np.concatenate((talk(0.4, 1), np.zeros(RATE, np.int16), talk(4, 2)))
+    near = np.random.default_rng(3).normal(0, 4, far.size)
+    near[: RATE // 2] += person_over_the_chime * talk(0.5, 5)
+    return near, far
+
+
+def test_headphones_are_known_at_once() -> None:
+    assert far_blocks_until_adapted(*chime_and_answer(0.0)) <= 25
+
+
+def test_who_speaks_into_the_first_sound_is_not_taken_for_a_room_for_long() -> None:
+    """On headphones: the voice over a chime is no echo, and 0.5 s of an answer beside which nothing is heard say so."""
+    near, far = chime_and_answer(3.0)
+    assert 50 <= far_blocks_until_adapted(near, far) <= 40 + 75
+
+
+@pytest.mark.parametrize("delay_ms", [20, 400])
+def test_a_faint_echo_is_learnt_however_late_it_comes(delay_ms: int) -> None:
+    """-34 dB: more than headphones leave, and only to be taken for a room that is known once it has been learnt."""
+    near, far = chime_and_answer(3.0)
+    delay = delay_ms * RATE // 1000
+    near[delay:] += 0.02 * far[: far.size - delay]
+    assert far_blocks_until_adapted(near, far) >= 120
