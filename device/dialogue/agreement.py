@@ -189,6 +189,12 @@ def same_words(a: str, b: str) -> bool:
     return [word.form for word in _compared(a)] == [word.form for word in _compared(b)]
 
 
+def taken_back(stable: str, text: str) -> int:
+    """How many words of `stable` are not in `text`, which counts, in their place."""
+    forms = [word.form for word in _compared(stable)]
+    return len(forms) - _aligned(forms, _compared(text))[0]
+
+
 def _common(a: list[str], b: list[str]) -> int:
     pairs = enumerate(zip(a, b, strict=False))
     return next((i for i, (x, y) in pairs if x != y), min(len(a), len(b)))

@@ -94,12 +94,13 @@ class Partial(Event):
 
 @dataclass(frozen=True, slots=True)
 class Final(Event):
-    """What was understood; will not change."""
+    """What was understood; will not change. `retracted`: words that were stable until then and are not in it."""
 
     type: ClassVar[str] = "final"
     text: str
     probability: float
     decode_ms: float
+    retracted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ The commit happens in here, in `_commit` alone. Sans-IO.
 
 from device.dialogue import events as ev
 from device.dialogue.acting import Acting
+from device.dialogue.agreement import taken_back
 from device.dialogue.answer import Answer
 from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.audio_memory import AudioMemory
@@ -208,7 +209,7 @@ class Floor:
         number, text, sure = turn.number, hypothesis.text, transcript.probability
         return [
             turn.told(now, "commit"),
-            ev.Final(now, number, text, sure, transcript.decode_ms),
+            ev.Final(now, number, text, sure, transcript.decode_ms, taken_back(heard.agreement.stable, text)),
             ev.Commit(now, number, text, turn.ended),
             *([ev.Controlled(now, number, "repeat")] if control_in(text) == "repeat" else []),
             *self._ringing.pause(now),

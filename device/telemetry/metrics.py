@@ -111,7 +111,7 @@ class TurnMetrics:
                 self._failures.labels(stage).inc()
             case ev.CallEnded(status=status):
                 self._calls.labels(status).inc()
-            case ev.Partial(retracted=words) if words > 0:
+            case ev.Partial(retracted=words) | ev.Final(retracted=words) if words > 0:
                 self._retracted.inc(words)
             case ev.Wake():
                 self._wakes.inc()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.dialogue.agreement import LocalAgreement, same_words
+from device.dialogue.agreement import LocalAgreement, same_words, taken_back
 
 WORDS = st.lists(
     st.sampled_from(["turn", "on", "the", "light", "lights", "forty", "two", "10", "50%", "I'd"]), max_size=8
@@ -176,3 +176,11 @@ def test_a_growing_text_never_retracts(words: list[str]) -> None:
     heard = LocalAgreement()
     for n in range(len(words) + 1):
         assert heard.add(" ".join(words[:n])).retracted_words == 0
+
+
+def test_what_counts_in_the_end_may_contradict_what_was_stable() -> None:
+    assert taken_back("Turn on the", "turn on the light.") == 0
+    assert taken_back("Turn on the", "Turn off the light.") == 1
+    assert taken_back("Set it to forty two", "Set it to 42 percent") == 0
+    assert taken_back("Play the sun song", "Play.") == 3
+    assert taken_back("", "Next.") == 0

@@ -434,3 +434,20 @@ def test_whatever_people_do(
     for turn in commits:
         times = {e.type: e.sample for e in rim.events if e.turn == turn}
         assert times["final"] <= times["commit"]
+
+
+def test_a_stable_word_that_the_final_text_contradicts_is_told() -> None:
+    """One decode alone takes back nothing of a caption, but what is committed is made of the newest."""
+    heard: list[str] = []
+
+    def hears(_text: str) -> str:
+        heard.append("")
+        return "Turn off the lamp over there." if len(heard) > 3 else "Turn on the lamp over there"
+
+    rim = VirtualRim(answers=[ANSWER], hears=hears)
+    rim.say(1000, 4200, "Turn off the lamp over there.")
+    rim.run(12_000)
+    assert [e.stable for e in rim.of(ev.Partial)][-2].startswith("Turn on the")
+    (final,) = rim.of(ev.Final)
+    assert (final.text, final.retracted) == ("Turn off the lamp over there.", 1)
+    assert sum(e.retracted for e in rim.of(ev.Partial)) == 0

@@ -83,7 +83,7 @@ def test_a_turn_is_counted_in_every_figure_that_it_concerns(desk: ControlDesk, m
     assert found["nearfield_hypotheses_total", "committed"] == 2
     assert found["nearfield_hypotheses_total", "discarded"] == 2
     assert found["nearfield_wasted_seconds_total", ""] == pytest.approx(0.2)
-    assert found["nearfield_stable_words_retracted_total", ""] == 2
+    assert found["nearfield_stable_words_retracted_total", ""] == 2 * (1 + 2)  # in a partial, and by the final words
     assert found["nearfield_turns_unheard_total", ""] == 0
 
 

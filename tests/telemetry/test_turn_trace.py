@@ -163,7 +163,7 @@ def test_what_happened_besides_is_noted() -> None:
         "-640 wait (open, finished 0.20, up to 800 ms)", "+196 commit (complete, finished 0.93)",
         "+210 degraded to level 2, without partials, speculation (load)", "+250 acknowledged",
         "+1500 went on (no words)", "+1600 error in tts", "+2000 interrupted after 1 of 3 words",
-        "thrown away: 1 x, 100 ms (more speech)", "stable words retracted: 1",
+        "thrown away: 1 x, 100 ms (more speech)", "stable words retracted: 3",
     ):  # fmt: skip
         assert said in notes
 

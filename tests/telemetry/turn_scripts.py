@@ -25,7 +25,7 @@ def full_turn(turn: int = 1, late_ms: float = 0.0) -> list[ev.Event]:
         ev.Supposed(at(172, turn), turn, WORDS),
         ev.EndPoint(at(196, turn), turn, "commit", 196.0, 0.93, "complete", 200.0),
         ev.SpeechEnd(at(198, turn), turn, at(0, turn)),
-        ev.Final(at(200, turn), turn, WORDS, 0.9, 140.0),
+        ev.Final(at(200, turn), turn, WORDS, 0.9, 140.0, 2),
         ev.Commit(at(200, turn), turn, WORDS, "complete"),
         ev.LlmFirstToken(at(215, turn), turn),
         ev.Clause(at(262 + late_ms, turn), turn, 0, "The capital of France is Paris."),
