@@ -1,21 +1,17 @@
 """A hundred turns: the prefix survives, a trim costs nobody's waiting, and nothing grows."""
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.processor_time import rss_mb
 from device.dialogue.history import History
 from models.llm import LlamaCpp
 from models.protocols import Message
 
 QUESTIONS = ["What is the capital of France?", "And of Spain?", "Tell me about rain.", "How far is the moon?"]
 TEMPLATE_TOKENS = 12  # around the question, up to where the answer begins
-
-
-def resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 
 @pytest.mark.models
@@ -37,9 +33,9 @@ def test_over_a_hundred_turns_a_reply_reads_nothing_but_the_question(model_path:
         history.assistant(answer.strip() + " So it is.")  # as heard, not as written: it differs at the end
         model.warm(history.messages)
         if turn == 50:
-            settled_mb = resident_mb()
+            settled_mb = rss_mb()
     assert trims >= 4, "the chat never became too long: the test proves nothing"
-    assert resident_mb() < settled_mb * 1.02 + 5
+    assert rss_mb() < settled_mb * 1.02 + 5
     model.close()
 
 
