@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dsp.levels import peak_dbfs
@@ -30,11 +30,19 @@ def heard(sound: Int16s, delay: int, gain_db: float, noise_rms: float = 0.0, tai
 
 @settings(max_examples=40, deadline=None)
 @given(delay=st.integers(0, 7999), gain_db=st.floats(-40, 12), noise_rms=st.sampled_from([0.0, 3.0, 20.0]))
+@example(delay=7999, gain_db=-32.0, noise_rms=3.0)
+@example(delay=0, gain_db=-32.0, noise_rms=3.0)
 def test_delay_is_found_to_the_sample_and_level_to_a_tenth(delay: int, gain_db: float, noise_rms: float) -> None:
     response = deconvolve(*heard(SWEEP, delay, gain_db, noise_rms), max_delay_samples=8000)
     assert response.heard
     assert response.delay_samples == delay
     assert response.gain_db == pytest.approx(gain_db, abs=0.1 if noise_rms < 10 else 1.0)
+
+
+@pytest.mark.parametrize("delay", [0, 1, 4000, 7990, 7998, 7999])
+def test_the_first_and_the_last_delay_lose_nothing_of_the_level(delay: int) -> None:
+    """A tap of a band has two sides, of which one may lie before 0 or behind the longest delay."""
+    assert deconvolve(*heard(SWEEP, delay, -20.0), max_delay_samples=8000).gain_db == pytest.approx(-20.0, abs=0.01)
 
 
 @settings(max_examples=15, deadline=None)
