@@ -117,8 +117,7 @@ def deconvolve(played: Int16s, recorded: Int16s, max_delay_samples: int) -> Resp
     loudest_early = float(early.max()) if early.size else 0.0
     heard = peak > 0.0 and peak > _HEARD_SIGMAS * noise and peak > _HEARD_OVER_EARLY * loudest_early
     # a tap has two sides, of which one may lie before delay 0 or behind the longest: without it 0.08 dB are missing
-    lobe = np.arange(-_LOBE, len(taps) + _LOBE)[_window(delay + _LOBE, len(taps) + 2 * _LOBE)]
-    around = whole[lobe % size]
+    around = np.roll(whole, _LOBE)[_window(delay + _LOBE, len(taps) + 2 * _LOBE)]
     energy = (float(np.sum(around**2)) - len(around) * noise**2) / unit
     gain_db = max(FLOOR_DBFS, 10 * float(np.log10(energy))) if energy > 0 else FLOOR_DBFS
     return Response(taps, noise, heard, delay, gain_db)

@@ -97,7 +97,7 @@ def notes_of(trace: TurnTrace) -> list[str]:
     if discarded:
         reasons = ", ".join(sorted({guess.reason.replace("_", " ") for guess in discarded if guess.reason}))
         out.append(f"thrown away: {len(discarded)} x, {trace.wasted_ms:.0f} ms ({reasons or 'no reason told'})")
-    retracted = sum(round(mark.number("retracted") or 0) for mark in trace.marks if mark.name in ("partial", "final"))
+    retracted = sum(round(mark.number("retracted") or 0) for mark in trace.marks)
     if retracted:
         out.append(f"stable words retracted: {retracted}")
     return out
