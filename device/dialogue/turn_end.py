@@ -18,7 +18,10 @@ model are undecided (0.3 to 0.5), 600 ms in place of 950 and 1,300 answer 12 of 
 2 of 1,635 who go on (420 clips, each pause with its real length; the same from 0.2 to 0.35). After 480 ms it takes 44
 % of those that stop to think for an end: a verdict that changes so late tells of the silence and not of the voice, so
 it is not asked then. The language model tells commands from their beginnings, but nothing of words that were misheard,
-so its say goes with the recogniser's belief in them.
+so its say goes with the recogniser's belief in them. Nor has it seen every sentence: behind "What's the date" it saw an
+end with 0.00001, which outvoted any verdict. From a hundredth down it tells no more, so its no is worth a factor of 15
+at most: of the 420 clips 64 in place of 71 finished speakers wait for more than 0.9 s, 38 in place of 36 of the 47 of
+`eot` are answered within 0.5 s, and 173 in place of 177 who go on are cut off (0.007 to 0.03 give the same).
 (`nearfield bench end-points`, `hesitations`; `--set turn.sentence_end_weight=0`)
 """
 
@@ -33,6 +36,7 @@ from models.protocols import SAMPLE_RATE_HZ
 _HOLDS_BACK = (Wording.UNFINISHED, Wording.DICTATING, Wording.LONE)
 _SOUNDS_WHOLE = (Wording.QUESTION, Wording.STATEMENT)
 _LEAST = 1e-3  # of a probability: what is below it tells no more
+_LEAST_END = 1e-2  # ... of a sentence's end, by a small language model (see above)
 
 
 def _log_odds(probability: float) -> float:
@@ -146,7 +150,7 @@ class TurnEnd:
         policy, odds = self._policy, sum(map(_log_odds, self._verdicts)) / len(self._verdicts)
         if self._sentence_end is not None:
             credit = (self._sure_of_words - policy.doubtful) / max(policy.trusted - policy.doubtful, _LEAST)
-            against_neutral = math.log((self._sentence_end + _LEAST) / (policy.sentence_neutral + _LEAST))
+            against_neutral = math.log((self._sentence_end + _LEAST_END) / (policy.sentence_neutral + _LEAST_END))
             odds += policy.sentence_weight * min(max(credit, 0.0), 1.0) * against_neutral
         return 1 / (1 + math.exp(-odds))
 

@@ -97,15 +97,17 @@ def test_the_verdicts_on_one_pause_count_alike() -> None:
     [
         (0.95, 0.3, 0.9, RULES.sure_silence_ms),
         (0.95, 0.02, 0.9, RULES.likely_silence_ms),
-        (0.95, 0.001, 0.7, RULES.unsure_silence_ms),
-        (0.95, 0.001, 0.25, RULES.sure_silence_ms),  # words that were hardly understood
+        (0.95, 0.0, 0.76, RULES.likely_silence_ms),  # "What's the date?": a small model knows no such sentence
+        (0.85, 0.0, 0.76, RULES.plain_silence_ms),
+        (0.7, 0.0, 0.76, RULES.unsure_silence_ms),
+        (0.95, 0.0, 0.25, RULES.sure_silence_ms),  # words that were hardly understood
         (0.3, 0.3, 0.9, RULES.likely_silence_ms),
         (0.3, 0.3, 0.25, RULES.plain_silence_ms),
         (0.29, 0.3, 0.25, RULES.unsure_silence_ms),
         (0.7, RULES.sentence_neutral, 0.9, RULES.likely_silence_ms),
         (0.02, 0.3, 0.7, RULES.unsure_silence_ms),  # nothing alone is enough
         (0.0, 1.0, 0.9, RULES.disputed_silence_ms),
-        (1.0, 0.0, 0.9, RULES.likely_silence_ms),
+        (1.0, 0.0, 0.9, RULES.sure_silence_ms),  # nor is a "never" of the one enough against the other
     ],
 )
 def test_what_is_expected_behind_the_words_counts_as_far_as_they_are_believed(
