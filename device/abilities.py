@@ -21,6 +21,7 @@ from device.dialogue import events as ev
 from device.dialogue.agreement import same_words
 from device.dialogue.deeds import Meaning, Undelivered
 from device.dialogue.loop import Assistant
+from device.dialogue.ringing import SNOOZABLE_MS
 from device.dialogue.workers import Worker
 from device.home.bridges import Bridges
 from device.persona import Persona
@@ -46,6 +47,8 @@ from models.protocols import ToolSpec
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _WRITTEN_S = 5.0  # so long the end waits for what is to be written down
+# so long the book keeps what was stopped: the conversation decides what can be put off, and the clerk may be late
+_SNOOZABLE_S = SNOOZABLE_MS / 1000 + _WRITTEN_S
 
 
 class PersonaSkills:
@@ -106,6 +109,7 @@ class Abilities:
             self.journal.state("timers") if keep else MemoryState(),
             late_s=settings.timers.late_s,
             max_ring_s=settings.timers.ring_s,
+            snoozable_s=_SNOOZABLE_S,
             clock_hours=settings.clock.hours,
         )
         self._watch = TimerWatch(book, self._on_ring, self._on_silence)
@@ -131,7 +135,7 @@ class Abilities:
         self.interpreter = live.fast_path
         self.check = tool_check(live.meanings)
         self._assistant: Assistant | None = None
-        self._missed: dict[str, int] = {}  # what is being told of alarms that nobody heard: text -> its number
+        self._missed: dict[int, str] = {}  # what is being told of alarms that nobody heard: number -> its text
 
     def _renew(self) -> None:
         """Tools of servers have come or gone. From a thread of the bridges."""
@@ -181,15 +185,17 @@ class Abilities:
         if self._bridges is not None:
             self._bridges.on_event(event)
         match event:
-            case ev.RingEnd(reason="stopped" | "button"):
-                self._clerk.give(self._watch.stop_ringing)
+            case ev.RingEnd(name=name, reason="stopped" | "button"):  # by name: another may be due and yet unheard
+                self._clerk.give(partial(self._watch.stop_ringing, name))
             case ev.PlayoutEnd(turn=0, generated=text, heard=heard) if heard == text:
-                for missed in [each for each in self._missed if same_words(each, text)]:
-                    self._clerk.give(partial(self._watch.told, self._missed.pop(missed)))
+                for number, missed in self._missed.copy().items():  # the thread of the timers adds to it meanwhile
+                    if same_words(missed, text):
+                        del self._missed[number]
+                        self._clerk.give(partial(self._watch.told, number))
 
-    def on_snooze(self, name: str) -> None:  # noqa: ARG002 - all that rings is put off
-        """What rings is to ring again later."""
-        self._clerk.give(self._watch.snooze)
+    def on_snooze(self, name: str) -> None:
+        """What rings under `name`, or was just stopped, is to ring again later."""
+        self._clerk.give(partial(self._watch.snooze, name))
 
     def close(self) -> None:
         """Nothing rings any more, and the house is told."""
@@ -210,11 +216,11 @@ class Abilities:
         if self._assistant is None:
             return
         if ring.kind == "missed":
-            self._missed[ring.text] = ring.id
+            self._missed[ring.id] = ring.text
             self._assistant.announce(ring.text)
         else:
             self._assistant.ring(ring.label, ring.text)
 
-    def _on_silence(self) -> None:
+    def _on_silence(self, label: str) -> None:
         if self._assistant is not None:
-            self._assistant.stop_ringing()
+            self._assistant.stop_ringing(label)

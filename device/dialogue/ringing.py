@@ -24,8 +24,8 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s, Speech
 Reason = Literal["stopped", "button", "snoozed", "withdrawn", "unanswered"]
 
 MOST = 8  #: that ring at a time; one more takes the place of the oldest
+SNOOZABLE_MS = 10_000.0  #: so long after the button silenced it, it may yet be put off
 _RETRY_MS = 200.0  # after it was hushed: a round more, at the level that is right then
-_SNOOZABLE_MS = 10_000.0  # so long after the button silenced it, it may yet be put off
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Ringing:
         """All of it ends; also which that were. Put off: also what the button silenced a moment ago."""
         names = [each.name for each in self._rings]
         silenced, at = self._silenced
-        if reason == "snoozed" and not names and now - at <= self._samples(_SNOOZABLE_MS):
+        if reason == "snoozed" and not names and now - at <= self._samples(SNOOZABLE_MS):
             names = silenced
         self._silenced = (names, now) if reason == "button" else ([], 0)
         return self._over(list(self._rings), reason, now), names
@@ -179,7 +179,7 @@ class Ringing:
     def snoozable(self, now: int) -> bool:
         """Is there anything that can be put off?"""
         silenced, at = self._silenced
-        return self.active or (bool(silenced) and now - at <= self._samples(_SNOOZABLE_MS))
+        return self.active or (bool(silenced) and now - at <= self._samples(SNOOZABLE_MS))
 
     def withdraw(self, name: str, now: int) -> list[Output]:
         """`name` ("": whatever rings) is not to ring any more. Nothing if it does not."""

@@ -101,7 +101,7 @@ class FastPath:
 
     @cached_property
     def _nearness(self) -> Nearness:
-        """Spelling out all sentences takes a tenth of a second: for those who ask."""
+        """Spelling out all sentences takes a quarter of a second: for those who ask."""
         return Nearness(self._sentences)
 
     def guess(self, heard: str, again: str) -> Meaning | None:

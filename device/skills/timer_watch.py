@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Self
 
 from device.skills.timer_records import Now, Ring
@@ -32,13 +33,15 @@ class TimerWatch:
     """Owns the book: whoever wants it opens the desk. `close` before the book's state is closed."""
 
     def __init__(
-        self, book: TimerBook, on_ring: Callable[[Ring], None], on_silence: Callable[[], None] = lambda: None,
-        *, now: Callable[[], Now] = clocks, longest_sleep_s: float = LONGEST_SLEEP_S,
+        self, book: TimerBook, on_ring: Callable[[Ring], None],
+        on_silence: Callable[[str], None] = lambda _label: None, *,
+        now: Callable[[], Now] = clocks, longest_sleep_s: float = LONGEST_SLEEP_S,
     ) -> None:  # fmt: skip
         """`on_ring`: it begins to ring, or (kind "missed") no longer rings and is to be told; called from the thread.
 
-        `on_silence`: nothing rings any more, a skill has stopped it; called from the thread of the skill. Both without
-        the lock; neither may raise (it is logged).
+        `on_silence`: nothing of this label rings any more, because somebody has stopped it or nobody came (then it is
+        told as missed after this); called from the thread that stopped it, or from this one. Both without the lock;
+        neither may raise (it is logged).
         """
         self._book = book
         self._on_ring = on_ring
@@ -67,28 +70,27 @@ class TimerWatch:
     @contextmanager
     def open(self) -> Iterator[tuple[TimerBook, Now]]:
         """The book, for as long as the block lasts. Keep it short: nothing rings meanwhile."""
-        fell_silent = False
+        silent: list[str] = []
         try:
             with self._lock:
-                rang = bool(self._book.ringing)
+                rang = self._labels()
                 try:
                     yield self._book, self._now()
                 finally:
-                    fell_silent = rang and not self._book.ringing
+                    silent = self._silent_of(rang)
                     self._lock.notify_all()
         finally:
-            if fell_silent:
-                self._call(self._on_silence)
+            self._tell_silence(silent)
 
-    def stop_ringing(self) -> list[Ring]:
-        """For a stop word or a button. What rang."""
+    def stop_ringing(self, label: str = "") -> list[Ring]:
+        """For a stop word or a button: what rings under `label` ("": all). What rang."""
         with self.open() as (book, now):
-            return book.stop_ringing(now)
+            return book.stop_ringing(now, label)
 
-    def snooze(self) -> list[Ring]:
-        """Nine minutes. What rang."""
+    def snooze(self, label: str = "") -> list[Ring]:
+        """Nine minutes, for what rings under `label` ("": all), or was just stopped. What that was."""
         with self.open() as (book, now):
-            return book.snooze(now)
+            return book.snooze(now, label=label)
 
     def told(self, ring_id: int) -> None:
         """The user has heard that this one was missed."""
@@ -100,19 +102,33 @@ class TimerWatch:
             with self._lock:
                 if self._closing:
                     return
-                rings = self._due()
+                silent, rings = self._due()
                 if not rings:
                     self._lock.wait(self._sleep_s())
+            self._tell_silence(silent)
             for ring in rings:
-                self._call(lambda ring=ring: self._on_ring(ring))  # type: ignore[misc]
+                self._call(partial(self._on_ring, ring))
 
-    def _due(self) -> list[Ring]:
-        """One alarm that cannot be worked out does not silence all others for good."""
+    def _due(self) -> tuple[list[str], list[Ring]]:
+        """Labels that fall silent, for nobody came; what begins. Nothing and nothing where the book raises."""
         try:
-            return self._book.due(self._now())
+            rang = self._labels()
+            rings = self._book.due(self._now())
+            return self._silent_of(rang), rings
         except Exception:  # noqa: BLE001 - nothing may end this thread
             _log.exception("timers: what is due cannot be told")
-            return []
+            return [], []
+
+    def _labels(self) -> set[str]:
+        return {ring.label for ring in self._book.ringing}
+
+    def _silent_of(self, rang: set[str]) -> list[str]:
+        """Two may ring under one label: it is silent when neither does."""
+        return sorted(rang - self._labels())
+
+    def _tell_silence(self, labels: list[str]) -> None:
+        for label in labels:
+            self._call(partial(self._on_silence, label))
 
     def _sleep_s(self) -> float:
         try:

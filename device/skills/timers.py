@@ -21,7 +21,7 @@ Which clock counts
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
@@ -55,9 +55,10 @@ class TimerBook:
 
     def __init__(
         self, state: State, *, zone: tzinfo | None = None, late_s: float = LATE_S, max_ring_s: float = MAX_RING_S,
-        clock_hours: int = 12,
+        snoozable_s: float = 0.0, clock_hours: int = 12,
     ) -> None:  # fmt: skip
         """`zone`: where alarms are meant (None: the zone of this machine); `clock_hours`: 12 or 24, as times are said.
+        `snoozable_s`: for so many seconds what was stopped can yet be put off.
 
         What `state` remembers and cannot be read is left out with a line in the log.
         """
@@ -65,10 +66,13 @@ class TimerBook:
         self._zone = zone
         self._late_s = late_s
         self._max_ring_s = max_ring_s
+        self._snoozable_s = snoozable_s
         self.clock_hours = clock_hours
         self._timers: dict[int, Timer] = {}
         self._alarms: dict[int, Alarm] = {}
         self._ringing: dict[int, Ringing] = {}
+        self._stopped: list[tuple[Ringing, float]] = []  # a moment ago: with when that was (monotonic)
+        self._unclear: set[int] = set()  # alarms whose time cannot be worked out: that has been logged
         self._offset_s: float | None = None  # wall clock minus monotonic clock
         self._began_s = 0.0  # monotonic
         self._stepped = False
@@ -147,7 +151,7 @@ class TimerBook:
     @property
     def ringing(self) -> list[Ring]:
         """What sounds now, the longest first."""
-        return [entry.ring(self.clock_hours, self._zone) for entry in self._ringing.values() if entry.is_ringing]
+        return [self._ring(entry) for entry in self._ringing.values() if entry.is_ringing]
 
     def due(self, now: Now) -> list[Ring]:
         """All that begins to ring now, and (kind "missed") all that is only to be told. Each once in a run."""
@@ -163,7 +167,7 @@ class TimerBook:
             if not entry.told:
                 entry.told = True
                 entry.since_s = now.mono_s
-                rings.append(entry.ring(self.clock_hours, self._zone))
+                rings.append(self._ring(entry))
         return rings
 
     def next_due_s(self, now: Now) -> float | None:
@@ -178,26 +182,32 @@ class TimerBook:
                 waits.append(entry.since_s + self._max_ring_s - now.mono_s)
         return max(0.0, min(waits)) if waits else None
 
-    def stop_ringing(self, now: Now) -> list[Ring]:
-        """It is heard. What rang; [] nothing did."""
+    def stop_ringing(self, now: Now, label: str = "") -> list[Ring]:
+        """It is heard: what rings under `label` ("": all). What rang; [] nothing did."""
         self._follow(now)
-        stopped = [entry for entry in self._ringing.values() if entry.is_ringing]
+        stopped = self._named(label, self._ringing.values())
         for entry in stopped:
             self._forget(entry)
-        return [entry.ring(self.clock_hours, self._zone) for entry in stopped]
+        self._stopped = [*self._lately_stopped(now), *((entry, now.mono_s) for entry in stopped)]
+        return [self._ring(entry) for entry in stopped]
 
-    def snooze(self, now: Now, seconds: float = SNOOZE_S) -> list[Ring]:
-        """What rings now does so again in `seconds`. What rang; [] nothing did."""
+    def snooze(self, now: Now, seconds: float = SNOOZE_S, label: str = "") -> list[Ring]:
+        """What rings under `label` ("": all) does so again in `seconds`; where nothing does, what was just stopped.
+
+        What that was; [] nothing.
+        """
         self._follow(now)
-        ringing = [entry for entry in self._ringing.values() if entry.is_ringing]
-        for entry in ringing:
+        self._stopped = self._lately_stopped(now)
+        put_off = self._named(label, self._ringing.values()) or self._named(label, [each for each, _ in self._stopped])
+        for entry in put_off:
             name = entry.name or (spoken.short_duration(entry.length_s) if entry.kind == "timer" else "")
             again = Timer(self._new_id(), name, seconds, due_s=now.mono_s + seconds,
                           due_wall_s=now.wall_s + seconds, snoozed=entry.kind, of_s=entry.at_s)  # fmt: skip
             self._put(again)
             self._timers[again.id] = again
             self._forget(entry)
-        return [entry.ring(self.clock_hours, self._zone) for entry in ringing]
+        self._stopped = [each for each in self._stopped if each[0] not in put_off]
+        return [self._ring(entry) for entry in put_off]
 
     def told(self, ring_id: int) -> None:
         """The user has heard that it was missed: it need not be told after a restart."""
@@ -272,10 +282,30 @@ class TimerBook:
                 if alarm.handled_s > now.wall_s:
                     alarm.handled_s = now.wall_s
                     self._put_or_log(alarm.key, alarm.to_json())
+            for entry in self._ringing.values():
+                # it rings before its time, as is known now: behind a power cut it rings at its time, not at once
+                if entry.kind == "alarm" and entry.id in self._alarms and entry.at_s > now.wall_s:
+                    self._put_or_log(entry.key, None)
         self._stepped = self._stepped or abs(change) >= _STEP_S
 
     def _time_of(self, alarm: Alarm) -> float | None:
-        return next_time(alarm, self._zone)
+        """None: it rings no more, or that cannot be worked out, which is logged once."""
+        try:
+            return next_time(alarm, self._zone)
+        except Exception:  # noqa: BLE001 - whatever is wrong with one alarm, all others ring
+            if alarm.id not in self._unclear:
+                self._unclear.add(alarm.id)
+                _log.exception("timers: alarm %d does not ring: its time cannot be worked out", alarm.id)
+            return None
+
+    def _ring(self, entry: Ringing) -> Ring:
+        return entry.ring(self.clock_hours, self._zone)
+
+    def _named(self, label: str, entries: Iterable[Ringing]) -> list[Ringing]:
+        return [each for each in entries if each.is_ringing and label in ("", self._ring(each).label)]
+
+    def _lately_stopped(self, now: Now) -> list[tuple[Ringing, float]]:
+        return [(entry, at_s) for entry, at_s in self._stopped if now.mono_s - at_s < self._snoozable_s]
 
     def _change(self, timer: Timer, now: Now, left_s: float, *, running: bool) -> None:
         before = (timer.due_s, timer.due_wall_s, timer.paused_s, timer.restored)

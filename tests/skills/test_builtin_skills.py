@@ -8,7 +8,7 @@ from builtin_kit import BERLIN, World
 
 from device.skills.services import Board
 from device.skills.testing import SkillBench
-from device.skills.timers import MOST
+from device.skills.timers import MOST, TimerBook
 
 
 @pytest.fixture
@@ -167,6 +167,17 @@ def test_an_alarm_rings_is_snoozed_and_stopped(world: World) -> None:
     (ring,) = world.pass_time(300)
     assert ring.text == "This is your 3 PM alarm."
     talk(world, ("Stop the alarm.", "Your 3 PM alarm is off."), ("Cancel the alarm.", "No alarm is set."))
+
+
+def test_five_more_minutes_for_what_the_button_has_silenced(world: World) -> None:
+    world.book = TimerBook(world.state, zone=BERLIN, snoozable_s=10)
+    world.say("Set an alarm for 3 p.m.")
+    world.pass_time(1800)
+    world.book.stop_ringing(world.now)
+    world.pass_time(5)
+    talk(world, ("Five more minutes.", "Snoozed for 5 minutes."))
+    (ring,) = world.pass_time(300)
+    assert ring.text == "This is your 3 PM alarm."
 
 
 def test_volume(world: World) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from builtin_kit import BERLIN, World
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from device.skills.journal import MemoryState
@@ -82,6 +82,39 @@ def test_snooze_rings_again_under_the_same_name(world: World) -> None:
     world.restart(off_s=100)
     assert world.pass_time(199) == []
     assert kinds(world.pass_time(1)) == [("timer", "1 minute timer")]
+
+
+@pytest.mark.parametrize(("after_s", "again"), [(9, ["timer"]), (11, [])])
+def test_what_was_just_stopped_can_yet_be_put_off(world: World, after_s: float, again: list[str]) -> None:
+    """A button silences a ring before anybody can say "snooze"."""
+    world.book = TimerBook(world.state, zone=BERLIN, snoozable_s=10)
+    world.book.set_timer(world.now, 60, "tea")
+    world.pass_time(60)
+    world.book.stop_ringing(world.now)
+    world.pass_time(after_s)
+    assert [ring.kind for ring in world.book.snooze(world.now, 300)] == again
+    assert world.book.snooze(world.now, 300) == [], "once"
+    assert [ring.kind for ring in world.pass_time(300)] == again
+
+
+def test_what_rings_is_put_off_before_what_was_stopped(world: World) -> None:
+    world.book = TimerBook(world.state, zone=BERLIN, snoozable_s=10)
+    world.book.set_timer(world.now, 60, "tea")
+    world.book.set_timer(world.now, 65, "eggs")
+    world.pass_time(60)
+    world.book.stop_ringing(world.now)
+    world.pass_time(5)
+    assert kinds(world.book.snooze(world.now, 300)) == [("timer", "eggs timer")]
+
+
+def test_one_of_two_that_ring(world: World) -> None:
+    for name in ("tea", "eggs", "rice"):
+        world.book.set_timer(world.now, 60, name)
+    world.pass_time(60)
+    assert kinds(world.book.stop_ringing(world.now, "tea timer")) == [("timer", "tea timer")]
+    assert kinds(world.book.snooze(world.now, 300, "eggs timer")) == [("timer", "eggs timer")]
+    assert world.book.stop_ringing(world.now, "tea timer") == []
+    assert kinds(world.book.ringing) == [("timer", "rice timer")]
 
 
 def test_nobody_is_there(world: World) -> None:
@@ -321,6 +354,21 @@ def test_what_cannot_be_read_is_left_out(value: Any, caplog: pytest.LogCaptureFi
     assert book.set_timer(Now(1.8e9, 1.0), 5).id > 4
 
 
+def test_an_alarm_that_cannot_be_worked_out_silences_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for hour in (14, 15):
+        world.book.set_alarm(world.now, alarm(hour, 31, days=(1,)))
+    in_no_year = -1e11  # Unix seconds, before any calendar
+    world.state.put("alarm:1", {**world.state.get("alarm:1"), "handled_s": in_no_year})
+    world.restart()
+    world.book.set_timer(world.now, 60, "tea")
+    assert [each.id for each, _ in world.book.alarms(world.now)] == [2]
+    assert world.book.next_due_s(world.now) == 60
+    assert kinds(world.pass_time(60)) == [("timer", "tea timer")]
+    world.book.stop_ringing(world.now)
+    assert kinds(world.pass_time(3600)) == [("alarm", "3:31 PM alarm")]
+    assert caplog.text.count("alarm 1 does not ring") == 1, "once, not at every look"
+
+
 #: What may happen: time passes, the clock is put, the power goes, somebody stops what rings.
 _EVENTS = st.one_of(
     st.tuples(st.just("pass"), st.integers(1, 7200)),
@@ -357,6 +405,8 @@ def test_no_timer_is_lost_and_none_rings_early(events: list[tuple[str, int]], le
     assert world.book.timers(world.now) == []
 
 
+# it rings, the clock is put back behind its time, and the power goes while it still rings
+@example(events=[("jump", -27001), ("pass", 1), ("jump", -300), ("restart", 0)], daily=True)
 @settings(max_examples=150, deadline=None)
 @given(st.lists(_EVENTS, max_size=25), st.booleans())
 def test_no_alarm_is_lost_and_none_rings_hours_late(events: list[tuple[str, int]], daily: bool) -> None:

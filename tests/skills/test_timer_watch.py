@@ -8,7 +8,7 @@ import pytest
 from device.skills.journal import MemoryState
 from device.skills.timer_records import Now, Ring
 from device.skills.timer_watch import TimerWatch, clocks
-from device.skills.timers import TimerBook
+from device.skills.timers import MAX_RING_S, TimerBook
 
 
 class Clock:
@@ -27,12 +27,17 @@ class Ears:
     def __init__(self) -> None:
         self.heard: list[Ring] = []
         self.silent = threading.Event()
+        self.silenced: list[str] = []
         self._more = threading.Condition()
 
     def on_ring(self, ring: Ring) -> None:
         with self._more:
             self.heard.append(ring)
             self._more.notify_all()
+
+    def on_silence(self, label: str) -> None:
+        self.silenced.append(label)
+        self.silent.set()
 
     def wait_for(self, amount: int) -> list[Ring]:
         with self._more:
@@ -42,7 +47,7 @@ class Ears:
 
 def watch(clock: Clock, ears: Ears, state: MemoryState | None = None) -> TimerWatch:
     book = TimerBook(state or MemoryState(), zone=ZoneInfo("UTC"))
-    return TimerWatch(book, ears.on_ring, ears.silent.set, now=clock, longest_sleep_s=0.01)
+    return TimerWatch(book, ears.on_ring, ears.on_silence, now=clock, longest_sleep_s=0.01)
 
 
 def test_it_rings_and_falls_silent() -> None:
@@ -100,7 +105,7 @@ def test_a_callback_may_use_the_desk() -> None:
         ears.on_ring(ring)
 
     book = TimerBook(MemoryState(), zone=ZoneInfo("UTC"))
-    with TimerWatch(book, on_ring, ears.silent.set, now=clock, longest_sleep_s=0.01) as desk:
+    with TimerWatch(book, on_ring, ears.on_silence, now=clock, longest_sleep_s=0.01) as desk:
         with desk.open() as (there, now):
             there.set_timer(now, 10)
         clock.s = 10
@@ -119,6 +124,41 @@ def test_a_skill_that_fails_after_it_has_stopped_the_ring() -> None:
             book.stop_ringing(now)
             raise LookupError
         assert ears.silent.is_set()
+
+
+def test_silent_is_what_rang_and_no_longer_does() -> None:
+    clock, ears = Clock(), Ears()
+    with watch(clock, ears) as desk:
+        with desk.open() as (book, now):
+            for name in ("tea", "eggs", "tea"):
+                book.set_timer(now, 60, name)
+        clock.s = 60
+        ears.wait_for(3)
+        desk.stop_ringing("eggs timer")
+        assert ears.silenced == ["eggs timer"]
+        with desk.open() as (book, now):
+            book.set_timer(now, 300, "rice")
+            book.stop_ringing(now)
+        assert ears.silenced == ["eggs timer", "tea timer"]
+
+
+def test_nobody_comes_and_another_rings_under_the_same_name() -> None:
+    """It goes on: the second of two timers of five minutes has rung for two minutes only."""
+    clock, ears = Clock(), Ears()
+    with watch(clock, ears) as desk:
+        with desk.open() as (book, now):
+            book.set_timer(now, 60, "tea")
+            book.set_timer(now, 180, "tea")
+        clock.s = 60
+        ears.wait_for(1)
+        clock.s = 180
+        ears.wait_for(2)
+        clock.s = 60 + MAX_RING_S
+        assert ears.wait_for(3)[2].kind == "missed"
+        assert ears.silenced == []
+        clock.s = 180 + MAX_RING_S
+        assert ears.wait_for(4)[3].kind == "missed"
+        assert ears.silenced == ["tea timer"]
 
 
 def test_what_was_missed_is_told_until_it_was_heard() -> None:
