@@ -6,6 +6,7 @@ From the settings it makes the policy of the conversation, the front end, and th
 but their life time.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -14,7 +15,7 @@ from device.abilities import Abilities, PersonaSkills
 from device.assembly import acting_policy, answer_policy, offers_tools, ring_policy
 from device.audio.earcons import earcon, earcons
 from device.audio.frontend import FrontEnd, PassThrough
-from device.audio.keeper import KeptCard
+from device.audio.keeper import KeptCard, WaitEndedError
 from device.audio.mic_health import Cured, MicHealth
 from device.audio.playback_gain import with_playback_gain
 from device.card import Block, Card
@@ -167,82 +168,97 @@ class Appliance:
         self._pending_errors: list[str] = []
         self._store = SessionStore.open(settings.session.database, on_error=self._pending_errors.append)
         prune(self._store, settings.session.keep_days, settings.session.keep_mb)
-        within_s = settings.session.continue_within_s if resume else 0
-        broken = unfinished(self._store, persona.name, within_s)
-        self._recorder = self._store.begin(persona.name, broken.session_id if broken else None)
-        broken = rerun.before if rerun else broken
-        self._scribe = Scribe(self._recorder)
-        self._turn_audio = keep_turn_audio(
-            settings.session.database,
-            self._recorder.session_id,
-            settings.retention.audio,
-            pre_roll_ms=settings.vad.pre_roll_ms,
-            on_error=self._pending_errors.append,
-        )
-        echo = settings.echo
-        self._ear = (
-            FrontEnd(
-                echo.tail_ms,
-                residual_db=echo.residual_suppression_db,
-                residual_active_db=echo.residual_suppression_active_db,
+        with contextlib.ExitStack() as parts:  # those that are there are closed when another one cannot be made
+            within_s = settings.session.continue_within_s if resume else 0
+            broken = unfinished(self._store, persona.name, within_s)
+            #: Does this session go on with a conversation that broke off?
+            self.resumed = broken is not None and rerun is None
+            self._begins_anew = False
+            self._has_begun = False  # has it been able to hear?
+            self._failed = True  # until `close` says how it ended
+            self._recorder = self._store.begin(persona.name, broken.session_id if broken else None)
+            parts.callback(self._close_record)
+            broken = rerun.before if rerun else broken
+            self._scribe = Scribe(self._recorder)
+            self._turn_audio = keep_turn_audio(
+                settings.session.database,
+                self._recorder.session_id,
+                settings.retention.audio,
+                pre_roll_ms=settings.vad.pre_roll_ms,
+                on_error=self._pending_errors.append,
             )
-            if echo.enabled
-            else PassThrough()
-        )
-        kept = card if isinstance(card, KeptCard) else None
-        card = with_playback_gain(card, playback_gain_db(settings, card.name))
-        self._card = card
-        self._earcon_level_db = settings.earcons.level_db
-        self._mic_health = MicHealth() if kept is not None else None  # a virtual card may well be perfectly silent
-        controls = controls or Controls(card)
-        self._able = able = Abilities(
-            PersonaSkills(persona, settings), persona, settings, self._recorder, controls, keep=resume
-        )
-        tools = able.tools if offers_tools(settings) else nothing_offered
-        tools()  # made now, and not while somebody waits for an answer
-        self.assistant = Assistant(
-            Conversation(
-                policy_of(settings, tools),
-                persona.prompt,
-                broken.messages if broken else (),
-                check=able.check,
-                pending=able.pending(broken.question) if broken else None,
-                undelivered=able.undelivered if resume else (),
-            ),
-            card,
-            self._ear,
-            models,
-            on_event=self._publish,
-            on_block=on_block,
-            on_mic=self._hear_mic,
-            greeting="" if broken else persona.greeting,
-            earcons=_earcons(settings) if with_earcons else None,
-            interpreter=able.interpreter if settings.skills.enabled else None,
-            doer=rerun.hands(able.runner, able.skills) if rerun else able.runner,
-            on_snooze=able.on_snooze,
-        )
-        #: For whoever looks on, or asks for something, from outside.
-        self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
-        self.desk.add_status(lambda: {"persona": persona.name, "card": card.name, "card_stats": asdict(card.stats())})
-        self.desk.add_status(MachineStatus().to_json)
-        self.desk.add_spoken_status(able.status)
-        self._begins_anew = False
-        self._levels = Levels()
-        #: Does this session go on with a conversation that broke off?
-        self.resumed = broken is not None and rerun is None
-        self.desk.add_status(lambda: {"resumed": self.resumed})
-        if kept is not None:
-            kept.watch(self._on_lost, self._on_back)
+            if self._turn_audio is not None:
+                parts.callback(self._turn_audio.close)
+            echo = settings.echo
+            self._ear = (
+                FrontEnd(
+                    echo.tail_ms,
+                    residual_db=echo.residual_suppression_db,
+                    residual_active_db=echo.residual_suppression_active_db,
+                )
+                if echo.enabled
+                else PassThrough()
+            )
+            parts.callback(self._ear.close)
+            kept = card if isinstance(card, KeptCard) else None
+            card = with_playback_gain(card, playback_gain_db(settings, card.name))
+            self._card = card
+            self._earcon_level_db = settings.earcons.level_db
+            self._mic_health = MicHealth() if kept is not None else None  # a virtual card may well be perfectly silent
+            controls = controls or Controls(card)
+            self._able = able = Abilities(
+                PersonaSkills(persona, settings), persona, settings, self._recorder, controls, keep=resume
+            )
+            parts.callback(able.close)
+            tools = able.tools if offers_tools(settings) else nothing_offered
+            tools()  # made now, and not while somebody waits for an answer
+            self.assistant = Assistant(
+                Conversation(
+                    policy_of(settings, tools),
+                    persona.prompt,
+                    broken.messages if broken else (),
+                    check=able.check,
+                    pending=able.pending(broken.question) if broken else None,
+                    undelivered=able.undelivered if resume else (),
+                ),
+                card,
+                self._ear,
+                models,
+                on_event=self._publish,
+                on_block=on_block,
+                on_mic=self._hear_mic,
+                greeting="" if broken else persona.greeting,
+                earcons=_earcons(settings) if with_earcons else None,
+                interpreter=able.interpreter if settings.skills.enabled else None,
+                doer=rerun.hands(able.runner, able.skills) if rerun else able.runner,
+                on_snooze=able.on_snooze,
+            )
+            #: For whoever looks on, or asks for something, from outside.
+            self.desk = ControlDesk(self.assistant, controls, status=LiveStatus(self._recorder.session_id))
+            controls.watch(self.desk.on_volume)
+            self.desk.add_status(
+                lambda: {"persona": persona.name, "card": card.name, "card_stats": asdict(card.stats())}
+            )
+            self.desk.add_status(MachineStatus().to_json)
+            self.desk.add_spoken_status(able.status)
+            self._levels = Levels()
+            self.desk.add_status(lambda: {"resumed": self.resumed})
+            if kept is not None:
+                kept.watch(self._on_lost, self._on_back, ended=lambda: self._begins_anew)
+            self._parts = parts.pop_all()
 
     def _publish(self, event: Event) -> None:
         self._scribe.on_event(event)
         self._able.on_event(event)
         if self._turn_audio is not None:
             self._turn_audio.on_event(event)
+        self._tell(event)
+        while self._pending_errors:  # told by the thread that writes, published by this one
+            self._tell(Failure(event.sample, event.turn, "session", self._pending_errors.pop(0)))
+
+    def _tell(self, event: Event) -> None:
         self.desk.on_event(event)
         self._on_event(event)
-        while self._pending_errors:  # told by the thread that writes, published by this one
-            self._on_event(Failure(event.sample, event.turn, "session", self._pending_errors.pop(0)))
 
     # these are called from the thread that reads the card
 
@@ -284,22 +300,29 @@ class Appliance:
 
     def run(self) -> None:
         """Converse until `assistant.stop()`. Raises AudioError when the card is lost (a `KeptCard`: CardStuckError)."""
-        with self._card, HealthWatch(self._on_health, HealthReader()):
+        # WaitEndedError: `begin_anew` came before the card
+        with contextlib.suppress(WaitEndedError), self._card, HealthWatch(self._on_health, HealthReader()):
             if self.resumed:  # it was interrupted by more than a person: say that it is here again
                 self._chime_back()
             self._able.begin(self.assistant)
+            self._has_begun = True
             self.assistant.run()
 
     def _on_health(self, health: Health) -> None:
         self.assistant.heat(health.temperature_c, throttled=bool(health.throttled))
 
     def close(self, *, failed: bool = False) -> None:
-        """`failed`: it did not end in order. Raises SessionError when something could not be written."""
-        self._ear.close()
-        self._able.close()
-        if self._turn_audio is not None:
-            self._turn_audio.close()
-        self._recorder.close(failed=failed, reloads=self._begins_anew)
+        """`failed`: it did not end in order. Raises SessionError when something could not be written.
+
+        All parts are closed, whatever one of them raises.
+        """
+        self._failed = failed
+        self._parts.close()
+
+    def _close_record(self) -> None:
+        # what has never begun is no conversation that the next session could go on with, unless it has one itself
+        goes_on = self._has_begun or self.resumed
+        self._recorder.close(failed=self._failed and goes_on, reloads=self._begins_anew and goes_on)
 
     def __enter__(self) -> Self:
         return self

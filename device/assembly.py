@@ -12,7 +12,7 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -214,8 +214,9 @@ def _local_voice(settings: Settings) -> "PiperVoice":
     loudness_lufs, speed = settings.tts.loudness_lufs, settings.tts.speed
     gains = VoiceGains(state_dir() / "voice-gain.json")
     key = key_of(path, loudness_lufs=loudness_lufs, speed=speed)
-    with tempfile.TemporaryDirectory(prefix="nearfield-") as folder:
-        if speed != 1.0:
+    with ExitStack() as stack:
+        if speed != 1.0:  # else no file is written: the disk may be full, or read-only
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nearfield-"))
             config = _written(Path(folder) / config.name, _at_speed(config, speed))
         voice = PiperVoice(path, loudness_lufs=loudness_lufs, config_path=config, gain_db=gains.get(key))
     gains.keep(key, voice.gain_db)

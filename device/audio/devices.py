@@ -97,10 +97,14 @@ def usb_id_of(name: str, sound_class: Path = SOUND_CLASS) -> str:
 
 
 def rescan() -> list[DeviceInfo]:
-    """Ask the system again: PortAudio keeps the list of its start. No stream may be open."""
+    """Ask the system again: PortAudio keeps the list of its start. No stream may be open.
+
+    Raises AudioError when PortAudio cannot be begun again; the next call tries anew.
+    """
     sd = portaudio()
     with translated("the sound system"):
-        sd._terminate()
+        if sd._initialized:  # not after a call that failed: to end it twice is an error
+            sd._terminate()
         sd._initialize()
     return list_devices()
 

@@ -74,7 +74,7 @@ class Duplex:
             raise
         self._release = weakref.finalize(self, os.close, self._wake_fd)
         self._writer = threading.Lock()
-        self._written = 0  # ring positions at 16 kHz that were given out; owned under _writer
+        self._written = 0  # ring positions at 16 kHz that were given out; written under _writer, read without
         self._live = LiveResampler(rate_hz, SAMPLE_RATE_HZ, channels=2) if rate_hz != SAMPLE_RATE_HZ else None
         self._blocks_a_record = self.core.block_frames * 100 // rate_hz
         self._parts: deque[tuple[Record, int]] = deque()  # blocks in the resampler, by record and place in it
@@ -100,13 +100,18 @@ class Duplex:
             frames = self._to_card(end) - self._to_card(start)
             if len(speech) < frames:  # rounding, one frame
                 speech = np.concatenate((speech, np.zeros(frames - len(speech), np.int16)))
-            if not self.core.play(speech[:frames]):
-                room_s = self.core.room / self.rate_hz
+            room = self.core.room
+            if frames > room:
                 raise AudioError(
-                    f"the loudspeaker's queue has room for {room_s:.1f} s, not for {len(pcm) / SAMPLE_RATE_HZ:.1f} s",
+                    f"the loudspeaker's queue has room for {room / self.rate_hz:.1f} s, "
+                    f"not for {len(pcm) / SAMPLE_RATE_HZ:.1f} s",
                     hint="hand the sound over in smaller pieces, as it is played",
                 )
+            # First: the callback may take of it at once, and the reader's thread goes by this number without the lock.
+            # Nothing has to be put back: nobody else writes, so the room only grows until `play` looks at it.
             self._written = end
+            taken = self.core.play(speech[:frames])
+            assert taken
             return Span(start, end)
 
     def flush(self) -> None:

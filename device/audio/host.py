@@ -9,7 +9,6 @@ ALSA and JACK write to stderr from C while they look for devices; what they say 
 import contextlib
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -36,20 +35,21 @@ _fd_2 = threading.RLock()  # one thread may nest: opening a card asks for PortAu
 @contextlib.contextmanager
 def c_messages_to_log() -> Iterator[None]:
     """What C libraries write to file descriptor 2 inside goes to the log, at DEBUG. Process-wide: keep it short."""
-    with _fd_2, tempfile.TemporaryFile() as messages:
+    with _fd_2, contextlib.ExitStack() as opened:
         try:
             stderr = os.dup(2)
-        except OSError:  # no stderr at all: nothing to keep clean
+            opened.callback(os.close, stderr)
+            messages = os.memfd_create("c-messages")  # in memory: sound needs no disk that can be written
+            opened.callback(os.close, messages)
+        except OSError:  # no stderr at all: nothing to keep clean; or no descriptor is left: then they are seen
             yield
             return
-        os.dup2(messages.fileno(), 2)
+        os.dup2(messages, 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
-            os.close(stderr)
-            messages.seek(0)
-            for line in messages.read(65536).decode(errors="replace").splitlines():
+            for line in os.pread(messages, 65536, 0).decode(errors="replace").splitlines():
                 log.debug("%s", line)
 
 

@@ -20,11 +20,12 @@ from typing import Self, TypeVar
 
 from device.audio.portaudio import abandoned_cards, exit_without_portaudio
 from device.card import BLOCK_SAMPLES, Block, Card, CardStats, Span
-from device.errors import AudioError, CardStuckError
+from device.errors import AudioError, CardStuckError, NoCardError
 from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 log = logging.getLogger(__name__)
 _Opened = TypeVar("_Opened", bound=Card)
+_MOST_REASONS = 10  # that are told in one search: each try may find another process that holds the card
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class KeepPolicy:
     open_within_s: float = 10.0
     #: A card that cannot be started at first (busy, just gone) is waited for so long; 0: not at all.
     start_within_s: float = 0.0
+
+
+class WaitEndedError(AudioError):
+    """Nobody wants the card any more that was waited for at the start."""
 
 
 class KeptCard:
@@ -65,6 +70,7 @@ class KeptCard:
         self._stuck = stuck
         self._on_lost: Callable[[int, str], None] = lambda _sample, _message: None
         self._on_back: Callable[[int, float], None] = lambda _sample, _lost_s: None
+        self._unwanted: Callable[[], bool] = lambda: False
         self._lock = threading.Lock()
         # guarded by _lock
         self._card: Card | None = card  # None: lost, or ended
@@ -79,15 +85,27 @@ class KeptCard:
         self._read_s = 0.0  # when that was
         self._lost_s: float | None = None  # since when nothing is heard; None: it runs
         self._next_try_s = 0.0
+        self._reasons = _Reasons()
         self.name = card.name
         self.rate_hz = card.rate_hz
 
-    def watch(self, on_lost: Callable[[int, str], None], on_back: Callable[[int, float], None]) -> None:
-        """`on_lost(sample, message)`, `on_back(sample, seconds away)`: from the reader's thread, between two blocks."""
-        self._on_lost, self._on_back = on_lost, on_back
+    def watch(
+        self,
+        on_lost: Callable[[int, str], None],
+        on_back: Callable[[int, float], None],
+        ended: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`on_lost(sample, message)`, `on_back(sample, seconds away)`: from the reader's thread, between two blocks.
+
+        `ended`: is it not to be waited for any more? Asked by `start`, from one try to the next.
+        """
+        self._on_lost, self._on_back, self._unwanted = on_lost, on_back, ended
 
     def start(self) -> None:
-        """Begin, once; raises NoCardError or AudioError, as the card does: it is kept from here on."""
+        """Begin, once; raises NoCardError or AudioError, as the card does: it is kept from here on.
+
+        Raises WaitEndedError when it `ended` (or `stop` was called) while the card was waited for.
+        """
         if self._started or self._card is None:
             raise AudioError(f"{self.name} was started before", hint="make a new one for each session")
         first: Card | None = self._card
@@ -97,8 +115,14 @@ class KeptCard:
             card, first = first or self._open(), None
             return _started(self._as_asked(card))
 
-        wait = self._wait
-        card = wait_for_card(started, self._policy.start_within_s, self._policy, clock_s=self._clock_s, wait=wait)
+        card = wait_for_card(
+            started,
+            self._policy.start_within_s,
+            self._policy,
+            ended=lambda: self._ended.is_set() or self._unwanted(),
+            clock_s=self._clock_s,
+            wait=self._wait,
+        )
         with self._lock:
             self._card = card
         self.name, self.rate_hz = card.name, card.rate_hz
@@ -212,6 +236,7 @@ class KeptCard:
             now_s = self._clock_s()
             self._lost_s = max(0.0, now_s - age_s()) if age_s is not None else self._read_s
             log.info("%s", error.message)
+            self._reasons = _Reasons()
             self._on_lost(self._end_sample, error.message)
         else:  # it opened, and brought nothing (a frozen card): no hurry to do that again
             retry_s = self._policy.retry_s
@@ -244,7 +269,8 @@ class KeptCard:
         if isinstance(opened, Exception):
             if not isinstance(opened, AudioError | OSError):
                 raise opened
-            log.debug("not back yet: %s", opened)  # OSError: a full disk must not end the search either
+            # OSError: a full disk must not end the search either. That it is just not there was told as its loss
+            self._reasons.tell(f"{self.name} is not back yet", opened, expected=isinstance(opened, NoCardError))
             return None
         card = opened
         assert self._lost_s is not None
@@ -303,6 +329,23 @@ class KeptCard:
         return replace(block, sample=sample, played=played, dac_sample=dac_sample, far_sample=far_sample)
 
 
+class _Reasons:
+    """Why a card cannot be opened, during one search: a reason is told when it is a new one, not with each try."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def tell(self, what: str, error: Exception, *, expected: bool) -> None:
+        """At WARNING, unless it was told before. `expected`: as the first reason it is no news."""
+        hint = error.hint if isinstance(error, AudioError) else ""
+        reason = f"{error} ({hint})" if hint else str(error)
+        level = logging.DEBUG
+        if reason not in self._known and len(self._known) < _MOST_REASONS:
+            level = logging.DEBUG if expected and not self._known else logging.WARNING
+            self._known.add(reason)
+        log.log(level, "%s: %s", what, reason)
+
+
 def _started(card: Card) -> Card:
     try:
         card.start()
@@ -317,15 +360,24 @@ def wait_for_card(
     within_s: float,
     policy: KeepPolicy = KeepPolicy(),
     *,
+    ended: Callable[[], bool] = lambda: False,
     clock_s: Callable[[], float] = time.monotonic,
     wait: Callable[[float], object] = time.sleep,
 ) -> _Opened:
-    """The card, as soon as `open_card` finds it. Raises its last AudioError when `within_s` are over."""
+    """The card, as soon as `open_card` finds it. Raises its last AudioError when `within_s` are over.
+
+    `ended`: asked before each try but the first; raises WaitEndedError when it says so.
+    The first reason why it is not there is the caller's to tell; another one is logged.
+    """
     deadline_s = clock_s() + within_s
+    reasons = _Reasons()
     while True:
         try:
             return open_card()
-        except AudioError:
+        except AudioError as error:
             if clock_s() >= deadline_s:
                 raise
+            reasons.tell("the sound card is waited for", error, expected=True)
         wait(min(policy.retry_s, max(0.0, deadline_s - clock_s())))
+        if ended():
+            raise WaitEndedError("the sound card is not waited for any more")

@@ -5,7 +5,7 @@
 
 A card that is plugged in again may get another number, in PortAudio's list and in ALSA's "(hw:1,0)". So what counts is
 its name without that. When the configuration says "auto", a card that stays away is replaced by whatever "auto" means
-by then.
+by then; once that one has delivered sound it is the one that is looked for.
 """
 
 import re
@@ -37,7 +37,7 @@ class SameCard:
         wanted_input: str,
         wanted_output: str,
         first: OpenedCard,
-        make: Callable[[str, str], Card],
+        make: Callable[[str, str], OpenedCard],
         *,
         devices: Callable[[], list[DeviceInfo]] = rescan,
         clock_s: Callable[[], float] = time.monotonic,
@@ -47,7 +47,8 @@ class SameCard:
         `devices`, `clock_s`: for tests.
         """
         self._wanted = (wanted_input, wanted_output)
-        self._names = tuple(None if side is None else side.name for side in (first.input, first.output))
+        self._names = _names(first)
+        self._newest: OpenedCard | None = None  # that was made since; it may never have run
         self._make = make
         self._devices = devices
         self._clock_s = clock_s
@@ -56,6 +57,9 @@ class SameCard:
     def __call__(self) -> Card:
         """Raises NoCardError while it is not there, AudioError while it is busy."""
         now_s = self._clock_s()
+        lost, self._newest = self._newest, None
+        if lost is not None and lost.stats().blocks:  # one that brought nothing replaces none, and ends no search
+            self._names, self._first_try_s = _names(lost), None
         self._first_try_s = now_s if self._first_try_s is None else self._first_try_s
         impatient = now_s - self._first_try_s > PATIENCE_S
         devices = self._devices()
@@ -63,9 +67,8 @@ class SameCard:
             self._again(0, [d for d in devices if d.input_channels > 0], impatient=impatient),
             self._again(1, [d for d in devices if d.output_channels > 0], impatient=impatient),
         )
-        card = self._make(*chosen)
-        self._first_try_s = None
-        return card
+        self._newest = self._make(*chosen)
+        return self._newest
 
     def _again(self, side: int, candidates: list[DeviceInfo], *, impatient: bool) -> str:
         """What to ask for: the number that the device has now, else its name, which leads to a good error."""
@@ -79,6 +82,11 @@ class SameCard:
         if impatient and self._wanted[side].strip().lower() in ("", "auto"):
             return "auto"
         return name
+
+
+def _names(card: OpenedCard) -> tuple[str | None, ...]:
+    """Of its microphone and its loudspeaker; None: it has none."""
+    return tuple(None if side is None else side.name for side in (card.input, card.output))
 
 
 def bare(name: str) -> str:

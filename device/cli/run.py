@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -86,7 +87,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
     from device.audio import priority  # noqa: PLC0415
     from device.audio.chatter import without_chatter  # noqa: PLC0415
     from device.audio.devices import rescan  # noqa: PLC0415
-    from device.audio.keeper import KeepPolicy, KeptCard, wait_for_card  # noqa: PLC0415
+    from device.audio.keeper import KeepPolicy, KeptCard  # noqa: PLC0415
     from device.audio.reopen import SameCard  # noqa: PLC0415
     from device.cli.captions import Captions, into_a_journal  # noqa: PLC0415
     from device.cli.card_report import trouble  # noqa: PLC0415
@@ -96,6 +97,7 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
     from device.dialogue.events import Event  # noqa: PLC0415
     from device.persona import load_persona, settings_for  # noqa: PLC0415
 
+    anew = _Anew(read)
     audio = settings.audio
     who = load_persona(settings.persona)
     settings = settings_for(who, settings)
@@ -119,9 +121,10 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
         endings.check()
         stack.enter_context(without_chatter())
         patience = KeepPolicy(start_within_s=audio.wait_for_card_s)
-        first = opened or wait_for_card(listed_anew, audio.wait_for_card_s)
-        if first is not opened:
-            _note(first.missing)
+        stack.enter_context(anew.at_hang_up(endings))
+        first = opened or anew.unless_asked_for(listed_anew, audio.wait_for_card_s)
+        if first is None:
+            return True
         card = KeptCard(first, SameCard(audio.input, audio.output, first, partial(open_sound_card, settings)), patience)
         stack.callback(lambda: print_trouble(trouble(card.stats())))
         hands = Hands(settings, card)
@@ -143,37 +146,68 @@ def _run(settings: "Settings", events: Path | None, endings: Endings, read: "Cal
             log.start_anew()
         stack.enter_context(endings.by(appliance.assistant.stop, begun=lambda: captions.begun))
         stack.enter_context(hands.on(appliance.assistant))
-        stack.enter_context(_asked_from_outside(settings, appliance, endings, read))
+        stack.enter_context(_asked_from_outside(settings, appliance, anew))
         stack.enter_context(_supervised(appliance, card))
         appliance.run()
     return appliance.begins_anew and not endings.asked
 
 
+class _Anew:
+    """It can be asked to begin anew: as soon as a card is waited for, which may take a day. Any thread."""
+
+    def __init__(self, read: "Callable[[], Settings]") -> None:
+        from device.control.reload import Reload  # noqa: PLC0415
+        from device.notify import ServiceManager  # noqa: PLC0415
+
+        self._read = read
+        self._asked = threading.Event()
+        self._appliance: Appliance | None = None
+        self.reload = Reload(self._check, self._end, begins=ServiceManager.from_environment().reloading)
+
+    def at_hang_up(self, endings: Endings) -> contextlib.AbstractContextManager[None]:
+        """Within, SIGHUP asks a service for it."""
+        from device.control.reload import is_service  # noqa: PLC0415
+
+        return endings.hang_up_means(self.reload.in_background) if is_service() else contextlib.nullcontext()
+
+    def unless_asked_for(self, open_card: "Callable[[], PortAudioCard]", within_s: float) -> "PortAudioCard | None":
+        """The card, as soon as it is there; None: asked to begin anew meanwhile. Raises AudioError after `within_s`."""
+        from device.audio.keeper import WaitEndedError, wait_for_card  # noqa: PLC0415
+
+        try:
+            card = wait_for_card(open_card, within_s, ended=self._asked.is_set)
+        except WaitEndedError:
+            return None
+        _note(card.missing)
+        return card
+
+    def by(self, appliance: "Appliance") -> None:
+        """From here on it is this one that ends, and may be asked; what was asked a moment before holds for it too."""
+        appliance.desk.reload_by(self.reload)
+        self._appliance = appliance
+        if self._asked.is_set():
+            appliance.begin_anew()
+
+    def _check(self) -> None:
+        """Could it begin with the configuration as it is by now? Raises NearfieldError, ModelError."""
+        from device.control.reload import check_startable  # noqa: PLC0415
+
+        check_startable(self._read(), self._appliance.complaints if self._appliance is not None else ())
+
+    def _end(self) -> None:
+        self._asked.set()  # first: `by` looks behind setting the appliance
+        if self._appliance is not None:
+            self._appliance.begin_anew()
+
+
 @contextlib.contextmanager
-def _asked_from_outside(
-    settings: "Settings", appliance: "Appliance", endings: Endings, read: "Callable[[], Settings]"
-) -> Iterator[None]:
+def _asked_from_outside(settings: "Settings", appliance: "Appliance", anew: _Anew) -> Iterator[None]:
     """Within, the ways in that are configured are open, and it can be asked to begin anew."""
-    from device.control.reload import Reload, is_service  # noqa: PLC0415
-    from device.notify import ServiceManager  # noqa: PLC0415
     from device.outside import Outside  # noqa: PLC0415
 
-    service = ServiceManager.from_environment()
-    check = partial(_startable, read, appliance)
-    reload = Reload(check, appliance.begin_anew, begins=service.reloading)
-    appliance.desk.reload_by(reload)
-    with contextlib.ExitStack() as stack:
-        if is_service():
-            stack.enter_context(endings.hang_up_means(reload.in_background))
-        stack.enter_context(Outside(settings, appliance.desk))
+    anew.by(appliance)
+    with Outside(settings, appliance.desk):
         yield
-
-
-def _startable(read: "Callable[[], Settings]", appliance: "Appliance") -> None:
-    """Could it begin with the configuration as it is by now? Raises NearfieldError, ModelError."""
-    from device.control.reload import check_startable  # noqa: PLC0415
-
-    check_startable(read(), appliance.complaints)
 
 
 def _loaded(settings: "Settings", who: "Persona") -> "Models":

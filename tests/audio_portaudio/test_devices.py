@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from device.audio.devices import DeviceInfo, choose_input, choose_output
-from device.errors import NoCardError
+from device.audio.devices import DeviceInfo, choose_input, choose_output, list_devices, rescan
+from device.audio.host import portaudio
+from device.errors import AudioError, NoCardError
 
 USB = DeviceInfo(0, "USB PnP Sound Device: Audio (hw:1,0)", "ALSA", 1, 2, 44_100, False, False)
 USB2 = DeviceInfo(1, "USB Speaker: Audio (hw:2,0)", "ALSA", 0, 2, 48_000, False, False)
@@ -95,3 +98,29 @@ def test_opening_nothing_is_one_clear_error() -> None:
     )
     assert opened.stdout.startswith("no microphone")
     assert opened.stderr == ""
+
+
+@pytest.fixture
+def sounddevice() -> Iterator[Any]:
+    """PortAudio itself; it runs again afterwards, whatever the test has made of it."""
+    sd = portaudio()
+    initialize = sd._initialize
+    yield sd
+    sd._initialize = initialize
+    if not sd._initialized:
+        initialize()
+
+
+def test_a_rescan_that_failed_once_does_not_fail_for_good(sounddevice: Any) -> None:
+    """PortAudio was ended and could not be begun again; who ends it a second time is told that it does not run."""
+    initialize = sounddevice._initialize
+
+    def fails() -> None:
+        raise sounddevice.PortAudioError("Error initializing PortAudio: Insufficient memory", -9992)
+
+    sounddevice._initialize = fails
+    for _ in range(2):
+        with pytest.raises(AudioError, match="Insufficient memory"):
+            rescan()
+    sounddevice._initialize = initialize
+    assert rescan() == list_devices()

@@ -125,6 +125,23 @@ def test_a_full_queue_says_so_and_takes_nothing() -> None:
     assert duplex.play(np.ones(10, np.int16)).start == len(minute)
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 48_000])
+def test_what_the_callback_takes_at_once_counts_as_played(rate_hz: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The callback runs, and the ear reads its block, before `play` has returned."""
+    duplex = Duplex(rate_hz)
+    queue, heard = duplex.core.play, []
+
+    def play_and_be_heard(pcm: Int16s) -> bool:
+        taken = queue(pcm)
+        tick(duplex, 2)  # a resampler holds back less than a block
+        heard.extend(blocks_of(duplex))
+        return taken
+
+    monkeypatch.setattr(duplex.core, "play", play_and_be_heard)
+    assert duplex.play(np.full(3200, 1000, np.int16)) == Span(0, 3200)
+    assert heard[0].played == Span(0, 160)
+
+
 def test_wait_sleeps_until_a_block_comes() -> None:
     duplex = Duplex(16_000)
     assert not duplex.wait(0.01)

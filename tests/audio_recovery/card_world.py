@@ -3,6 +3,8 @@
 world = World(); card = world.kept(); card.start(); world.unplug(); card.read(1.0)
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from device.audio.keeper import KeepPolicy, KeptCard
@@ -99,6 +101,7 @@ class World:
         self.left_behind = 0
         self.made: list[FakeCard] = []
         self.plans: list[tuple[float, str]] = []  # (when, what) that will happen to the card
+        self.do: Callable[[], None] = lambda: None  # what a test adds to that
         self.news: list[tuple[str, int]] = []
         self.back_after_s: list[float] = []
 

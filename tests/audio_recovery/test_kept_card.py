@@ -1,6 +1,7 @@
 """A card that is lost and found, on a fake clock: one clock, one line of ring positions, whatever happens."""
 
 import itertools
+import logging
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ from card_world import LOST_AFTER_S, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.audio.keeper import KeptCard, wait_for_card
+from device.audio.keeper import KeptCard, WaitEndedError, wait_for_card
 from device.card import BLOCK_SAMPLES, Block, Card
 from device.errors import AudioError, CardStuckError, NoCardError
 
@@ -282,6 +283,46 @@ def test_waiting_has_an_end() -> None:
     assert world.now_s - begun_s == pytest.approx(3.0, abs=0.4)
 
 
+def test_waiting_ends_as_soon_as_nobody_wants_the_card_any_more() -> None:
+    world = World()
+    world.present = False
+    asked_s = world.now_s + 3.0
+    with pytest.raises(WaitEndedError):
+        wait_for_card(
+            world.open, 600.0, clock_s=lambda: world.now_s, wait=world.pass_time, ended=lambda: world.now_s >= asked_s
+        )
+    assert world.now_s == pytest.approx(asked_s, abs=0.4)
+
+
+def test_a_card_that_is_there_by_then_is_not_waited_for_and_so_nothing_ends() -> None:
+    world = World()
+    assert wait_for_card(world.open, 600.0, ended=lambda: True) is world.made[0]
+
+
+def test_so_does_the_start_of_a_kept_card() -> None:
+    world = World()
+    card = world.kept(start_within_s=600.0)
+    world.busy = True
+    asked_s = world.now_s + 3.0
+    card.watch(lambda *_: None, lambda *_: None, ended=lambda: world.now_s >= asked_s)
+    with pytest.raises(WaitEndedError):
+        card.start()
+    assert world.now_s == pytest.approx(asked_s, abs=0.4)
+    card.stop()
+
+
+def test_a_card_that_is_stopped_while_it_is_waited_for_is_waited_for_no_longer() -> None:
+    world = World()
+    card = world.kept(start_within_s=600.0)
+    world.busy = True
+    begun_s = world.now_s
+    world.do = card.stop
+    world.later(3.0, "do")
+    with pytest.raises(WaitEndedError):
+        card.start()
+    assert world.now_s - begun_s == pytest.approx(3.0, abs=0.4)
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["unplug", "freeze", "play", "flush"]), st.floats(0.01, 4.0)), max_size=12))
 def test_the_clock_and_the_positions_never_go_back(script: list[tuple[str, float]]) -> None:
@@ -321,3 +362,71 @@ def test_the_clock_and_the_positions_never_go_back(script: list[tuple[str, float
     assert world.now_s - begun_s > 0
     assert [kind for kind, _ in world.news] == ["lost", "back"] * (len(world.news) // 2)
     assert samples[-1] / 16_000 == pytest.approx(world.now_s - 100.0, abs=0.05 + 0.02 * len(world.news))
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What a journal has of it."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def tries(card: KeptCard, world: World, *errors: Exception) -> None:
+    """One try to open the card for each of `errors`, which ends it."""
+    coming = list(errors)
+
+    def fails() -> Card:
+        raise coming.pop(0)
+
+    card._open = fails
+    while coming:
+        card.read(0.01)
+    card._open = world.open
+
+
+def test_why_it_does_not_come_back_is_said_once_each_reason(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    card = world.kept()
+    card.start()
+    for _ in range(2):  # with each loss anew
+        blocks(card, 1)
+        caplog.clear()
+        world.unplug()
+        away, broken, busy = NoCardError("it is gone"), AudioError("no memory", hint="find some"), AudioError("busy")
+        tries(card, world, away, away, broken, broken, busy, broken, away)
+        assert said(caplog) == [f"{card.name} is not back yet: {why}" for why in ("no memory (find some)", "busy")]
+        world.plug()
+
+
+def test_that_it_is_just_not_there_is_no_news_but_anything_else_is(caplog: pytest.LogCaptureFixture) -> None:
+    for first, news in ((NoCardError("it is gone"), []), (OSError("disk full"), ["card 0 is not back yet: disk full"])):
+        world = World()
+        card = world.kept()
+        card.start()
+        blocks(card, 1)
+        caplog.clear()
+        world.unplug()
+        tries(card, world, first, first)
+        assert said(caplog) == news
+
+
+def test_reasons_without_end_do_not_fill_the_journal(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    card = world.kept()
+    card.start()
+    blocks(card, 1)
+    world.unplug()
+    tries(card, world, *(AudioError(f"process {number} holds it") for number in range(100)))
+    assert 5 <= len(said(caplog)) <= 20
+
+
+def test_at_the_start_only_another_reason_is_news(caplog: pytest.LogCaptureFixture) -> None:
+    """The first one is said by who begins to wait."""
+    world = World()
+    reasons = [AudioError("busy"), AudioError("busy"), AudioError("no memory"), AudioError("busy")]
+
+    def opened() -> Card:
+        if reasons:
+            raise reasons.pop(0)
+        return world.open()
+
+    wait_for_card(opened, 10.0, clock_s=lambda: world.now_s, wait=world.pass_time)
+    assert said(caplog) == ["the sound card is waited for: no memory"]

@@ -7,6 +7,7 @@ import pytest
 
 from device.audio.devices import DeviceInfo
 from device.audio.reopen import PATIENCE_S, SameCard, bare
+from device.card import CardStats
 from device.errors import NoCardError
 
 
@@ -21,6 +22,7 @@ class Shop:
         self.devices: list[DeviceInfo] = []
         self.asked: list[tuple[str, str]] = []
         self.now_s = 0.0
+        self.blocks = 100  # that the cards deliver which are opened
         first: Any = SimpleNamespace(input=device(1, name), output=device(1, name))
         self.open = SameCard(
             wanted, wanted, first, self._make, devices=lambda: self.devices, clock_s=lambda: self.now_s
@@ -30,7 +32,9 @@ class Shop:
         self.asked.append((microphone, loudspeaker))
         if microphone not in ("auto", *(str(d.index) for d in self.devices)):
             raise NoCardError(f"no microphone is called {microphone!r}")
-        return "a card"
+        chosen = [next(d for d in self.devices if side in ("auto", str(d.index))) for side in (microphone, loudspeaker)]
+        blocks = self.blocks
+        return SimpleNamespace(input=chosen[0], output=chosen[1], stats=lambda: CardStats(blocks, 0, 0, 0, 0))
 
 
 def test_it_is_found_by_its_name_when_its_number_has_changed() -> None:
@@ -77,6 +81,38 @@ def test_patience_begins_anew_with_each_loss() -> None:
     shop.devices = [device(0, "HDMI")]
     with pytest.raises(NoCardError):
         shop.open()
+
+
+def replaced(*, blocks: int) -> Shop:
+    """The first card stayed away, and "auto" has taken another one, which is lost as well after so many blocks."""
+    shop = Shop("auto", "USB Audio: - (hw:1,0)")
+    shop.devices = [device(0, "Webcam: - (hw:0,0)")]
+    with pytest.raises(NoCardError):
+        shop.open()
+    shop.now_s = PATIENCE_S + 1
+    shop.blocks = blocks
+    shop.open()
+    assert shop.asked[-1] == ("auto", "auto")
+    return shop
+
+
+def test_the_card_in_its_place_is_the_one_that_is_looked_for_from_then_on() -> None:
+    shop = replaced(blocks=100)
+    shop.now_s = 3600.0
+    shop.devices = [device(0, "HDMI (hw:0,3)"), device(4, "Webcam: - (hw:2,0)")]
+    shop.open()
+    assert shop.asked[-1] == ("4", "4"), "at once, under its new number"
+
+
+def test_a_card_in_its_place_that_brings_nothing_is_not_what_is_looked_for() -> None:
+    """It can be opened and is silent for ever: the first one is taken as soon as it is there again."""
+    shop = replaced(blocks=0)
+    shop.now_s += 1.0
+    shop.open()
+    assert shop.asked[-1] == ("auto", "auto"), "there is still no better one, and no reason to wait again"
+    shop.devices = [device(0, "Webcam: - (hw:0,0)"), device(1, "USB Audio: - (hw:1,0)")]
+    shop.open()
+    assert shop.asked[-1] == ("1", "1")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from device import assembly
-from device.audio import negotiate, portaudio, priority
+from device.audio import devices, negotiate, portaudio, priority
 from device.audio.devices import DeviceInfo
 from device.cli.endings import EndedEarlyError, Endings
 from device.cli.main import run_command
+from device.control import reload
+from device.errors import ConfigError
 
 CARD = DeviceInfo(0, "Array (hw:1,0)", "ALSA", 4, 2, 16_000, True, True)
 Capture = pytest.CaptureFixture[str]
@@ -126,3 +129,39 @@ def test_for_a_service_hanging_up_may_mean_something_else() -> None:
         kill(signal.SIGHUP)
         assert done == ["reload", "stop"]
         assert endings.asked
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_service_that_waits_for_its_card_begins_anew_at_hang_up(
+    loading: Callable[[Callable[[], Any]], None], monkeypatch: pytest.MonkeyPatch, capsys: Capture, *, wrong: bool
+) -> None:
+    """Unless the configuration is wrong: then it waits on."""
+    tries: list[int] = []
+
+    def rescan() -> None:
+        tries.append(1)
+        if len(tries) == 2:
+            kill(signal.SIGHUP)
+        if wrong and len(tries) == 4:  # it has waited on
+            for thread in threading.enumerate():
+                if thread.name == "nearfield-reload":
+                    thread.join(30)
+            kill(signal.SIGTERM)
+
+    def check(*_: object) -> None:
+        if wrong:
+            raise ConfigError("there is no persona 'x'")
+
+    begun_anew: list[int] = []
+    loading(lambda: None)
+    monkeypatch.setattr(portaudio, "list_devices", lambda: [])
+    monkeypatch.setattr(devices, "rescan", rescan)
+    monkeypatch.setattr(reload, "is_service", lambda: True)
+    monkeypatch.setattr(reload, "check_startable", check)
+    monkeypatch.setattr(reload, "exec_again", lambda: begun_anew.append(1))
+    assert run_command(["run", "--set", "audio.wait_for_card_s=600"]) == 0
+    told = capsys.readouterr().err
+    assert ("it does not begin anew: there is no persona 'x'" in told) is wrong
+    assert ("ended by SIGTERM" in told) is wrong
+    assert "SIGHUP" not in told
+    assert begun_anew == ([] if wrong else [1])

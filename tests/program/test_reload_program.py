@@ -1,11 +1,12 @@
 """`nearfield ctl reload` on a running service: the same process, the same conversation, a new configuration."""
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from alsa_session import QUESTION, Session
+from alsa_session import QUESTION, WAIT_S, Session
 from manager_socket import ManagerSocket
 
 from device.cli.main import run_command
@@ -54,3 +55,34 @@ def test_a_reload_goes_on_with_the_conversation(
     assert not socket.exists()
     old, new = SessionStore.existing(session.database).sessions()
     assert (old.ending, new.ending, new.continues) == ("reload", "done", old.id)
+
+
+@pytest.mark.models
+def test_a_reload_does_not_wait_for_a_card_that_is_busy(session: Session, tmp_path: Path) -> None:
+    """It was free when it was looked at, and another program has it when it is to be started."""
+    socket = tmp_path / "c.sock"
+    with ManagerSocket(tmp_path) as manager:
+        session.environment |= manager.environment
+        session.start("persona=mirror", f"control.socket={socket}", "audio.wait_for_card_s=600")
+        deadline = time.monotonic() + WAIT_S
+        while not session.log.exists():  # made once the card has been looked at, before the models are loaded
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        session.card.set_busy()
+        while not socket.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with connected([socket]) as link:
+            before = link.ask({"do": "status"})
+            assert link.ask({"do": "reload"})["ok"]
+        manager.wait_for("RELOADING", "1")
+        assert manager.wait_for("STATUS")["STATUS"] == "loads its models"
+        session.card.set_busy(0)
+        manager.wait_for("READY", "1")
+        with connected([socket]) as link:
+            after = link.ask({"do": "status"})
+        assert (after["pid"], after["session"]) == (before["pid"], before["session"] + 1)
+        assert not after["resumed"], "nothing had begun"
+        assert session.end(signal.SIGTERM) == 0, session.told()
+    assert "Traceback" not in session.told()
+    assert [each.ending for each in SessionStore.existing(session.database).sessions()] == ["done", "done"]
