@@ -27,12 +27,14 @@ source "$ROOT/firmware_scripts/install/runtimes.sh"
 source "$ROOT/firmware_scripts/install/steps.sh"
 # shellcheck source=firmware_scripts/install/service.sh
 source "$ROOT/firmware_scripts/install/service.sh"
+# shellcheck source=firmware_scripts/install/screen.sh
+source "$ROOT/firmware_scripts/install/screen.sh"
 
 usage() {
   cat <<'TEXT'
 usage: ./install.sh [--demo] [--test] [--models none|tiny|base] [--llama-wheel FILE] [--whisper-wheel FILE]
                     [--no-apt] [--help]
-       ./install.sh --service [--no-start] [--network off|home|any] [as above]
+       ./install.sh --service [--screen] [--no-start] [--network off|home|any] [as above]
        ./install.sh --uninstall-service [--purge]
 
 Sets Nearfield up: system packages, .venv, the compiled runtimes, the GPIO driver of this board, the models.
@@ -49,6 +51,7 @@ Run it again after an interruption or an update: it does only what is missing.
 
   --service             a service of this machine: a user, /opt/nearfield, /etc/nearfield, /var/lib/nearfield, a unit of
                         systemd; started, and with the machine from now on. Takes root
+  --screen              ... and its page on the screen of this machine: Chromium under cage, as a user of its own
   --no-start            ... but not started now
   --network WHAT        what the service may reach: off: this machine alone; home: the home's network; any    [off]
   --uninstall-service   takes all of that out again; asks before it deletes configuration and state
@@ -129,7 +132,7 @@ run_tests() { # runs all, ends with pytest's summary and the status of the first
 
 parse_arguments() {
   RUN_DEMO=no RUN_TESTS=no USE_APT=yes MODELS="" LLAMA_WHEEL="" WHISPER_WHEEL="" PRINT_BOARD=no
-  DO=set-up START=yes NETWORK="" PURGE=no
+  DO=set-up START=yes NETWORK="" PURGE=no SCREEN=no
   while (($#)); do
     case $1 in
       --help | -h)
@@ -142,6 +145,7 @@ parse_arguments() {
       --service) DO=service ;;
       --uninstall-service) DO=uninstall ;;
       --no-start) START=no ;;
+      --screen) SCREEN=yes ;;
       --purge) PURGE=yes ;;
       --network=*) NETWORK=${1#*=} ;;
       --models | --llama-wheel | --whisper-wheel | --network)
@@ -172,7 +176,9 @@ parse_arguments() {
     "" | off | home | any) ;;
     *) refuse "--network takes off, home or any, not '$NETWORK'" 2 ;;
   esac
-  if [[ $DO != service && ($START == no || -n $NETWORK) ]]; then refuse "--no-start and --network belong to --service" 2; fi
+  if [[ $DO != service && ($START == no || -n $NETWORK || $SCREEN == yes) ]]; then
+    refuse "--screen, --no-start and --network belong to --service" 2
+  fi
   if [[ $DO != uninstall && $PURGE == yes ]]; then refuse "--purge belongs to --uninstall-service" 2; fi
   if [[ $DO != set-up && ($RUN_TESTS == yes || $RUN_DEMO == yes) ]]; then
     refuse "--demo and --test are for a set-up in this folder, not for a service" 2

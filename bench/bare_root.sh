@@ -16,6 +16,7 @@
 #     --environment V  take this variable along (HTTPS_PROXY, PIP_INDEX_URL ...)
 #     --wheels         take along the wheels that were compiled here before (~/.cache/nearfield): it does not compile then
 #     --within S       stop the set-up after so many seconds; a second call goes on, and its time is added
+#     --screen         with the page on the screen: is its unit there, and does the page come up in it?
 #     --models SET     as install.sh                                                                            [tiny]
 #     --nice N         the service is no more important than that: where others are at work               [as in the unit]
 #     --python FILE    the Python that makes the virtual card: one with this project's libraries   [.venv/bin/python]
@@ -34,7 +35,7 @@ say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
 parse() {
   (($# >= 2)) || usage
   WHAT=$1 FOLDER=$(realpath -m -- "$2") SUITE=bookworm
-  COPIES=() BINDS=() VARIABLES=() WHEELS=no WITHIN=1800 MODELS=tiny NICE="" PYTHON=$HERE/.venv/bin/python
+  COPIES=() BINDS=() VARIABLES=() WHEELS=no SCREEN=() WITHIN=1800 MODELS=tiny NICE="" PYTHON=$HERE/.venv/bin/python
   shift 2
   while (($#)); do
     case $1 in
@@ -42,6 +43,7 @@ parse() {
       --bind) BINDS+=("$2") && shift ;;
       --environment) VARIABLES+=("$2") && shift ;;
       --wheels) WHEELS=yes ;;
+      --screen) SCREEN=(--screen) ;;
       --within) WITHIN=$2 && shift ;;
       --models) MODELS=$2 && shift ;;
       --nice) NICE=$2 && shift ;;
@@ -116,6 +118,41 @@ Environment=ALSA_CONFIG_PATH=$CARD_THERE/asound.conf VIRTUAL_CARDS=$CARD_THERE
 ReadWritePaths=$CARD_THERE
 ${NICE:+Nice=$NICE}
 CONF
+}
+
+make_screen() { # a picture that nobody sees, in the place of a console: what cage and Chromium do behind it is the same
+  mkdir -p "$ROOT/etc/systemd/system/nearfield-kiosk.service.d"
+  cat >"$ROOT/etc/systemd/system/nearfield-kiosk.service.d/test-screen.conf" <<CONF
+[Service]
+PAMName=
+TTYPath=
+TTYReset=no
+TTYVHangup=no
+UtmpIdentifier=
+StandardInput=null
+RuntimeDirectory=nearfield-kiosk
+Environment=XDG_RUNTIME_DIR=/run/nearfield-kiosk
+Environment=WLR_BACKENDS=headless WLR_LIBINPUT_NO_DEVICES=1 WLR_RENDERER=pixman
+${NICE:+Nice=$NICE}
+CONF
+}
+
+pages() { # how many connections the page has: the WebSocket of a page that is shown, and its requests
+  awk '$2 == "0100007F:223D" && $4 == "01"' "/proc/$PID/net/tcp" | wc -l
+}
+
+check_screen() {
+  local started=$SECONDS
+  until (($(pages) > 0)); do
+    ((SECONDS - started < 180)) || {
+      inside journalctl -u nearfield-kiosk --no-pager -n 20
+      say "no page on the screen"
+      exit 1
+    }
+    sleep 1
+  done
+  say "the page is on the screen after $((SECONDS - started)) s: $(pages) connection(s), user $(inside systemctl show -p User --value nearfield-kiosk)"
+  say "memory of the screen: $(inside systemctl show -p MemoryCurrent --value nearfield-kiosk) bytes; restarts: $(inside systemctl show -p NRestarts --value nearfield-kiosk)"
 }
 
 boot() { # systemd as the first process there; its id on this machine: $PID
@@ -198,10 +235,11 @@ install_there() {
   local before started spent status=0 pid
   prepare_root
   make_card
+  if ((${#SCREEN[@]})); then make_screen; fi
   boot
   before=$(cat "$FOLDER/spent" 2>/dev/null || echo 0)
   started=$SECONDS
-  inside timeout -s INT "$WITHIN" ./nearfield/install.sh --service --models "$MODELS" || status=$?
+  inside timeout -s INT "$WITHIN" ./nearfield/install.sh --service "${SCREEN[@]}" --models "$MODELS" || status=$?
   spent=$((before + SECONDS - started))
   echo "$spent" >"$FOLDER/spent"
   if ((status != 0)); then
@@ -214,6 +252,7 @@ install_there() {
   inside systemd-analyze security --no-pager nearfield | tail -n 1
   inside nearfield --version
   inside nearfield ctl status
+  if ((${#SCREEN[@]})); then check_screen; fi
   # is it watched? A process that stands still is found, and another one takes its place
   inside kill -STOP "$pid"
   say "process $pid stopped (SIGSTOP)"
@@ -377,7 +416,7 @@ remove_there() {
   make_card
   boot
   inside ./nearfield/install.sh --uninstall-service --purge
-  rm -rf "$ROOT/etc/systemd/system/nearfield.service.d"
+  rm -rf "$ROOT/etc/systemd/system/nearfield.service.d" "$ROOT/etc/systemd/system/nearfield-kiosk.service.d"
   list_files | grep -vxF ".$CARD_THERE" >"$FOLDER/files.after"
   say "left with the name in it: $(comm -13 "$FOLDER/files.before" "$FOLDER/files.after" | grep -ci nearfield || true) files, " \
     "users: $(grep -c '^nearfield' "$ROOT/etc/passwd" "$ROOT/etc/group" | xargs)"

@@ -133,7 +133,7 @@ own_wheels() { # those that whoever runs this compiled before: compiling takes m
   local home folder
   for home in "${HOME:-}" "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)"; do
     for folder in "$home/.cache/nearfield/wheels"/*/; do
-      if [[ -d $folder && ! -e $CACHE/wheels/$(basename "$folder") ]]; then
+      if [[ -d $folder ]] && ! compgen -G "$CACHE/wheels/$(basename "$folder")/*.whl" >/dev/null; then
         mkdir -p "$CACHE/wheels"
         cp -R --no-preserve=ownership "$folder" "$CACHE/wheels/"
       fi
@@ -179,7 +179,11 @@ settings_make() {
     give_up "$ETC/nearfield.toml is wrong for this release: $(as_service "$RELEASE/.venv/bin/nearfield" config check 2>&1 | head -n 1)" \
       "mend it, or move it away: then a fresh one is made"
   fi
-  put 640 "$RELEASE/firmware_scripts/service/nearfield.toml" "$ETC/nearfield.toml"
+  local fresh=$SERVICE_STATE/nearfield.toml
+  cp "$RELEASE/firmware_scripts/service/nearfield.toml" "$fresh"
+  if screen_wanted; then printf '\n[web]\nenabled = true          # the page, for this machine alone: --screen\n' >>"$fresh"; fi
+  put 640 "$fresh" "$ETC/nearfield.toml"
+  rm -f "$fresh"
   owned "root:$SERVICE_USER" "$ETC/nearfield.toml"
 }
 
@@ -345,6 +349,7 @@ service_main() {
   fi
   umask 022
   STEPS=$SERVICE_STEPS AGAIN="./install.sh --service"
+  if screen_wanted; then STEPS=$((SERVICE_STEPS + 1)) AGAIN="$AGAIN --screen"; fi
   STATE=$SERVICE_STATE LOG=$SERVICE_STATE/install.log
   mkdir -p "$SERVICE_STATE" || refuse "cannot write to $OPT" 1
   prepare "$@"
@@ -364,6 +369,7 @@ service_main() {
   step 8 unit "$UNITS/nearfield.service, $RULES"
   step 9 current "$OPT/current -> releases/$RELEASE_NAME"
   step 10 start "systemctl enable$(if [[ $START == yes ]]; then echo ' and start'; fi) nearfield"
+  if screen_wanted; then step 11 screen "the page on the screen: ${SCREEN_PACKAGES[*]}, user $SCREEN_USER, $SCREEN_UNIT"; fi
   echo "Set up. How it is: systemctl status nearfield. What it says: journalctl -u nearfield. Out again: install.sh --uninstall-service"
 }
 
@@ -385,6 +391,7 @@ uninstall_service() {
   if [[ -z ${DESTDIR:-} ]] && command -v systemctl >/dev/null; then
     if systemd_runs; then systemctl disable --now nearfield; else systemctl disable nearfield; fi >/dev/null 2>&1 || true
   fi
+  screen_remove
   rm -rf "$UNITS/nearfield.service" "$UNITS/nearfield.service.d" "$RULES/60-nearfield-sound.rules" "$RULES/60-nearfield-gpio.rules"
   if [[ -e $COMMAND_FILE ]] && grep -qF /opt/nearfield/current "$COMMAND_FILE"; then rm -f "$COMMAND_FILE"; fi
   if systemd_runs; then
@@ -396,9 +403,9 @@ uninstall_service() {
   if [[ $keep == no ]]; then rm -rf "$ETC" "$VAR"; fi
   if [[ -z ${DESTDIR:-} ]] && id "$SERVICE_USER" >/dev/null 2>&1; then userdel "$SERVICE_USER" 2>/dev/null; fi
   if [[ -z ${DESTDIR:-} ]] && has_group "$SERVICE_USER"; then groupdel "$SERVICE_USER"; fi
-  echo "Removed: the service, $OPT, $CACHE, $COMMAND_FILE, its udev rules, and the user $SERVICE_USER."
+  echo "Removed: the service, $OPT, $CACHE, $COMMAND_FILE, its udev rules, the page on the screen, and their users."
   if [[ $keep == yes ]]; then
     echo "Kept: $ETC and $VAR. To delete them: sudo rm -r $ETC $VAR (a new --service takes them over)."
   fi
-  echo "System packages were left alone: cmake, build-essential, libportaudio2, libspeexdsp-dev and what they brought."
+  echo "System packages were left alone: cmake, build-essential, libportaudio2, libspeexdsp-dev (with --screen ${SCREEN_PACKAGES[*]}) and what they brought."
 }

@@ -18,8 +18,14 @@ packages_wanted() {
 }
 
 packages_missing() {
+  local wanted
+  read -ra wanted -d '' < <(packages_wanted) || true
+  not_installed "${wanted[@]}"
+}
+
+not_installed() { # PACKAGE...: those of them that are missing
   local package
-  for package in $(packages_wanted); do
+  for package; do
     if [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null) != ii* ]]; then echo "$package"; fi
   done
 }
@@ -30,8 +36,13 @@ system_ready() {
 }
 
 system_make() {
-  local missing run=()
+  local missing
   mapfile -t missing < <(packages_missing)
+  apt_install "${missing[@]}"
+}
+
+apt_install() { # PACKAGE...
+  local missing=("$@") run=()
   if ! command -v apt-get >/dev/null; then
     give_up "these packages are missing, and there is no apt-get: ${missing[*]}" "install them by hand, then use --no-apt"
   fi

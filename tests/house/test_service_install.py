@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from house_scripts import ROOT, sourced
 
+from device.config import load_settings
 from device.update.releases import Releases
 
 STAND_IN = """
@@ -23,6 +24,7 @@ python_make() {
 #: `nearfield` as the steps call it: a configuration with the word "wrong" in it is wrong
 NEARFIELD = """#!/bin/sh
 case "$*" in
+  "config show") cat "$NEARFIELD_CONFIG" ;;
   "config check") ! grep -q wrong "$NEARFIELD_CONFIG" || { echo "nearfield: line 1: wrong"; exit 2; } ;;
   *pull*) mkdir -p "$XDG_DATA_HOME/nearfield/models/abc" ;;
   *) echo 0.1.0 ;;
@@ -228,6 +230,40 @@ def test_the_network_is_asked_for_and_stays_as_it_was(tree: Path, root: Path) ->
     assert allowed() == set()
 
 
+def screen_unit(root: Path) -> Path:
+    return root / "etc/systemd/system/nearfield-kiosk.service"
+
+
+def test_the_page_comes_to_the_screen_in_the_same_command_and_stays(tree: Path, root: Path) -> None:
+    said = set_up(tree, root, "--screen")
+    assert "[11/11] screen" in said
+    assert "switched off" not in said
+    assert load_settings(root / "etc/nearfield/nearfield.toml", ()).web.enabled
+    unit = screen_unit(root)
+    assert unit.read_text() == (ROOT / "firmware_scripts/kiosk/nearfield-kiosk.service").read_text()
+    assert "[11/11] screen" in set_up(tree, root), "once there it stays"
+    (tree / "firmware_scripts/kiosk/nearfield-kiosk.service").write_text("newer\n")
+    set_up(tree, root)
+    assert unit.read_text() == "newer\n"
+    assert service(tree, root, "--uninstall-service").returncode == 0
+    assert files(root) == {"etc/nearfield/nearfield.toml"}
+
+
+def test_a_screen_without_its_page_is_told_and_nobody_has_one_unasked(tree: Path, root: Path) -> None:
+    assert "[10/10] start" in set_up(tree, root)
+    assert not screen_unit(root).exists()
+    assert not load_settings(root / "etc/nearfield/nearfield.toml", ()).web.enabled
+    assert "the page is switched off: say yes to it in 'sudo nearfield setup'" in set_up(tree, root, "--screen")
+
+
+def test_what_a_screen_takes_is_installed_where_it_is_missing(tree: Path) -> None:
+    """Only what is missing, by the one way to apt that there is."""
+    there = "dpkg-query() { [[ ${!#} != cage && ${!#} != xwayland ]] && echo 'ii '; }"
+    commands = f"{there}; apt_install() {{ echo apt-get $*; exit 7; }}; USE_APT=yes RELEASE=$PWD"
+    assert sourced(tree, f"{commands}; (screen_make) || [[ $? == 7 ]]") == "apt-get cage xwayland"
+    assert sourced(tree, f"{commands}; USE_APT=no; screen_packages_missing") == ""
+
+
 @pytest.mark.parametrize(("version", "drop_ins"), [("252 (252.38-1~deb12u1)", ""), ("257 (257.7-1)", "backoff.conf")])
 def test_restarts_back_off_where_systemd_knows_how(tree: Path, tmp_path: Path, version: str, drop_ins: str) -> None:
     commands = f"systemctl() {{ echo 'systemd {version}'; }}; NETWORK=; drop_ins_wanted"
@@ -281,6 +317,7 @@ def test_a_command_of_that_name_which_is_somebody_elses_is_left_alone(tree: Path
     [
         (["--no-start"], "belong to --service"),
         (["--network", "home"], "belong to --service"),
+        (["--screen"], "belong to --service"),
         (["--service", "--network", "lan"], "off, home or any"),
         (["--service", "--network"], "needs a value"),
         (["--purge"], "belongs to --uninstall-service"),
@@ -316,8 +353,13 @@ def test_wheels_that_were_compiled_before_are_taken_along(tree: Path, root: Path
     mine = tree.parent / ".cache/nearfield/wheels/llama-x"
     mine.mkdir(parents=True)
     (mine / "a.whl").write_text("wheel")
+    there = root / "var/cache/nearfield/wheels/llama-x"
+    there.mkdir(parents=True)  # left behind by one that did not work
     sourced(tree, "own_wheels", DESTDIR=str(root), HOME=str(tree.parent))
-    assert (root / "var/cache/nearfield/wheels/llama-x/a.whl").read_text() == "wheel"
+    assert (there / "a.whl").read_text() == "wheel"
+    (there / "a.whl").write_text("its own")
+    sourced(tree, "own_wheels", DESTDIR=str(root), HOME=str(tree.parent))
+    assert (there / "a.whl").read_text() == "its own"
 
 
 class TestCommand:

@@ -63,6 +63,12 @@ def test_what_it_starts_is_part_of_a_release_and_can_be_started() -> None:
     assert all(os.access(ROOT / path, os.X_OK) for path in own)
 
 
+def test_the_screen_shows_what_the_release_in_use_brings() -> None:
+    unit = (SCRIPTS / "kiosk/nearfield-kiosk.service").read_text()
+    (starts,) = re.findall(r"^ExecStart=/opt/nearfield/current/(\S+)$", unit, re.MULTILINE)
+    assert os.access(ROOT / starts, os.X_OK)
+
+
 def test_captions_go_into_no_journal_and_no_core_holds_what_was_heard() -> None:
     assert setting("StandardOutput") == ["null"], "`nearfield run` prints what was said and answered"
     assert setting("LimitCORE") == ["0"]
@@ -155,6 +161,7 @@ def test_boot_lines_are_overlays_and_parameters(text: Path) -> None:
 
 def test_every_file_is_described_with_its_way_out() -> None:
     readme = (SCRIPTS / "README.md").read_text()
-    mine = [SCRIPTS / name for name in ("systemd", "service", "udev", "alsa", "boot", "journald", "install")]
+    names = ("systemd", "service", "udev", "alsa", "boot", "journald", "install", "kiosk", "update")
+    mine = [SCRIPTS / name for name in names]
     told = [str(path.relative_to(SCRIPTS)) for folder in mine for path in sorted(folder.rglob("*")) if path.is_file()]
     assert [name for name in told if f"`{name}`" not in readme] == []
