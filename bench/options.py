@@ -21,6 +21,8 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif"})
+#: The talk button goes down so long before a recording begins, as people press before they speak.
+PRESS_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
 _HINT = "columns: file, seconds, speech_end, text, divided by tabs"
 
 

@@ -31,7 +31,7 @@ _STORY, _CHARS = 40, 160  # events that are kept for the story of one that is lo
 
 Outcome = Literal["answered", "sign", "lost"]
 #: Stages without which a turn cannot be answered; that a record is not written costs no turn.
-_STAGES = ("stt", "llm", "tts", "vad", "audio")
+_STAGES = ("stt", "llm", "tts", "vad")
 
 
 @dataclass(slots=True)

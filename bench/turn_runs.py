@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.options import Utterance
+from bench.options import PRESS_SAMPLES, Utterance
 from bench.processor_time import cpu_s
 from device.assembly import load_models
 from device.audio.measure import first_audible_sample
@@ -37,7 +37,6 @@ from models.protocols import SAMPLE_RATE_HZ, Int16s
 
 ECHO_DELAY_MS = 8.0
 _IDLE_S = 3.0
-_PRESS_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # the button goes down so much before the recording begins
 
 BlockHook = Callable[[Rehearsal, int], None]
 
@@ -107,7 +106,8 @@ class Bench:
     def changed(self, *sets: str) -> "Bench":
         """The same models under other settings, none of which may be a model's own. Raises ConfigError."""
         together = (*self._sets, *sets)
-        return Bench(together, load_settings(None, together), self.persona, self.models, self.load_s)
+        settings = settings_for(self.persona, load_settings(None, together))
+        return Bench(together, settings, self.persona, self.models, self.load_s)
 
     def session(
         self,
@@ -166,7 +166,7 @@ class Bench:
         Returns the session and the sample of the release. The settings must be those of push-to-talk.
         """
         start = round(Timing().lead_s * SAMPLE_RATE_HZ)
-        button = _Button(start - _PRESS_SAMPLES, start + said.speech_end + round(after_s * SAMPLE_RATE_HZ), on_block)
+        button = _Button(start - PRESS_SAMPLES, start + said.speech_end + round(after_s * SAMPLE_RATE_HZ), on_block)
         run = self.session([said], on_block=button)
         return run, button.up
 

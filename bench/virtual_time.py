@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.options import Utterance
+from bench.options import PRESS_SAMPLES, Utterance
 from bench.verdicts import Ending, Look
 from device.card import BLOCK_SAMPLES, Span
 from device.dialogue.commands import Decode, Flush, Judge, LiveJobs, Output, Play, Reply, Speak
@@ -35,7 +35,6 @@ TURN_MS = 27
 READ_MS = 45
 ANSWER_MS = 85
 _LEAD_SAMPLES = SAMPLE_RATE_HZ
-_PRESS_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # the button goes down so much before the recording begins
 _TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ
 _ANSWER = Speech("Okay.", np.full(SAMPLE_RATE_HZ, 1000, np.int16), (Mark(5, SAMPLE_RATE_HZ),))
 
@@ -85,7 +84,7 @@ class VirtualEars:
         """
         run = _Run(self._models, self._policy, self._recogniser_ms, self._turn_ms)
         release = _LEAD_SAMPLES + said.speech_end + round(after_s * SAMPLE_RATE_HZ)
-        run.hear(_with_silence(said.pcm), button=(_LEAD_SAMPLES - _PRESS_SAMPLES, release))
+        run.hear(_with_silence(said.pcm), button=(_LEAD_SAMPLES - PRESS_SAMPLES, release))
         return run.events, release
 
 

@@ -1,6 +1,7 @@
 """Mute and volume of one card: what was asked last, and the same after a restart.
 
     controls = Controls(card, kept=state_dir() / "controls.json")
+    controls.watch(on_volume=print)
     controls.toggle_mute(); controls.louder()
 
 The one owner of what was *asked*. What *is* (are the microphone's blocks zeros?) only the card knows: `card.muted`.
@@ -10,6 +11,7 @@ import json
 import logging
 import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from device.audio.volume import HIGHEST_DB, LOWEST_DB, Volume
@@ -30,8 +32,16 @@ class Controls:
         self._muted, level_db = _read(kept) if kept is not None else (False, HIGHEST_DB)
         self._switched_off = False  # by the contact of a switch: nothing else opens the microphone then
         self._volume = Volume(level_db)
+        self._on_volume: Callable[[int], None] = lambda _percent: None
         card.mute(self._muted)
         card.set_volume(self._volume.factor)
+
+    def watch(self, on_volume: Callable[[int], None]) -> None:
+        """`on_volume` gets the new `volume_percent`, whoever changed it; in their thread, so it must neither block
+        nor raise, nor call this object. One listener: the newest counts. (Mute is the card's to tell: events.Mute.)
+        """
+        with self._lock:
+            self._on_volume = on_volume
 
     @property
     def muted(self) -> bool:
@@ -99,6 +109,7 @@ class Controls:
 
     def _volume_changed(self) -> None:
         self._card.set_volume(self._volume.factor)
+        self._on_volume(self._volume.percent)  # under the lock: the last that is told is the last that was set
         self._keep()
 
     def _keep(self) -> None:

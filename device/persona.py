@@ -141,7 +141,7 @@ def settings_for(persona: Persona, settings: Settings, keep: Collection[str] = (
             if key not in section.model_fields_set and f"{name}.{key}" not in keep
         }
         if kept:
-            changed[name] = _merged(section, kept, persona.source)
+            changed[name] = _merged(name, section, kept, persona.source)
     return settings.model_copy(update=changed)
 
 
@@ -281,14 +281,17 @@ def _check_one(kind: type[Section], key: str, value: Any, where: str) -> None:
                 raise ConfigError(f"{where}: '{key}' is {value!r}: {problem['msg']}") from error
 
 
-def _merged(section: _S, values: Mapping[str, Any], source: str) -> _S:
+def _merged(name: str, section: _S, values: Mapping[str, Any], source: str) -> _S:
     try:
         return type(section).model_validate({**section.model_dump(), **values})
     except ValidationError as error:
         first = error.errors()[0]
+        stays = ", ".join(f"{name}.{key}" for key in sorted(section.model_fields_set))
         raise ConfigError(
             f"{source}: {first['msg']}",
-            hint="the keys of a persona go before those of the configuration",
+            hint=f"what is set in the configuration stays ({stays}): change that, or the persona"
+            if stays
+            else "change the persona, or set both keys in the configuration: what is set there stays",
         ) from error
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from device.config.loopback import is_loopback
 from device.config.schema import Settings
 from device.errors import ConfigError
 from device.secret_file import owners_text
@@ -44,7 +45,8 @@ def chat(settings: Settings, load_local: Callable[[Settings], LocalChat], *, loc
 
     llm = settings.llm
     key = api_key(llm.server_key_file)
-    if key and urlsplit(llm.server).scheme == "http" and not _at_home(llm.server):
+    address = urlsplit(llm.server)
+    if key and address.scheme == "http" and not is_loopback(address.hostname or ""):
         _log.warning("llm.server = %s: the key travels unencrypted; use https://", llm.server)
     remote = RemoteChat(
         llm.server,
@@ -122,10 +124,6 @@ def _as_key(text: str, where: str) -> str:
     if len(key) > _MOST_KEY_CHARS or any(not 0x21 <= ord(c) <= 0x7E for c in key):
         raise ConfigError(f"{where} does not hold a key", hint="it should be one line, with nothing but the key in it")
     return key
-
-
-def _at_home(url: str) -> bool:
-    return (urlsplit(url).hostname or "") in ("localhost", "127.0.0.1", "::1")
 
 
 def _found(remote: "_Remote") -> "_Remote":

@@ -14,6 +14,7 @@ What happens when the server fails
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol, TypeVar
 
@@ -205,7 +206,7 @@ class FallbackRecogniser:
 
 
 class FallbackVoice:
-    """A `Voice`: a clause is the server's or the local voice's as a whole."""
+    """A `Voice`: a clause is the server's or the local voice's as a whole. The latter is marked as a `stand_in`."""
 
     last_source: Source = "server"  #: whose voice said the last clause
 
@@ -219,10 +220,14 @@ class FallbackVoice:
         speech, self.last_source = _either(
             self._guard,
             lambda: self._remote.speak(text, cancelled=cancelled),
-            lambda: self._local.speak(text, cancelled=cancelled),
+            lambda: self._stand_in(text, cancelled),
             lambda speech: speech is not None,
         )
         return speech
+
+    def _stand_in(self, text: str, cancelled: Cancelled) -> Speech | None:
+        speech = self._local.speak(text, cancelled=cancelled)
+        return None if speech is None else replace(speech, stand_in=True)
 
     def close(self) -> None:
         """Both."""

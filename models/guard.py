@@ -90,6 +90,7 @@ class Guard:
 
     def _look(self) -> None:
         """Until the server is there again."""
+        told = False
         while True:
             with self._lock:
                 due_s = self._breaker.probe_at_s
@@ -104,5 +105,15 @@ class Guard:
             except ModelError as error:
                 _log.debug("the %s is not back: %s", self._what, error)
                 found = False
+            except Exception:  # noqa: BLE001 - what a server says of itself may be anything, and the thread must live
+                # the whole story once, not at every look of a long night
+                _log.log(
+                    logging.DEBUG if told else logging.ERROR,
+                    "looking for the %s at %s went wrong; it is looked for again",
+                    self._what,
+                    self._where,
+                    exc_info=True,
+                )
+                found, told = False, True
             with self._lock:
                 self._breaker.probed(time.monotonic(), found=found)

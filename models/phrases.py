@@ -4,7 +4,7 @@
     voice.speak("One moment.")      # made; the second time it is there at once
 
 The oldest phrases go when all together take more than `max_bytes`; those of `keep` stay. Phrases are made ready by
-being spoken once while nothing else is to do.
+being spoken once while nothing else is to do. What a voice said in place of a server's is not kept.
 """
 
 import threading
@@ -89,6 +89,8 @@ class PhraseVoice:
             return known
 
     def _remember(self, text: str, speech: Speech) -> None:
+        if speech.stand_in:  # kept, it would be heard among the other voice's for as long as this runs
+            return
         if text not in self._keep and len(text) > self._max_chars:
             return
         speech.pcm.flags.writeable = False

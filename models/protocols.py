@@ -80,6 +80,7 @@ class Speech:
     pcm: Int16s  #: (n,) int16, 16 kHz mono; leading and trailing silence trimmed
     marks: tuple[Mark, ...]  #: one a word, the last one is (len(text), len(pcm))
     begun_samples: int = 0  #: so much of the part before it is the beginning of its first word
+    stand_in: bool = False  #: said by a voice in place of the one that is wanted, which is away: not to be kept
 
 
 class VadModel(Protocol):
@@ -248,7 +249,8 @@ def joined(parts: Sequence[Speech]) -> Speech:
     for part in parts:
         marks += [Mark(chars + m.chars, samples + m.samples) for m in part.marks]
         chars, samples = chars + len(part.text) + 1, samples + part.pcm.size
-    return Speech(" ".join(p.text for p in parts), np.concatenate([p.pcm for p in parts]), tuple(marks))
+    text, pcm = " ".join(p.text for p in parts), np.concatenate([p.pcm for p in parts])
+    return Speech(text, pcm, tuple(marks), stand_in=any(p.stand_in for p in parts))
 
 
 def in_parts(voice: Voice, text: str, *, cancelled: Cancelled = never) -> Iterator[Speech]:

@@ -4,11 +4,11 @@
     turn.finished(audio)                          # (n,) float32 at 16 kHz -> 0..1
 
 The network is Whisper tiny's encoder with a classifier behind it, by Daily (BSD-2-Clause,
-https://github.com/pipecat-ai/smart-turn). It was trained on utterances that end with some 200 ms of silence, so that is
-when it should be asked first. What it is fed is defined by pipecat 1.14 (`local_smart_turn_v3.py`,
-`_whisper_features.py`; BSD-2-Clause), the mathematics by transformers' `WhisperFeatureExtractor` (Apache-2.0); written
-anew here: the last 8 s, zeros put before anything shorter, the whole brought to mean 0 and variance 1, then 80 mel
-bands every 10 ms as Whisper has them.
+https://github.com/pipecat-ai/smart-turn). It was trained on utterances that end with some 200 ms of silence; a
+conversation asks sooner, and again after 240 ms (`device.dialogue.turn_end`). What it is fed is defined by pipecat 1.14
+(`local_smart_turn_v3.py`, `_whisper_features.py`; BSD-2-Clause), the mathematics by transformers'
+`WhisperFeatureExtractor` (Apache-2.0); written anew here: the last 8 s, zeros put before anything shorter, the whole
+brought to mean 0 and variance 1, then 80 mel bands every 10 ms as Whisper has them.
 
 On `eot`, 0.2 s after the voice: 43 of 47 complete utterances have 0.5 or more, 11 of 32 hesitations have as well; area
 under the curve 0.89. The network computes in 8 bits, scaled to each input: features that differ in the sixth decimal

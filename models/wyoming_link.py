@@ -10,7 +10,7 @@ A connection is for one call: then a cancelled call is a closed connection, whic
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 
 from wyoming.client import AsyncClient
@@ -110,3 +110,9 @@ async def describe(server: Server) -> Info:
                     raise ModelRunError(
                         f"{server.uri} describes itself in a way that makes no sense", hint=_IS_IT_WYOMING
                     ) from error
+
+
+def names_of(listed: Iterable[object] | None) -> set[str]:
+    """The names of models or voices in a description, where they have one: the package checks no types in there."""
+    names = (getattr(each, "name", None) for each in listed or ())
+    return {name for name in names if isinstance(name, str)}

@@ -19,7 +19,7 @@ from models.errors import ModelRunError
 from models.portal import Portal
 from models.protocols import SAMPLE_RATE_HZ, Cancelled, Effort, Floats, Transcript, never
 from models.transcript_filter import clean, is_phantom
-from models.wyoming_link import Link, Server, connected, describe
+from models.wyoming_link import Link, Server, connected, describe, names_of
 
 #: Servers do not tell how sure they are. This is sure enough for all that asks for the probability of a transcript, and
 #: no more (`transcript_filter.PHANTOM_PROBABILITY`, the limits in `device.dialogue.listening` and `agreement`).
@@ -46,7 +46,7 @@ class WyomingRecogniser:
         info = self._portal.call(lambda: describe(self.server))
         if info is None:
             return
-        names = {model.name for program in info.asr for model in program.models}
+        names = {name for program in info.asr for name in names_of(program.models)}
         if not info.asr:
             raise ModelRunError(f"{self.server.uri} is no speech recogniser", hint="see stt.server")
         if self._model and self._model not in names:

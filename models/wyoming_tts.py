@@ -29,7 +29,7 @@ from models.portal import Portal
 from models.protocols import SAMPLE_RATE_HZ, Cancelled, Floats, Mark, Speech, never
 from models.trim import FADE_OUT_MS, audible, faded
 from models.word_marks import split_words
-from models.wyoming_link import Server, connected, describe
+from models.wyoming_link import Server, connected, describe, names_of
 
 #: A clause of 500 characters takes some 40 s; a server that goes on for longer does not stop by itself.
 MAX_SPEECH_S = 120.0
@@ -108,7 +108,7 @@ class WyomingVoice:
         info = self._portal.call(lambda: describe(self.server))
         if info is None:
             return
-        names = {voice.name for program in info.tts for voice in program.voices}
+        names = {name for program in info.tts for name in names_of(program.voices)}
         if not info.tts:
             raise ModelRunError(f"{self.server.uri} is no voice", hint="see tts.server")
         if self._voice is not None and self._voice.name not in names:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from device.config.home import OptionalName
+from device.config.loopback import is_loopback
 from device.config.section import OptionalPath, Section
 from device.config.servers import HttpUrl
 
@@ -46,7 +47,6 @@ USUAL_EVENTS: tuple[WebhookEvent, ...] = (
     "session_end",
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def _wrong(why: str) -> PydanticCustomError:
@@ -91,7 +91,7 @@ class WebhookSettings(Section):
         parts = urlsplit(self.url)
         if not self.url:
             raise _wrong("url is empty")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not self.insecure:
+        if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not self.insecure:
             raise _wrong("url is http to another machine: use https, or say insecure = true")
         return self
 

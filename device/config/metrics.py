@@ -6,13 +6,13 @@
 Both are off until a port or an address is named; neither has a word in it that was said or heard.
 """
 
-import ipaddress
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from device.config.loopback import is_loopback
 from device.config.section import Name, OptionalPath, Section, contradiction
 
 _TRACES_PATH = "/v1/traces"  # OpenTelemetry protocol exporter, "Endpoint URLs for OTLP/HTTP"
@@ -32,13 +32,6 @@ def _collector(text: str) -> str:
     return text.rstrip("/")
 
 
-def _this_machine_only(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 class MetricsSettings(Section):
     """Figures for Prometheus, on a port of their own."""
 
@@ -50,7 +43,7 @@ class MetricsSettings(Section):
 
     @model_validator(mode="after")
     def _closed_to_strangers(self) -> Self:
-        if self.port and self.token_file is None and not _this_machine_only(self.host):
+        if self.port and self.token_file is None and not is_loopback(self.host):
             raise contradiction("host", "metrics.host reaches beyond this machine, so metrics.token_file is needed")
         return self
 

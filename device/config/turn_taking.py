@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from device.config.section import Name, Probability, Section, contradiction
+from device.dialogue.backchannels import BACKCHANNELS
 
 
 def _modes(value: object) -> object:
@@ -195,10 +196,9 @@ class BargeInSettings(Section):
         default=4_000,
         ge=0,
         le=60_000,
-        description="... if that is known so soon after it fell silent, in ms; turn.end_silence_ms is part of it",
+        description="... if that is known so soon after it fell silent, in ms; the end of the utterance is part of it",
     )
     backchannels: str = Field(
-        default="mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, huh, uh, um, aha, ah, oh, "
-        "yeah, yep, right, okay, ok, I see",
+        default=BACKCHANNELS,
         description="what does not interrupt either when nothing else is said, divided by commas; empty = nothing",
     )

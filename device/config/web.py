@@ -6,13 +6,13 @@
 Beyond this machine it is not to be had without a token and TLS: whoever can reach it can listen and speak.
 """
 
-import ipaddress
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from device.config.loopback import is_loopback
 from device.config.section import Name, OptionalPath, Section, contradiction
 
 
@@ -34,14 +34,6 @@ def _origin(text: str) -> str:
 
 def _origins(text: str) -> str:
     return ",".join(_origin(each.strip()) for each in text.split(",") if each.strip())
-
-
-def is_loopback(host: str) -> bool:
-    """Does only this machine reach what listens there? A name other than localhost may mean anything."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class WebSettings(Section):

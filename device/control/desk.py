@@ -3,7 +3,8 @@
     desk = ControlDesk(assistant, controls)
     desk.reload_by(begin_anew)
     desk.obey(wish_in({"do": "mute"}))          # {"muted": True}
-    desk.on_event(event); desk.status()
+    desk.on_event(event); controls.watch(desk.on_volume)
+    desk.status()
 
 Ways in (a socket, a page, MQTT) parse with `wishes`, ask here, and own nothing.
 """
@@ -112,6 +113,10 @@ class ControlDesk:
                 _log.exception("%s is told no more", type(each).__name__)
                 self.remove_listener(each)
 
+    def on_volume(self, percent: int) -> None:
+        """The voice is so loud now, whoever changed it: a wish, a button, a skill, the house. Never waits."""
+        self.feed.publish({"type": "volume", "percent": percent})
+
     def status(self, *, words: bool = True) -> dict[str, Any]:
         """A JSON object; see docs/control.md. `words`: with what was said and heard."""
         with self._lock:
@@ -156,6 +161,4 @@ class ControlDesk:
                 self._reload()
             case w.AskStatus():
                 return self.status()
-        if self.feed.watched and isinstance(wish, w.SetVolume | w.StepVolume):
-            self.feed.publish({"type": "volume", "percent": self._controls.volume_percent})
         return {"muted": self._controls.muted, "volume_percent": self._controls.volume_percent}

@@ -197,6 +197,9 @@ class Acting:
         out: list[Output] = []
         for doing in list(self._open.values()):
             out += doing.hear(now)
+        answer = self._mine.in_hand
+        if answer is not None and answer.started:
+            self._telling.sounded(answer)
         out += self._telling.heard(now)
         if idle_since is None or now - idle_since < self._policy.natural_pause_ms * SAMPLE_RATE_HZ / 1000:
             return out

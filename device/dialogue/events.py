@@ -14,6 +14,8 @@ from models.protocols import SAMPLE_RATE_HZ
 
 #: "attentive": whoever speaks next is listened to; only where that is not always so (wake mode)
 State = Literal["idle", "attentive", "listening", "thinking", "speaking", "ringing"]
+#: Whose model failed, or the session record. (A card that is lost has events of its own.)
+FailingStage = Literal["stt", "turn", "llm", "tts", "wake", "vad", "session"]
 
 
 def to_ms(samples: int) -> float:
@@ -379,5 +381,5 @@ class Failure(Event):
     """A stage failed; the conversation goes on."""
 
     type: ClassVar[str] = "error"
-    stage: Literal["stt", "turn", "llm", "tts", "audio", "session", "wake", "vad"]
+    stage: FailingStage
     message: str

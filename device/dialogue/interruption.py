@@ -11,21 +11,18 @@ up when words were understood, or when nothing is known after `within_ms`; one o
 long as that takes, for who asked still wants to know. Sans-IO.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from device.card import Span
 from device.dialogue.answer import Answer
+from device.dialogue.backchannels import BACKCHANNELS, Backchannels
 from device.dialogue.commands import Cancel, Continue, Flush, Output, Suspend
 from device.dialogue.events import Interrupted, Resumed
 from device.dialogue.history import History
 from models.protocols import SAMPLE_RATE_HZ
 
 Reason = Literal["no_words", "backchannel"]
-
-#: What a listener says without wanting the turn (with the spellings that Whisper has for it).
-BACKCHANNELS = "mm-hm, mm-hmm, mhm, m, mm, hm, hmm, uh-huh, huh, uh, um, aha, ah, oh, yeah, yep, right, okay, ok, I see"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +33,6 @@ class ResumePolicy:
     within_ms: float = 4000.0  #: if that is known so soon after it fell silent, and some of it had been heard
     times: int = 3  #: one that was heard no more often than this: something is wrong with the microphone then
     backchannels: str = BACKCHANNELS  #: what does not interrupt either, divided by commas
-
-
-class Backchannels:
-    """The short words of a listener. Case, punctuation and white space do not count."""
-
-    def __init__(self, phrases: str = BACKCHANNELS) -> None:
-        """`phrases`: divided by commas; empty: there are none."""
-        self._keys = frozenset(key for phrase in phrases.split(",") if (key := _key(phrase)))
-
-    def __contains__(self, text: str) -> bool:
-        """Is the whole of `text` such a phrase, or several, one after the other?"""
-        keys = [key for part in re.split(r"[.,;!?…]", text) if (key := _key(part))]
-        return bool(keys) and all(key in self._keys for key in keys)
-
-
-def _key(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
 
 
 @dataclass(slots=True)

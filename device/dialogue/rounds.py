@@ -22,7 +22,6 @@ class Rounds:
 
     def __init__(self) -> None:
         self._past: list[str] = []
-        self.dropped = 0  #: clauses that were left out
 
     def fresh(self, clause: str) -> str:
         """`clause` without rounds that were there before; "" when nothing is left."""
@@ -31,7 +30,6 @@ class Rounds:
         seen = self._past.count(key)
         long = len(key.split()) >= _LONG_WORDS
         if key and seen >= (1 if long else _TIMES):
-            self.dropped += 1
             return ""
         self._past = [*self._past[1 - _REMEMBERED :], key]
         return clause

@@ -5,7 +5,8 @@
     if (notice := telling.next()): telling.began(notice, answer)        # at a natural pause
     telling.heard(now)                          # [Told], when it was heard whole
 
-What was interrupted is told again at the next pause; what somebody stopped counts as told. Sans-IO.
+What was interrupted is told again at the next pause; what somebody stopped counts as told. What has no sound (the voice
+fails) is tried a few times, and again once another answer has sounded or there is something new to tell. Sans-IO.
 """
 
 import logging
@@ -19,7 +20,7 @@ from device.dialogue.events import Event, Told
 _log = logging.getLogger(__name__)
 
 MOST = 32  #: results that wait; beyond that the oldest is not told in this session
-_SOUNDLESS = 3  # a voice that fails so often has nothing told by it any more
+_SOUNDLESS = 3  # so many tries in a row: a voice that fails would be asked at every pause
 
 
 class Telling:
@@ -38,6 +39,7 @@ class Telling:
             gone = self._waiting.popleft()
             _log.warning("too much waits to be told: call %d of turn %d is left out", gone.index, gone.turn)
         self._waiting.append(notice)
+        self._soundless = 0  # where nobody ever asks anything, no answer shows that the voice is back
 
     def next(self) -> Undelivered | None:
         """What is to be told now, if there is a pause."""
@@ -48,6 +50,14 @@ class Telling:
         """`answer` tells it."""
         self._waiting.remove(notice)
         self._telling = (notice, answer)
+
+    def sounded(self, answer: Answer) -> None:
+        """Something of `answer` sounds: the voice works. That half of what is being told sounds does not count.
+
+        Of an announcement with a part that never has a sound, the rest would be heard at every pause for ever.
+        """
+        if self._telling is None or answer is not self._telling[1]:
+            self._soundless = 0
 
     def heard(self, now: int) -> list[Event]:
         """Has what is being told come to its end?"""
@@ -61,8 +71,12 @@ class Telling:
         if whole:
             self._soundless = 0
             return _told(notice, max(now, answer.ledger.last_dac_sample or 0))
-        if answer.finished:  # no sound came of it
+        if answer.finished:  # no sound came of it, or of a part
             self._soundless += 1
+            if self._soundless == _SOUNDLESS:
+                _log.warning("no sound comes of an announcement: it waits for an answer that sounds, or for another")
+        elif answer.started:
+            self._soundless = 0
         self._waiting.appendleft(notice)
         return []
 

@@ -10,7 +10,7 @@ What happens is counted when it happens (`TurnMetrics`); how it stands is asked 
 
 import platform
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -39,7 +39,7 @@ STAGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5
 
 #: `capture` is how long people speak, no matter of speed; `ttfa` has a histogram of its own.
 TIMED = tuple(stage.key for stage in STAGES if stage.key not in ("capture", "ttfa"))
-_FAILING = ("stt", "turn", "llm", "tts", "audio", "session", "wake")
+_FAILING: tuple[str, ...] = get_args(ev.FailingStage)
 _COMMITS = ("complete", "silence", "release", "cap")
 _OUTCOMES = ("done", "failed", "unknown")
 

@@ -8,13 +8,13 @@ What is read is bounded by what the manifest promises; a download that broke off
 """
 
 import hashlib
-import ipaddress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from device.config.loopback import is_loopback
 from device.errors import UpdateError, UsageError
 from device.update.manifest import BundleFile
 from models.catalog import UrlInput
@@ -37,7 +37,7 @@ def open_source(text: str) -> Source:
     parts = urlsplit(text)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return FolderSource(Path(unquote(parts.path)))
-    if parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or "")):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         if not parts.hostname or parts.query or parts.fragment:
             raise UsageError(f"{text}: is not the address of a folder", hint="such as https://example.org/nearfield/")
         return WebSource(text)
@@ -49,15 +49,6 @@ def open_source(text: str) -> Source:
     if not folder.is_dir():
         raise UsageError(f"{text}: there is no such folder", hint="name the folder that has manifest.json in it")
     return FolderSource(folder)
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class FolderSource:

@@ -63,6 +63,21 @@ def test_silence_is_kept_too(tmp_path: Path) -> None:
     assert again.volume_db == LOWEST_DB
 
 
+def test_whoever_changes_the_volume_it_is_told_once(tmp_path: Path) -> None:
+    made, card = controls(tmp_path / "c.json")
+    told: list[tuple[int, float | None]] = []
+    made.watch(lambda percent: told.append((percent, card.factor)))
+    made.louder()
+    made.set_volume_percent(100)
+    assert told == [], "it was so loud already"
+    made.softer()
+    made.set_volume_percent(0)
+    made.softer()
+    made.toggle_mute()
+    assert [percent for percent, _ in told] == [92, 0]
+    assert [factor for _, factor in told] == [pytest.approx(0.708, abs=0.001), 0.0], "told when it is so loud"
+
+
 @pytest.mark.parametrize(
     "damage",
     [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"muted": true}', b'{"muted": 1, "volume_db": 5}',

@@ -7,11 +7,12 @@ from virtual_rim import MS, VirtualRim
 
 from device.dialogue import events as ev
 from device.dialogue.acting import ActingPolicy
+from device.dialogue.backchannels import BACKCHANNELS
 from device.dialogue.commands import Chime, Reply, Speak
 from device.dialogue.conversation import Policy
 from device.dialogue.deeds import Meaning
 from device.dialogue.doing import DoingPolicy
-from device.dialogue.interruption import BACKCHANNELS, ResumePolicy
+from device.dialogue.interruption import ResumePolicy
 
 QUESTION = "What is the capital of France?"
 ANSWER = "The capital of France is Paris. It lies on the Seine, and it is a large city."

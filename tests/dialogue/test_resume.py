@@ -14,10 +14,11 @@ from device.config.schema import Settings
 from device.config.turn_taking import BargeInSettings
 from device.dialogue import events as ev
 from device.dialogue.answer import Answer, AnswerPolicy
+from device.dialogue.backchannels import Backchannels
 from device.dialogue.commands import Cancel, Continue, Decode, Flush, LiveJobs, Play, Reply, Speak, Suspend
 from device.dialogue.conversation import Policy
 from device.dialogue.history import History
-from device.dialogue.interruption import Backchannels, Interruptions, ResumePolicy
+from device.dialogue.interruption import Interruptions, ResumePolicy
 from device.dialogue.ledger import PlayoutLedger
 from device.session.from_events import Scribe
 from device.session.records import Record, TurnCommitted, TurnFinished, TurnTraced

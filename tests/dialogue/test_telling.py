@@ -3,16 +3,18 @@
 import itertools
 from typing import Any
 
+import pytest
 from virtual_rim import MS, VirtualRim
 
 from device.dialogue import events as ev
 from device.dialogue.acting import ActingPolicy
 from device.dialogue.answer import Answer, AnswerPolicy
-from device.dialogue.commands import Act
+from device.dialogue.commands import Act, Output
 from device.dialogue.conversation import Policy
 from device.dialogue.deeds import Meaning, Outcome, Undelivered
 from device.dialogue.doing import DoingPolicy
 from device.dialogue.telling import MOST, Telling
+from models.protocols import Speech
 
 ASK = "Where is my order?"
 PROMISE = "I will ask, and tell you."
@@ -142,6 +144,51 @@ def test_a_voice_that_fails_is_tried_a_few_times_and_it_stays_untold() -> None:
     world.run(30_000)
     assert len(world.of(ev.PlayoutEnd)) == 3
     assert not told(world)
+
+
+def test_once_an_answer_has_sounded_what_had_no_sound_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    world = rim(undelivered=(Undelivered(0, 2, RESULT),), voice_works=False, answers=["Paris."])
+    world.run(30_000)
+    assert not heard(world)[0][1]
+    gave_up = [r.getMessage() for r in caplog.records if "announcement" in r.getMessage()]
+    assert len(gave_up) == 1, gave_up
+    world.voice_works = True
+    world.run(40_000)
+    assert not told(world), "nobody knows yet that the voice is back"
+    world.say(40_500, 41_900, "What is the capital of France?")
+    world.run(55_000)
+    assert [text for _, text in heard(world)][-2:] == ["Paris.", RESULT]
+    assert told(world) == [(0, 2)]
+
+
+def test_an_answer_without_sound_brings_nothing_back() -> None:
+    world = rim(undelivered=(Undelivered(0, 2, RESULT),), voice_works=False, answers=["Paris."])
+    world.run(10_000)
+    world.say(10_500, 11_900, "What is the capital of France?")
+    world.run(30_000)
+    assert len([e for e in world.of(ev.PlayoutEnd) if e.turn == 0]) == 3
+
+
+def test_a_new_announcement_is_tried_though_those_before_it_had_no_sound() -> None:
+    world = rim(undelivered=(Undelivered(0, 2, RESULT),), voice_works=False)
+    world.run(20_000)
+    world.voice_works = True
+    world.at(20_500, lambda: world.talk.announce("Dinner is ready."))
+    world.run(32_000)
+    assert [text for _, text in heard(world)][-2:] == [RESULT, "Dinner is ready."]
+
+
+def test_an_announcement_of_which_a_part_never_sounds_is_not_repeated_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    mute, text = "This half of it has no sound.", "The first half of what there is to tell sounds. "
+    world = rim(undelivered=(Undelivered(0, 2, text + mute),))
+    spoken = world.talk.spoken
+
+    def half(job: int, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Output]:
+        return spoken(job, index, None if index else speech, now, more=more)
+
+    monkeypatch.setattr(world.talk, "spoken", half)
+    world.run(40_000)
+    assert [said for _, said in heard(world)] == [text.strip()] * 3
 
 
 def test_people_who_are_not_listened_to_are_not_interrupted_either() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from device.config.schema import Settings
+from device.config.turn_taking import TurnSettings
 from device.errors import ConfigError
 from device.persona import PROFILES, Persona, known_personas, load_persona, settings_for
 
@@ -108,3 +109,16 @@ def test_what_contradicts_the_configuration(tmp_path: Path) -> None:
     persona = loaded(tmp_path, PROMPT + "[llm]\nmax_reply_tokens = 2000\n")
     with pytest.raises(ConfigError, match=r"p\.toml: llm\.max_reply_tokens \(2000\) must not be above half"):
         settings_for(persona, Settings())
+
+
+def test_what_the_owner_has_set_is_named_where_it_contradicts(tmp_path: Path) -> None:
+    persona = loaded(tmp_path, PROMPT + 'end_pointing = "patient"\n')
+    with pytest.raises(ConfigError, match=r"p\.toml: turn\.undecided_silence_ms \(2400\)") as caught:
+        settings_for(persona, Settings(turn=TurnSettings(longest_silence_ms=1_700)))
+    assert caught.value.hint == (
+        "what is set in the configuration stays (turn.longest_silence_ms): change that, or the persona"
+    )
+    persona = loaded(tmp_path, PROMPT + "[llm]\nmax_reply_tokens = 2000\n")
+    with pytest.raises(ConfigError) as caught:
+        settings_for(persona, Settings())
+    assert caught.value.hint == "change the persona, or set both keys in the configuration: what is set there stays"

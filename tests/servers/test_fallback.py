@@ -1,5 +1,6 @@
 """Who answers: the server, or within the same turn the model on the board."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from rude_server import eventually
 from models.errors import ModelRunError
 from models.fallback import FallbackChat, FallbackRecogniser, FallbackVoice
 from models.guard import Guard
+from models.phrases import PhraseVoice
 from models.protocols import (
     Cancelled,
     ChatModel,
@@ -227,6 +229,23 @@ def test_known_to_be_away_at_the_start(guard: Watched) -> None:
     assert remote.calls == []
 
 
+def test_a_probe_that_raises_whatever_it_likes_looks_again(caplog: pytest.LogCaptureFixture) -> None:
+    looked: list[int] = []
+
+    def probe() -> None:
+        looked.append(1)
+        if len(looked) < 3:
+            raise TypeError("'<' not supported between instances of 'NoneType' and 'str'")
+
+    nosy = Guard("voice", "tcp://nas:10200", probe, recover_s=0.02)
+    with contextlib.closing(nosy):
+        nosy.trip(AWAY)
+        assert eventually(lambda: nosy.state == "half-open", within_s=2.0)
+    assert len(looked) == 3
+    (logged,) = {r.getMessage() for r in caplog.records if r.exc_info}
+    assert "tcp://nas:10200" in logged
+
+
 def test_a_cancelled_call_tells_nothing(guard: Watched) -> None:
     chat = FallbackChat(Script(AWAY), Script("local"), guard)
     list(chat.reply(CHAT))
@@ -338,6 +357,36 @@ def test_the_voice_falls_back_clause_by_clause(guard: Watched) -> None:
         assert speech.text == "here"
         assert voice.last_source == "local"
     assert remote.calls == 3
+
+
+class Tone:
+    """A voice that says everything, each sample of it at its own level."""
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+        self.calls = 0
+
+    def speak(self, text: str, *, cancelled: Cancelled = never) -> Speech | None:  # noqa: ARG002
+        self.calls += 1
+        return Speech(text, np.full(8, self.level, dtype=np.int16), (Mark(len(text), 8),))
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_phrase_of_the_local_voice_is_the_servers_again_once_it_is_back(guard: Watched, in_parts: bool) -> None:
+    remote, local = Tone(1), Tone(2)
+    phrases = PhraseVoice(FallbackVoice(remote, local, guard), keep=["One moment."])
+
+    def level() -> int:
+        (speech,) = phrases.speak_parts("One moment.") if in_parts else [phrases.speak("One moment.")]
+        assert speech is not None
+        return int(speech.pcm[0])
+
+    guard.trip(AWAY)
+    assert [level(), level()] == [2, 2]
+    guard.there.set()
+    assert eventually(lambda: guard.state == "half-open")
+    assert [level(), level(), level()] == [1, 1, 1]
+    assert (remote.calls, local.calls) == (1, 2), "what the server said is kept"
 
 
 @pytest.mark.parametrize(

@@ -416,6 +416,28 @@ def test_a_voice_is_looked_at(what: dict[str, str], name: str, expected: str) ->
         voice.check()
 
 
+NAMELESS = {"attribution": ATTRIBUTION, "installed": True, "description": "", "version": "1", "languages": ["en"]}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [None, [None], [{"name": None, **NAMELESS}, {"name": "tiny", **NAMELESS}], [{"name": ["tiny"], **NAMELESS}]],
+)
+def test_a_server_that_lists_what_has_no_name(listed: Any) -> None:
+    def handle(peer: Peer) -> None:
+        peer.read_line()
+        program = {"name": "p", **NAMELESS}
+        peer.send(event("info", {"asr": [{**program, "models": listed}], "tts": [{**program, "voices": listed}]}))
+
+    with RudeServer(handle) as server:
+        where = Server(server.tcp, 5, 5)
+        for model in (WyomingRecogniser(where, model="large"), WyomingVoice(where, voice="large")):
+            with contextlib.closing(model), pytest.raises(ModelRunError, match=r"has no (model|voice)") as caught:
+                model.check()
+            assert caught.value.hint
+            assert "None" not in caught.value.hint
+
+
 def test_a_server_that_loads_its_voice_for_the_first_clause() -> None:
     def describes_or_speaks(peer: Peer) -> None:
         head = json.loads(peer.read_line())

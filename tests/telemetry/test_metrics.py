@@ -5,7 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,6 +19,7 @@ from device.config import Settings
 from device.config.metrics import MetricsSettings, TelemetrySettings
 from device.control.desk import ControlDesk
 from device.dialogue import events as ev
+from device.dialogue.setbacks import Stage
 from device.errors import ConfigError
 from device.outside import Outside
 from device.skills.services import Board
@@ -26,6 +27,7 @@ from device.telemetry.budgets import STAGES
 from device.telemetry.metrics import STAGE_BUCKETS_S, TTFA_BUCKETS_S, Metrics
 from device.telemetry.metrics_server import MOST_AT_ONCE, MetricsApp, MetricsPortError, MetricsServer
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 STATS = {
     "blocks": 500,
     "capture_lost_samples": 160,
@@ -111,6 +113,15 @@ def test_each_event_has_its_figure(
 ) -> None:
     desk.on_event(event)
     assert samples(metrics)[name, label] == value
+
+
+def test_every_stage_that_can_fail_has_its_zero_to_rise_from(metrics: Metrics) -> None:
+    fails = {*get_args(Stage), "session"}  # whose model, and the record
+    assert {label for name, label in samples(metrics) if name == "nearfield_failures_total"} == fails
+    for paper, row in (("metrics.md", r"`nearfield_failures_total`.*: (.*) \|"), ("converse.md", r"`stage`: (.*?);")):
+        listed = re.search(row, (DOCS / paper).read_text("utf-8"))
+        assert listed is not None
+        assert set(re.findall(r"`(\w+)`", listed[1])) == fails, paper
 
 
 def test_how_it_stands_is_told_when_it_is_scraped(metrics: Metrics) -> None:
