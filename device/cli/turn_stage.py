@@ -2,7 +2,8 @@
 
     nearfield turn question.wav half.wav
 
-It hears the whole of each file as the utterance so far; a conversation asks first some 200 ms after the voice.
+It hears the whole of each file as the utterance so far; a conversation asks at the pause, and again after
+240 ms of it.
 """
 
 import time

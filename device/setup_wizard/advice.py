@@ -5,19 +5,27 @@
     level_verdict(peak_dbfs=-9.0, clipped_samples=0)                              # "Good: its peak was -9 dBFS."
 
 Sans-IO. The figures are those of the README and of docs/performance.md: a conversation with the embedded default takes
-525 MB at its peak, and whisper-base encodes for 2.5 times as long as tiny.en: 0.52 in place of 0.21 s on a Raspberry
+590 MB at its peak, and whisper-base encodes for 2.5 times as long as tiny.en: 0.52 in place of 0.21 s on a Raspberry
 Pi 5, estimated, of the 1.5 s that an answer may take.
 """
 
 from device.setup_wizard.answers import ModelSet
 
-#: Below this the embedded default (525 MB) leaves too little for the operating system.
+#: Below this the embedded default (590 MB) leaves too little for the operating system.
 _LEAST_MB = 900
 #: whisper-base has 148 MB of weights in place of 78, and needs its buffers: with room for a system beside it.
 _BASE_MB = 1_800
 _BASE_CORES = 4
 #: Boards whose cores are slower than those that the figures are of.
-_SLOW = ("Raspberry Pi Zero", "Raspberry Pi 3", "Raspberry Pi 4", "Raspberry Pi 400", "Jetson Nano")
+_SLOW = (
+    "Raspberry Pi Zero",
+    "Raspberry Pi 3",
+    "Raspberry Pi 4",
+    "Raspberry Pi Compute Module 3",
+    "Raspberry Pi Compute Module 4",
+    "NVIDIA Jetson Nano",
+)
+_PI_5 = ("Raspberry Pi 5", "Raspberry Pi Compute Module 5")
 
 
 def advise(memory_mb: int, cores: int, board: str = "") -> tuple[ModelSet, str]:
@@ -31,7 +39,7 @@ def advise(memory_mb: int, cores: int, board: str = "") -> tuple[ModelSet, str]:
         return "tiny", f"base would let you wait on a {slow}"
     if cores and cores < _BASE_CORES:
         return "tiny", f"base wants {_BASE_CORES} cores to answer in time, here are {cores}"
-    if board.startswith("Raspberry Pi 5"):
+    if board.startswith(_PI_5):
         return "tiny", "base answers some 0.3 s later on a Raspberry Pi 5, but hears more rightly, and 99 languages"
     return "base", f"{cores} cores and {memory_mb} MB of memory can do it; tiny answers sooner"
 

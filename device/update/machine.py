@@ -23,7 +23,7 @@ from device.errors import UpdateError
 from device.update.health import HEALTHY, WAITING, HealthWatch
 
 NO_SERVICE = "none"
-_BUILD_LIMIT_S = 3 * 3600  #: llama.cpp and whisper.cpp compile for 40 minutes on the slowest board
+_BUILD_LIMIT_S = 3 * 3600  #: llama.cpp and whisper.cpp compile for 70 minutes on the slowest board
 _TEST_LIMIT_S = 600
 _PULL_LIMIT_S = 3600
 _SYSTEMCTL_LIMIT_S = 60

@@ -134,6 +134,6 @@ UPKEEP_FAULTS = (
     Fault("crash in the log", _crash, "errors", "warning", "--bundle", "ValueError in 'run'"),
     Fault("failures in the record", _failures, "errors", "warning", "nearfield trace", "llm 1"),
     Fault("killed", _killed, "errors", "warning", "journalctl", "without a farewell"),
-    Fault("update that was cut off", _update_cut_off, "update", "warning", "update --list", "trying 0.2.0-def"),
+    Fault("update that was cut off", _update_cut_off, "update", "warning", "update --resume", "trying 0.2.0-def"),
     Fault("update that leads nowhere", _no_current, "update", "failed", "--rollback"),
 )  # fmt: skip

@@ -194,6 +194,10 @@ def test_every_answer_has_its_key() -> None:
     ("memory_mb", "cores", "board", "models"),
     [
         (480, 4, "Raspberry Pi Zero 2 W Rev 1.0", "tiny"),
+        (4000, 4, "Raspberry Pi Compute Module 4 Rev 1.0", "tiny"),
+        (8000, 4, "Raspberry Pi Compute Module 5 Rev 1.0", "tiny"),
+        (3900, 4, "NVIDIA Jetson Nano Developer Kit", "tiny"),
+        (7600, 6, "NVIDIA Jetson Orin Nano Developer Kit", "base"),
         (1_000, 8, "", "tiny"),
         (8_000, 4, "Raspberry Pi 4 Model B Rev 1.5", "tiny"),
         (8_000, 4, "Raspberry Pi 5 Model B Rev 1.0", "tiny"),

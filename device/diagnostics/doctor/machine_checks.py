@@ -19,9 +19,10 @@ from device.diagnostics.health import HealthReader
 from device.version import software_version
 
 _MB, _GB = 1 << 20, 1 << 30
-#: The embedded default takes 420 MB (docs/performance.md); a machine that has less than this to give swaps or kills.
-NEEDED_MB, LEAST_MB = 600, 150
-#: A turn's record takes some kB; a model being pulled up to 700 MB.
+#: A conversation with the embedded default takes 590 MB at its peak (README.md); a machine that has less to
+#: give swaps or kills.
+PEAK_MB, NEEDED_MB, LEAST_MB = 590, 650, 150
+#: A turn's record takes some kB; a model being pulled up to 1.1 GB.
 SCARCE_MB, FULL_MB = 500, 50
 #: The firmware of a Raspberry Pi begins to slow down at 80 degrees; `degrade.temperature_c` is 80 as well.
 WARM_C, HOT_C = 75.0, 85.0
@@ -120,7 +121,7 @@ def memory(probe: Probe) -> Finding:
         means = "the kernel ends programs, this one too"
         return failed("memory", what, means=means, mend=mend, **facts)
     if free < NEEDED_MB and not probe.running.has_the_card:
-        means = f"the models take about 420 MB: there should be {NEEDED_MB} before it starts"
+        means = f"a conversation takes up to {PEAK_MB} MB: there should be {NEEDED_MB} before it starts"
         return warning("memory", what, means=means, mend=mend, **facts)
     killed = re.search(r"^oom_kill (\d+)", probe.text("proc/vmstat") or "", re.MULTILINE)
     if killed and int(killed[1]):

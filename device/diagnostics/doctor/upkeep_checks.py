@@ -277,7 +277,7 @@ def update(probe: Probe) -> Finding:
             "update",
             f"an update was cut off ({unfinished})",
             means="the version before it runs, or the new one does without having been tried",
-            mend="sudo nearfield update --list tidies up and shows what there is; then begin it again",
+            mend="sudo nearfield update --resume tidies up; then begin it again",
             releases=names,
         )
     return ok("update", f"{current.resolve().name} runs; {len(names)} version(s) are kept", releases=names)
