@@ -151,8 +151,7 @@ check_screen() {
     }
     sleep 1
   done
-  say "the page is on the screen after $((SECONDS - started)) s: $(pages) connection(s), user $(inside systemctl show -p User --value nearfield-kiosk)"
-  say "memory of the screen: $(inside systemctl show -p MemoryCurrent --value nearfield-kiosk) bytes; restarts: $(inside systemctl show -p NRestarts --value nearfield-kiosk)"
+  say "the page is on the screen after $((SECONDS - started)) s: $(pages) connection(s), user $(inside systemctl show -p User --value nearfield-kiosk), restarts: $(inside systemctl show -p NRestarts --value nearfield-kiosk)"
 }
 
 boot() { # systemd as the first process there; its id on this machine: $PID
