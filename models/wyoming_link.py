@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from wyoming.client import AsyncClient
 from wyoming.error import Error
-from wyoming.event import Event, Eventable
+from wyoming.event import Event, Eventable, async_read_event
 from wyoming.info import Describe, Info
 
 from models.errors import ModelRunError
@@ -26,6 +26,8 @@ _IS_IT_UP = "is the server running, and its address right?"
 _IS_IT_WYOMING = "is it the address of a Wyoming server?"
 #: A description lists all voices that can be had: wyoming-piper's has some 100 kB.
 _DESCRIBE_S = 5.0
+#: A whole clause in one event: a minute of 48 kHz, 16 bit, mono.
+MAX_EVENT_BYTES = 6 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,22 @@ class Server:
     uri: str  #: tcp://host:port or unix:///path
     connect_s: float = 1.0  #: for a connection
     reply_s: float = 3.0  #: for the next event
+
+
+class _Bounded(asyncio.StreamReader):
+    """What the package reads an event from: it takes any length that is announced, and waits for all of it."""
+
+    def __init__(self, reader: asyncio.StreamReader, uri: str) -> None:  # a view: `reader` has the bytes
+        self._of = reader
+        self._uri = uri
+
+    async def readline(self) -> bytes:
+        return await self._of.readline()  # asyncio's own bound: 64 kB
+
+    async def readexactly(self, n: int) -> bytes:
+        if n > MAX_EVENT_BYTES:
+            raise ModelRunError(f"{self._uri} sent an event that is too large ({n} bytes)", hint=_IS_IT_WYOMING)
+        return await self._of.readexactly(n)
 
 
 class Link:
@@ -60,11 +78,14 @@ class Link:
         uri = self._server.uri
         try:
             async with asyncio.timeout(self._server.reply_s if within_s is None else within_s):
-                event = await self._client.read_event()
+                reader = self._client._reader  # the package has no way to bound what it reads
+                event = None if reader is None else await async_read_event(_Bounded(reader, uri))
         except TimeoutError as error:
             raise ModelRunError(f"{uri} did not answer in time") from error
         except (OSError, asyncio.IncompleteReadError) as error:
             raise ModelRunError(f"{uri} broke the connection off") from error
+        except ModelRunError:
+            raise
         except Exception as error:  # whatever the package makes of what is no event: TypeError, KeyError ...
             raise ModelRunError(f"{uri} sent what is no Wyoming event", hint=_IS_IT_WYOMING) from error
         if event is None:  # the package tells no difference between an end and what it cannot read

@@ -163,6 +163,8 @@ BAD: dict[str, tuple[Callable[[Peer], None], str]] = {
     "sends data that is none": (lambda p: p.send(b'{"type": "transcript", "data": 5}\n'), "Wyoming"),
     "sends a length that is none": (lambda p: p.send(b'{"type": "x", "payload_length": "many"}\n'), "Wyoming"),
     "breaks off within a payload": (lambda p: p.send(b'{"type": "x", "payload_length": 99}\nabc'), "broke"),
+    "announces a payload of 1 GB": (lambda p: p.send(b'{"type": "x", "payload_length": 1073741824}\n'), "too large"),
+    "announces data of 1 GB": (lambda p: p.send(b'{"type": "x", "data_length": 1073741824}\n'), "too large"),
     "sends an endless line": (lambda p: p.send(b"x" * 1_000_000), "Wyoming|broke"),
 }
 BAD_EARS = BAD | {
