@@ -55,13 +55,22 @@ def test_words_behind_which_no_sentence_ends_are_waited_for_though_the_voice_sou
     def expects(text: str) -> float:
         return 0.2 if text.endswith("?") else 0.001
 
-    rim = VirtualRim(answers=[ANSWER] * 2, policy=Policy(), judge=lambda _: 0.93, expects=expects)
+    rim = VirtualRim(answers=[ANSWER] * 2, policy=Policy(), judge=lambda _: 0.9, expects=expects)
     rim.say(1000, 2000, "Tell me the capital")
     rim.say(2700, 3300, "of Spain?")
     rim.run(9000)
     (commit,) = rim.of(ev.Commit)
     assert commit.text == "Tell me the capital of Spain?"
     assert commit.sample <= 3900 * MS
+
+
+def test_a_sentence_that_the_language_model_does_not_know_is_answered_where_the_voice_leaves_no_doubt() -> None:
+    """Behind "What's the date" a small model sees an end with 0.00001."""
+    rim = VirtualRim(answers=[ANSWER], policy=Policy(), judge=lambda _: 0.97, expects=lambda _: 0.00001)
+    rim.say(1000, 2000, "What's the date?")
+    rim.run(9000)
+    (commit,) = rim.of(ev.Commit)
+    assert commit.sample <= 2500 * MS
 
 
 def test_words_behind_which_a_sentence_ends_are_answered_though_the_voice_does_not_sound_complete() -> None:
