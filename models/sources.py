@@ -149,6 +149,8 @@ def fetch_url(item: UrlInput, directory: Path, progress: Progress = no_progress)
                 break
             except _PartRejectedError:
                 _discard(part)
+                if attempt == ATTEMPTS:
+                    raise ModelFetchError(f"{item.url}: the server has no rest for the part that we had") from None
             except (httpx.TransportError, httpx.TooManyRedirects) as error:
                 # no byte came of it: another attempt would most likely wait for nothing again
                 if attempt == ATTEMPTS or _size(part) == had:

@@ -8,7 +8,9 @@ Only what espeak-ng reads wrongly: it takes the point of "Dr." for the end of th
 
 import re
 
-_TITLES = re.compile(r"^(\W*)(Dr|Mr|Mrs|Ms|Prof|St|Mt|Jr|Sr|Gen|Sen|Rep|Lt|Col|Capt|vs|No|approx|Ave|Blvd)\.$")
+_TITLES = re.compile(r"^(\W*)(Dr|Mr|Mrs|Ms|Prof|St|Mt|Jr|Sr|Gen|Sen|Rep|Lt|Col|Capt|vs|approx|Ave|Blvd)\.$")
+_NUMBER_SIGN = re.compile(r"^(\W*No)\.$")
+_COUNTED = re.compile(r"^#?\d")
 _MONEY = re.compile(r"^(\W*?)([$€£])(\d[\d,]*)(?:\.(\d\d))?(\D*)$")
 _CURRENCIES = {"$": ("dollar", "dollars"), "€": ("euro", "euros"), "£": ("pound", "pounds")}
 _DEGREES = re.compile(r"°\s?([CF])\b")
@@ -17,9 +19,14 @@ _TIME = re.compile(r"^(\W*)(\d{1,2}):(\d\d)(\D*)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def spoken_form(word: str, *, last: bool) -> str:
-    """`word` as it should be read. `last`: nothing follows, so that a final point does end the sentence."""
+def spoken_form(word: str, *, last: bool, following: str = "") -> str:
+    """`word` as it should be read. `last`: nothing follows, so that a final point does end the sentence.
+
+    `following`: the next word, "" if it is not known. Before a number "No." is one; else it is an answer.
+    """
     word = _CONTROL.sub("", word)
+    if _COUNTED.match(following) and (number := _NUMBER_SIGN.match(word)):
+        return number[1]
     if not last and (title := _TITLES.match(word)):
         return title[1] + title[2]
     if money := _MONEY.match(word):

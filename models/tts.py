@@ -152,9 +152,9 @@ class PiperVoice:
         with self._lock:
             self._voice = self._vocoder = None
 
-    def _spoken(self, word: str, *, last: bool) -> str:
+    def _spoken(self, word: str, *, last: bool, following: str) -> str:
         if self._english:
-            word = spoken_form(word, last=last)
+            word = spoken_form(word, last=last, following=following)
         return word.replace("[[", "[").replace("]]", "]")  # Piper takes [[ ]] for raw phonemes
 
     def _size(self, word: str) -> Size:
@@ -179,7 +179,10 @@ class PiperVoice:
     def _clause(self, text: str, *, ends: bool = True) -> tuple[ClauseWords, list[list[str]]]:
         """The words of `text`, and the phonemes of its sentences; `ends`: with its last word."""
         words = split_words(text)
-        spoken = [self._spoken(w, last=ends and i == len(words) - 1) for i, w in enumerate(words)]
+        spoken = [
+            self._spoken(word, last=ends and i == len(words) - 1, following="".join(words[i + 1 : i + 2]))
+            for i, word in enumerate(words)
+        ]
         sentences = self._sentences(" ".join(spoken))
         return ClauseWords(text, sizes=[self._size(word) for word in spoken], sentences=sentences), sentences
 

@@ -186,8 +186,9 @@ class DocumentIndex:
         return terms
 
     def _term(self, alternatives: Iterable[str]) -> "_Term":
-        query = " OR ".join(_query(phrase) for phrase in alternatives)
-        rows = self._database.execute("SELECT section, sentence FROM texts WHERE texts MATCH ?", (query,)).fetchall()
+        query = " OR ".join(part for phrase in alternatives if (part := _query(phrase)))
+        find = "SELECT section, sentence FROM texts WHERE texts MATCH ?"
+        rows = self._database.execute(find, (query,)).fetchall() if query else []
         titles = frozenset(section for section, sentence in rows if sentence < 0)
         sentences = frozenset((section, sentence) for section, sentence in rows if sentence >= 0)
         sections = titles | {section for section, _ in sentences}
@@ -228,7 +229,7 @@ def _phrase(phrase: str) -> re.Pattern[str]:
 
 
 def _query(phrase: str) -> str:
-    """`phrase` in the documents, for FTS5."""
+    """`phrase` in the documents, for FTS5; "" if there is no word in it, which FTS5 would not parse."""
     words = [f'"{word}"' for word in _WORD.findall(phrase)]
     return f"NEAR({words[0]} {words[1]}, {_GAP})" if len(words) == 2 else " + ".join(words)
 

@@ -76,7 +76,7 @@ def read_folder(folder: Path) -> Library:
             library.complaints.append(Complaint(str(path), why.line, why.reason))
             continue
         if path.name == SYNONYMS:
-            library.synonyms += _synonyms(text)
+            library.synonyms += _synonyms(text, str(path), library.complaints)
             continue
         sections = list(_sections(text, str(path), path.stem))
         if not sections:
@@ -121,12 +121,17 @@ def _text(path: Path) -> str:
     return text
 
 
-def _synonyms(text: str) -> Iterator[tuple[str, ...]]:
-    """A line a group, divided by commas; # begins a comment."""
-    for line in text.splitlines():
-        group = tuple(word for part in line.partition("#")[0].split(",") if (word := " ".join(part.casefold().split())))
+def _synonyms(text: str, where: str, complaints: list[Complaint]) -> Iterator[tuple[str, ...]]:
+    """A line a group, divided by commas; # begins a comment. What is no word cannot be asked for: "€"."""
+    for number, line in enumerate(text.splitlines(), 1):
+        group = []
+        for part in line.partition("#")[0].casefold().split(","):
+            if any(map(str.isalnum, part)):
+                group.append(" ".join(part.split()))
+            elif part := part.strip():
+                complaints.append(Complaint(where, number, f"'{part}' is passed over: it has no letter or figure"))
         if len(group) > 1:
-            yield group
+            yield tuple(group)
 
 
 def _sections(text: str, where: str, stem: str) -> Iterator[Section]:
@@ -149,37 +154,67 @@ def _cut(where: str, line: int, trail: list[str], stem: str, sentences: list[str
         yield Section(where, line, title, tuple(sentences[start : start + MOST_SENTENCES]))
 
 
+@dataclass
+class _Announced:
+    """ "We take:", which waits for its list, and what the list has so far."""
+
+    lead: str = ""
+    depth: int = 0  #: of the lists that `lead` stands in itself; its own lies deeper
+    items: list[str] = field(default_factory=list)
+
+    def ended(self) -> Iterator[tuple[int, int, str]]:
+        """All there is of it, as blocks; it announces nothing more."""
+        if self.lead:
+            yield from ((0, 0, spoken) for spoken in _listed(self.lead, self.items))
+        self.lead, self.items = "", []
+
+
+#: What stands between a lead and a list: the list is not what was announced.
+_NO_LIST = ("heading_open", "table_open", "fence", "code_block", "hr")
+
+
 def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
     """(level of a heading or 0, line, what is spoken) of each block."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
-    level = 0
-    lead = ""  # "We take:", which waits for its list
-    items: list[str] = []
-    row: list[str] = []
-    for token in tokens:
+    level = depth = 0
+    announced = _Announced()
+    row: list[str] | None = None
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type in _NO_LIST:
+            yield from announced.ended()
         if token.type == "heading_open":
             level = int(token.tag[1:])
+        elif token.type == "tr_open":
+            row = []
+        elif token.type == "tr_close" and row is not None:
+            if cells := [cell for cell in row if cell]:
+                yield 0, 0, _ended(", ".join(cells))
+            row = None
+        elif token.type.endswith(("_list_open", "_list_close")):
+            depth += token.nesting
+            if depth <= announced.depth:
+                yield from announced.ended()
         elif token.type == "inline":
             spoken = _spoken(token)
             if level:
                 yield level, (token.map or [0])[0] + 1, spoken.rstrip(":. ")
                 level = 0
-            elif token.level >= 3 and lead:  # an item of the list that `lead` announced
-                items.append(spoken)
-            elif token.level >= 4:  # a cell of a table
+            elif row is not None:
                 row.append(spoken)
-            elif spoken.endswith(":"):
-                lead = spoken
             elif spoken:
-                yield 0, 0, _ended(spoken)
-        elif token.type in ("bullet_list_close", "ordered_list_close") and lead and token.level == 0:
-            yield from ((0, 0, spoken) for spoken in _listed(lead, items))
-            lead, items = "", []
-        elif token.type == "tr_close" and any(row):
-            yield 0, 0, _ended(", ".join(cell for cell in row if cell))
-            row = []
-    if lead:
-        yield 0, 0, _ended(lead.rstrip(":"))
+                yield from _said(spoken, announced, depth)
+    yield from announced.ended()
+
+
+def _said(spoken: str, announced: _Announced, depth: int) -> Iterator[tuple[int, int, str]]:
+    """A paragraph, in as many lists as `depth`: a lead, what one has announced, or neither."""
+    if spoken.endswith(":"):
+        yield from announced.ended()
+        announced.lead, announced.depth = spoken, depth
+    elif announced.lead and depth > announced.depth:
+        announced.items.append(spoken)
+    else:
+        yield from announced.ended()
+        yield 0, 0, _ended(spoken)
 
 
 def _listed(lead: str, items: list[str]) -> Iterator[str]:

@@ -2,7 +2,10 @@
 
     moment(now, 7)                          # the next seven o'clock
     moment(now, 7, half="pm", day="friday")
+    moment(now, 12, 30, half="night", day="friday")     # half an hour into Saturday
     next_date(today, day=25, month=12)
+
+A night is that of the day on which it begins: from five in the afternoon to before five in the morning.
 
 Sans-IO. Times are those of the local clock, without a zone.
 """
@@ -12,12 +15,14 @@ from typing import Literal
 
 from device.skills.skill import SkillError
 
-Half = Literal["", "am", "pm"]
+Half = Literal["", "am", "pm", "night"]
 Day = Literal["", "today", "tonight", "tomorrow", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
               "sunday"]  # fmt: skip
 Every = Literal["", "day", "weekday", "weekend", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
                 "sunday"]  # fmt: skip
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_NIGHT_BEGINS, _NIGHT_ENDS = 17, 5  #: hours
 
 #: Day of the month and month, where they are the same every year.
 HOLIDAYS = {
@@ -33,22 +38,48 @@ def moment(now: datetime, hour: int, minute: int = 0, half: Half = "", day: Day 
     Without am or pm, today's is the next of the two, and another day's is the morning's (at 12: noon).
     Raises SkillError: it has passed, or there is no such time ("15 am").
     """
-    hours = _hours(hour, half)
     now = now.replace(tzinfo=None)
-    if day == "tonight":
-        return _tonight(now, hours, minute)
-    if day in ("", "today"):
-        days = [now.date()] if day else [now.date(), now.date() + timedelta(days=1)]
-        for on in days:
-            for h in hours:
-                if (at := datetime.combine(on, time(h, minute))) > now:
-                    return at
-        raise SkillError("That time has passed already.")
+    hours = _hours(hour, half)
+    if half == "night" or day == "tonight":
+        hours = [_at_night(hours)]
+    elif day not in ("", "today"):
+        hours = [_first(hours)]
+    today = now.date()
+    days = [date_of(now, time(hours[0], minute), half, day)] if day else [today, today + timedelta(days=1)]
+    for on in days:
+        for h in hours:
+            if (at := datetime.combine(on, time(h, minute))) > now:
+                return at
+    raise SkillError("That time has passed already.")
+
+
+def date_of(now: datetime, at: time, half: Half, day: Day) -> date:
+    """The date on which it is `at` when that is said to be on `day`; of a day of the week the next one.
+
+    At night the small hours are those of the next date, or of today where that night still goes on.
+    """
+    now = now.replace(tzinfo=None)
+    today = now.date()
+    passed = datetime.combine(today, at) <= now
+    small = at.hour < _NIGHT_ENDS and (half == "night" or day == "tonight")
     if day == "tomorrow":
-        return datetime.combine(now.date() + timedelta(days=1), time(_first(hours), minute))
-    away = (WEEKDAYS.index(day) - now.weekday()) % 7
-    at = datetime.combine(now.date() + timedelta(days=away), time(_first(hours), minute))
-    return at if at > now else at + timedelta(days=7)
+        return today + timedelta(days=2 if small else 1)
+    if day in WEEKDAYS:
+        away = (WEEKDAYS.index(day) + small - now.weekday()) % 7
+        return today + timedelta(days=7 if away == 0 and passed else away)
+    return today + timedelta(days=1 if small and passed else 0)
+
+
+def is_called(at: time, hour: int, minute: int, half: Half) -> bool:
+    """Whether a clock that shows `at` may be said to show that; `hour` -1: only a part of the day was said."""
+    if half == "night":
+        right_half = at.hour >= _NIGHT_BEGINS or at.hour < _NIGHT_ENDS
+    else:
+        right_half = not half or (at.hour >= 12) == (half == "pm")
+    if hour < 0:
+        return right_half
+    same = hour % 12 == at.hour % 12 if 1 <= hour <= 12 else hour == at.hour
+    return right_half and same and minute == at.minute
 
 
 def repeated(hour: int, minute: int, half: Half, every: Every) -> tuple[time, tuple[int, ...]]:
@@ -56,16 +87,32 @@ def repeated(hour: int, minute: int, half: Half, every: Every) -> tuple[time, tu
 
     Raises SkillError: there is no such time.
     """
-    days = {"day": tuple(range(7)), "weekday": tuple(range(5)), "weekend": (5, 6)}.get(every)
-    return time(_first(_hours(hour, half)), minute), (WEEKDAYS.index(every),) if days is None else days
+    hours, days = _hours(hour, half), days_of(every)
+    if half != "night":
+        return time(_first(hours), minute), days
+    at = time(_at_night(hours), minute)
+    return at, tuple(sorted((d + 1) % 7 for d in days)) if at.hour < _NIGHT_ENDS else days
 
 
-def earlier(hour: int, minute: int, before: int) -> tuple[int, int]:
-    """`before` minutes before hour:minute: "quarter to eight" is (7, 45), "ten to one" (12, 50)."""
+def days_of(every: Every) -> tuple[int, ...]:
+    """The days of "every weekday" and the like (0 is Monday); of "" none."""
+    groups = {"": (), "day": tuple(range(7)), "weekday": tuple(range(5)), "weekend": (5, 6)}
+    return groups[every] if every in groups else (WEEKDAYS.index(every),)
+
+
+def earlier(hour: int, minute: int, before: int, half: Half = "") -> tuple[int, int, Half]:
+    """`before` minutes before hour:minute: "quarter to eight" is (7, 45), "ten to one" (12, 50).
+
+    With its half of the day, where that is known: "quarter to 13" is (12, 45, "pm"), "ten to twelve a.m."
+    (23, 50, "pm"). Raises SkillError: there is no such time.
+    """
     if not before:
-        return hour, minute
-    hour, minute = divmod((hour * 60 + minute - before) % 1440, 60)
-    return (12 if hour == 0 else hour), minute
+        return hour, minute, half
+    hours = _hours(hour, half)
+    hour, minute = divmod((hours[0] * 60 + minute - before) % 1440, 60)
+    if len(hours) == 1:
+        return hour, minute, "pm" if hour >= 12 else "am"
+    return hour % 12 or 12, minute, half
 
 
 def next_date(today: date, day: int, month: int) -> date:
@@ -81,11 +128,12 @@ def next_date(today: date, day: int, month: int) -> date:
 
 
 def _hours(hour: int, half: Half) -> list[int]:
-    if half and 1 <= hour <= 12:
+    """On a clock of 24 hours; both, where that can be both."""
+    if half in ("am", "pm") and 1 <= hour <= 12:
         return [hour % 12 + (12 if half == "pm" else 0)]
     if half == "am" and hour > 12:
         raise SkillError(f"There is no {hour} AM.")
-    if half or hour == 0 or hour > 12:
+    if hour == 0 or hour > 12:
         return [hour]
     return [hour % 12, hour % 12 + 12]
 
@@ -95,11 +143,9 @@ def _first(hours: list[int]) -> int:
     return hours[-1] if hours[0] == 0 and len(hours) == 2 else hours[0]
 
 
-def _tonight(now: datetime, hours: list[int], minute: int) -> datetime:
-    """From five in the afternoon to the small hours."""
-    for away in (0, 1):
-        for h in hours:
-            at = datetime.combine(now.date() + timedelta(days=away), time(h, minute))
-            if at > now and (h >= 17 if away == 0 else h < 5):
-                return at
-    raise SkillError("That is not tonight.")
+def _at_night(hours: list[int]) -> int:
+    """Eleven is in the evening; twelve and four are in the small hours."""
+    for h in hours:
+        if h >= _NIGHT_BEGINS or h < _NIGHT_ENDS:
+            return h
+    raise SkillError("That is not at night.")

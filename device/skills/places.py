@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 #: Large cities, and other places, that no zone is named after.
 _BESIDE = {
     "America/Los_Angeles": "San Francisco, San Diego, Seattle, Portland, Las Vegas, California",
-    "America/New_York": "Washington, Washington DC, Boston, Miami, Philadelphia, Atlanta, Florida",
+    "America/New_York": "New York City, Washington, Washington DC, Boston, Miami, Philadelphia, Atlanta, Florida",
     "America/Chicago": "Houston, Dallas, Austin, New Orleans, Minneapolis, Texas",
     "America/Denver": "Salt Lake City, Colorado",
     "America/Toronto": "Ottawa, Montreal, Quebec",
@@ -50,6 +50,14 @@ _CALLED = {
     "uk": "GB", "united kingdom": "GB", "britain": "GB", "great britain": "GB", "england": "GB", "scotland": "GB",
     "wales": "GB", "usa": "US", "us": "US", "america": "US", "states": "US", "south korea": "KR", "north korea": "KP",
     "korea": "KR", "holland": "NL", "czech republic": "CZ", "emirates": "AE", "ivory coast": "CI", "burma": "MM",
+    "samoa": "WS", "american samoa": "AS",
+}  # fmt: skip
+
+#: Countries in which nearly everybody lives by one time; the others are those of islands and far provinces, which are
+#: asked about by their own names ("Ceuta", "the Azores", "Urumqi").
+_ONE_TIME = {
+    "CN": "Asia/Shanghai", "ES": "Europe/Madrid", "PT": "Europe/Lisbon", "NZ": "Pacific/Auckland",
+    "UA": "Europe/Kyiv", "EC": "America/Guayaquil", "CL": "America/Santiago",
 }  # fmt: skip
 
 
@@ -72,9 +80,11 @@ def _places() -> dict[str, tuple[str, tuple[str, ...]]]:
             out[_key(short)] = (short, zones[code])
     for called, code in _CALLED.items():
         out[called] = (_title(called), zones[code])
+    countries = frozenset(out)
     for zone in sorted(available_timezones()):
         area, _, city = zone.rpartition("/")
-        if area and area not in ("Etc", "US", "SystemV", "posix", "right"):
+        # a city has its country's name, and time; Pacific/Samoa is neither in Samoa nor on its day
+        if area and area not in ("Etc", "US", "SystemV", "posix", "right") and _key(city) not in countries:
             out[_key(city)] = (city.replace("_", " "), (zone,))
     for zone, cities in _BESIDE.items():
         for city in cities.split(", "):
@@ -92,7 +102,7 @@ def _zones_by_code() -> dict[str, tuple[str, ...]]:
     out: dict[str, tuple[str, ...]] = {}
     for code, zone in _table("zone.tab", 0, 2):
         out[code] = (*out.get(code, ()), zone)
-    return out
+    return out | {code: (zone,) for code, zone in _ONE_TIME.items()}
 
 
 def _table(name: str, *columns: int) -> list[tuple[str, ...]]:

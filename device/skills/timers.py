@@ -21,7 +21,7 @@ Which clock counts
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
@@ -58,7 +58,7 @@ class TimerBook:
         snoozable_s: float = 0.0, clock_hours: int = 12,
     ) -> None:  # fmt: skip
         """`zone`: where alarms are meant (None: the zone of this machine); `clock_hours`: 12 or 24, as times are said.
-        `snoozable_s`: for so many seconds what was stopped can yet be put off.
+        `snoozable_s`: for so many seconds what was stopped can yet be put off, and is what "the alarm" means.
 
         What `state` remembers and cannot be read is left out with a line in the log.
         """
@@ -129,6 +129,24 @@ class TimerBook:
             self._state.put(one.key, None)
             (self._timers if isinstance(one, Timer) else self._alarms).pop(one.id, None)
 
+    def skip_next(self, now: Now, alarm: Alarm) -> float | None:
+        """`alarm` leaves its next ring out. The time of the one behind it (Unix seconds); None: there is none.
+
+        If the clock is put back before then, it rings after all: rather that than an alarm that is lost. Raises
+        SkillError: it cannot be written down, and it rings.
+        """
+        self._follow(now)
+        handled_s, at = alarm.handled_s, self._time_of(alarm)
+        if at is None:
+            return None
+        alarm.handled_s = at
+        try:
+            self._put(alarm)
+        except SkillError:
+            alarm.handled_s = handled_s
+            raise
+        return self._time_of(alarm)
+
     def add_time(self, now: Now, timer: Timer, seconds: float) -> None:
         """`seconds` more, or less. Raises SkillError: less than there are."""
         self._follow(now)
@@ -184,12 +202,21 @@ class TimerBook:
 
     def stop_ringing(self, now: Now, label: str = "") -> list[Ring]:
         """It is heard: what rings under `label` ("": all). What rang; [] nothing did."""
+        return self.stop_those(now, lambda entry: label in ("", self._ring(entry).label))
+
+    def stop_those(self, now: Now, which: Callable[[Ringing], bool]) -> list[Ring]:
+        """It is heard: of what rings, those. What rang; [] nothing of it did."""
         self._follow(now)
-        stopped = self._named(label, self._ringing.values())
+        stopped = [entry for entry in self._ringing.values() if entry.is_ringing and which(entry)]
         for entry in stopped:
             self._forget(entry)
         self._stopped = [*self._lately_stopped(now), *((entry, now.mono_s) for entry in stopped)]
         return [self._ring(entry) for entry in stopped]
+
+    def just_stopped(self, now: Now, which: Callable[[Ringing], bool]) -> list[Ring]:
+        """Those of what was stopped less than `snoozable_s` ago."""
+        self._follow(now)
+        return [self._ring(entry) for entry, _ in self._lately_stopped(now) if which(entry)]
 
     def snooze(self, now: Now, seconds: float = SNOOZE_S, label: str = "") -> list[Ring]:
         """What rings under `label` ("": all) does so again in `seconds`; where nothing does, what was just stopped.

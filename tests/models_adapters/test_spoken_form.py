@@ -28,5 +28,21 @@ def test_spoken_form(word: str, spoken: str) -> None:
     assert spoken_form(word, last=False) == spoken
 
 
+@pytest.mark.parametrize(
+    ("word", "following", "spoken"),
+    [
+        ("No.", "5", "No"),
+        ("(No.", "12,", "(No"),
+        ("No.", "#3", "No"),
+        ("No.", "That", "No."),
+        ("No.", "", "No."),
+        ("Dr.", "Who", "Dr"),
+    ],
+)
+def test_no_is_a_word_except_before_a_number(word: str, following: str, spoken: str) -> None:
+    """ "No. That is wrong." pauses behind "No"."""
+    assert spoken_form(word, last=False, following=following) == spoken
+
+
 def test_the_point_at_the_end_ends_the_sentence() -> None:
     assert spoken_form("St.", last=True) == "St."

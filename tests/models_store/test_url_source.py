@@ -9,7 +9,7 @@ from web_site import Site
 
 from models.catalog import UrlInput
 from models.errors import ModelFetchError
-from models.sources import fetch_url
+from models.sources import ATTEMPTS, fetch_url
 
 CONTENT = os.urandom(300_000)
 Serve = Callable[[Site], Site]
@@ -124,6 +124,14 @@ def test_a_connection_that_breaks_every_time_gives_up_and_keeps_the_part(serve: 
     part = (tmp_path / "m.gguf.part").read_bytes()
     assert 0 < len(part) < len(CONTENT)
     assert CONTENT.startswith(part)
+
+
+def test_a_part_that_is_rejected_at_the_last_attempt(serve: Serve, tmp_path: Path) -> None:
+    site = serve(Site(CONTENT, drop_after=[1000] * (ATTEMPTS - 1), no_rest=ATTEMPTS - 1))
+    with pytest.raises(ModelFetchError, match=f"{site.url}: .*no rest"):
+        fetch_url(item(site), tmp_path)
+    assert len(site.requests) == ATTEMPTS
+    assert list(tmp_path.iterdir()) == [], "the next call begins anew"
 
 
 def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ class Site:
     etag: str | None = '"v1"'
     status: int = 200
     drop_after: list[int] = field(default_factory=list)  #: bytes after which the next connections are cut
+    no_rest: int | None = None  #: which request, from 0, is told that there is no rest (416)
     pause: threading.Event | None = None  #: held open in the middle of the file until this is set
     requests: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
@@ -35,6 +36,9 @@ def handler_for(site: Site) -> type[BaseHTTPRequestHandler]:
                 return
             if site.status != 200:
                 self.send_error(site.status)
+                return
+            if site.no_rest is not None and len(site.requests) > site.no_rest:
+                self.send_error(416)
                 return
             start = self._start()
             body = site.content[start:]

@@ -40,6 +40,49 @@ def test_lists_and_tables_are_spoken(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "between", ["| A | B |\n|---|---|\n| 1 | 2 |", "```\nrm\n```", "    rm", "Text.", "And:", "***"]
+)
+def test_what_introduces_something_else_takes_no_later_list(tmp_path: Path, between: str) -> None:
+    text = f"## Prices\n\nIt costs:\n\n{between}\n\n- Monday\n- Friday\n\n## Opening\n\n- Sunday\n"
+    prices, opening = read_folder(write(tmp_path, t=text)).sections
+    assert prices.sentences[0] == "It costs."
+    assert not any("It costs: Monday" in sentence for sentence in prices.sentences)
+    assert (opening.title, opening.sentences) == ("Opening", ("Sunday.",))
+
+
+def test_a_table_and_code_behind_a_colon_take_nothing_with_them(tmp_path: Path) -> None:
+    text = (
+        "## Prices\n\nShipping costs:\n\n| Country | Price |\n|---|---|\n| Germany | 5 euros |\n\n"
+        "## Setup\n\nRun this:\n\n```\nrm\n```\n\n## Opening\n\n- Monday\n- Friday\n"
+    )
+    assert [(s.title, s.sentences) for s in read_folder(write(tmp_path, t=text)).sections] == [
+        ("Prices", ("Shipping costs.", "Country, Price.", "Germany, 5 euros.")),
+        ("Setup", ("Run this.",)),
+        ("Opening", ("Monday.", "Friday.")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("We take:\n\nHello.\n\n- cash\n", ("We take.", "Hello.", "cash.")),
+        ("We take:\n\nNamely:\n\n- cash\n- gold\n", ("We take.", "Namely: cash and gold.")),
+        ("We take:\n\n- cash\n  - notes\n- gold\n\nBye.\n", ("We take: cash, notes and gold.", "Bye.")),
+        ("- cash\n  - notes\n- gold\n", ("cash.", "notes.", "gold.")),
+        ("- We take:\n  - cash\n  - gold\n- Ask.\n", ("We take: cash and gold.", "Ask.")),
+        ("We take:\n\n- cash\n- Cards:\n  - Visa\n  - Maestro\n", ("We take: cash.", "Cards: Visa and Maestro.")),
+        ("> We take:\n>\n> - cash\n> - gold\n\nBye.\n", ("We take: cash and gold.", "Bye.")),
+        ("- cash\n\n  | A | B |\n  |---|---|\n  | 1 | 2 |\n", ("cash.", "A, B.", "1, 2.")),
+        ("We take:\n\n![picture](a.png)\n\n- cash\n", ("We take: cash.",)),
+        ("We take:\n", ("We take.",)),
+    ],
+)
+def test_what_a_lead_announces(tmp_path: Path, text: str, sentences: tuple[str, ...]) -> None:
+    (section,) = read_folder(write(tmp_path, t=text)).sections
+    assert section.sentences == sentences
+
+
 def test_code_pictures_and_html_are_not_spoken(tmp_path: Path) -> None:
     text = "# T\n\n```\nrm -rf\n```\n\n<script>alert(1)</script>\n\nText ![picture](a.png) <b>here</b>.\n"
     (section,) = read_folder(write(tmp_path, t=text)).sections
@@ -124,6 +167,26 @@ def test_synonyms_are_the_folders_own(tmp_path: Path) -> None:
     assert index.search("May my hound visit?").sentences == ()
     (tmp_path / SYNONYMS).write_text("# a comment\ndog, hound\nwelcome, visit\n")
     assert index.search("May my hound visit?").sentences == ("Dogs are welcome.",)
+
+
+def test_a_synonym_without_a_word_is_told_and_the_others_hold(tmp_path: Path) -> None:
+    write(tmp_path, t="# Prices\nShipping costs five euros.\n")
+    (tmp_path / SYNONYMS).write_text("€, euro\n# none\n_, shipping, , delivery\n", "utf-8")
+    index = DocumentIndex(tmp_path)
+    assert index.search("How many euro is the delivery?").sentences == ("Shipping costs five euros.",)
+    told = [(Path(c.where).name, c.line, c.reason) for c in index.complaints]
+    assert told == [
+        (SYNONYMS, 1, "'€' is passed over: it has no letter or figure"),
+        (SYNONYMS, 3, "'_' is passed over: it has no letter or figure"),
+    ]
+    assert read_folder(tmp_path).synonyms == [("shipping", "delivery")]
+
+
+def test_a_group_of_synonyms_may_have_a_part_that_is_no_word(tmp_path: Path) -> None:
+    """A library that is made in another way than from the file."""
+    index = DocumentIndex(write(tmp_path, t="# Prices\nIt costs five euros.\n"))
+    index._library.synonyms = [("€", "euro"), ("%", "percent")]
+    assert index.search("How many euro?").sentences == ("It costs five euros.",)
 
 
 def test_an_answer_is_never_more_than_the_documents_say() -> None:

@@ -30,6 +30,10 @@ def test_clock(world: World) -> None:
         ("What time is it in Germany?", "It's 2:30 PM in Germany."),
         ("What time is it in the UK?", "It's 1:30 PM in the UK."),
         ("What time is it in Auckland?", "It's 2:30 AM tomorrow in Auckland."),
+        ("What time is it in China?", "It's 9:30 PM in China."),
+        ("What time is it in Samoa?", "It's 2:30 AM tomorrow in Samoa."),
+        ("What time is it in American Samoa?", "It's 2:30 AM in American Samoa."),
+        ("What time is it in New York City?", "It's 9:30 AM in New York City."),
         ("What time is it in Russia?", "There is more than one time in Russia. Ask me about a city."),
         ("What time is it in Narnia?", "I don't know what time it is in Narnia."),
         ("What's the date?", "It's Tuesday, March 10th."),
@@ -208,6 +212,15 @@ def test_sums(world: World) -> None:
         ("What is 1,000 divided by 8?", "It's 125."),
         ("What is 10 minus 3 plus 2?", "It's 9."),
         ("What is 2 plus 3 times 4?", "It's 14."),
+        ("What is 2 plus 3 times 4 minus 1?", "It's 13."),
+        ("Multiply 2 plus 3 by 4.", "It's 20."),
+        ("Multiply two plus three by four plus one.", "It's 25."),
+        ("What is the product of 2 plus 3 and 4?", "It's 20."),
+        ("Divide 12 by 2 plus 4.", "It's 2."),
+        ("Divide 10 plus 2 by 4.", "It's 3."),
+        ("Subtract 2 plus 3 from 10.", "It's 5."),
+        ("Subtract 3 minus 2 from 10.", "It's 9."),
+        ("What is the difference between 10 and 2 plus 3?", "It's 5."),
         ("What is 5 minus 8?", "It's minus 3."),
         ("What's 7 divided by 0?", "Nothing can be divided by zero."),
         ("What is 9 to the power of 9 to the power of 9?", "That is too large for me to say."),
@@ -229,6 +242,10 @@ def test_units(world: World) -> None:
         ("What is 5 foot 11 in centimeters?", "5 feet 11 inches is 180.34 centimeters."),
         ("How many ounces are there in a pound?", "1 pound is 16 ounces."),
         ("How much is 1 kilo in grams?", "1 kilogram is 1,000 grams."),
+        ("Convert 0.0001 km to meters.", "0.0001 kilometers is 0.1 meters."),
+        ("Convert 0.0625 inches to millimeters.", "0.0625 inches is about 1.59 millimeters."),
+        ("Convert minus 0.0005 Celsius to kelvin.", "Minus 0.0005 degrees Celsius is about 273 kelvin."),
+        ("Convert 1.5 miles to yards.", "1.5 miles is 2,640 yards."),
         ("Convert 3 hours to kilograms.", "Hours can't be converted to kilograms."),
         ("Convert 900 trillion miles to light years.", "900 trillion miles is about 153 light years."),
         ("Convert 9000 trillion miles to inches.", "That is more than I can convert."),
@@ -256,6 +273,54 @@ def test_lists(world: World) -> None:
         ("Clear the camping list.", "Your camping list is empty now."),
         ("Clear the camping list.", "Your camping list is empty already."),
         ("What lists do I have?", "You have 1 list: shopping."),
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [("tomato", "tomatoes"), ("strawberry", "strawberries"), ("potato", "potatoes"), ("peach", "peaches"),
+     ("box", "boxes"), ("sandwich", "sandwiches"), ("radish", "radishes"), ("glass", "glasses"), ("bus", "buses"),
+     ("shoe", "shoes"), ("cookie", "cookies"), ("pie", "pies"), ("egg", "eggs"), ("cheese", "cheeses"),
+     ("cherry tomato", "cherry tomatoes")],
+)  # fmt: skip
+def test_one_and_many_are_the_same_on_a_list(world: World, one: str, many: str) -> None:
+    for there, asked in ((one, many), (many, one)):
+        talk(
+            world,
+            (f"Add {there} to the shopping list.", f"Added {there} to your shopping list."),
+            (f"Add {asked} to the shopping list.", f"{asked.capitalize()} is on your shopping list already."),
+            (f"Is {asked} on the shopping list?", f"Yes, {asked} is on your shopping list."),
+            (f"Remove {asked} from the shopping list.", f"Took {there} off your shopping list."),
+        )
+
+
+def test_words_that_only_look_alike_are_not_the_same_on_a_list(world: World) -> None:
+    for one, other in (("glass", "gla"), ("peas", "pears"), ("pie", "pigs"), ("box", "boxers"), ("bass", "bases")):
+        talk(world, (f"Add {one} to the shopping list.", f"Added {one} to your shopping list."),
+             (f"Is {other} on the shopping list?", f"No, {other} is not on your shopping list."))  # fmt: skip
+
+
+def test_what_was_not_on_the_list_is_said(world: World) -> None:
+    talk(
+        world,
+        ("Add milk, eggs and bread to the list.", "Added milk, eggs and bread to your shopping list."),
+        ("Remove milk and caviar from the list.", "Took milk off your shopping list. Caviar was not on it."),
+        (
+            "Remove an egg, caviar and tofu from the list.",
+            "Took eggs off your shopping list. Caviar and tofu were not on it.",
+        ),
+        ("What's on the list?", "On your shopping list: bread."),
+    )
+
+
+def test_articles_are_taken_off_whatever_the_next_word_begins_with(world: World) -> None:
+    talk(
+        world,
+        ("Add a lotion to the list.", "Added lotion to your shopping list."),
+        ("Add a bitter lemon to the list.", "Added bitter lemon to your shopping list."),
+        ("Add the lottery ticket to the list.", "Added lottery ticket to your shopping list."),
+        ("Add a few lemons to the list.", "Added a few lemons to your shopping list."),
+        ("Add a dozen eggs to the list.", "Added a dozen eggs to your shopping list."),
     )
 
 

@@ -3,19 +3,20 @@
 "Wake me at seven."  "Set an alarm for 6:30 every weekday."  "Which alarms are set?"
 """
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from device.skills import spoken
 from device.skills.builtin.clock import known
-from device.skills.builtin.timers import name_of_one
-from device.skills.moments import WEEKDAYS, Day, Every, Half, earlier, moment, repeated
+from device.skills.builtin.timers import name_of_one, off
+from device.skills.moments import Day, Every, Half, date_of, days_of, earlier, is_called, moment, repeated
 from device.skills.services import customs
 from device.skills.skill import Context, SkillError, skill
-from device.skills.timer_records import Alarm, Timer
-from device.skills.timers import TimerDesk
+from device.skills.timer_records import Alarm, Now, Ring, Ringing, Timer
+from device.skills.timers import TimerBook, TimerDesk
 
 Hour = Annotated[int, Field(ge=0, le=23)]
 Minute = Annotated[int, Field(ge=0, le=59)]
@@ -31,7 +32,7 @@ def set_alarm(
 ) -> str:  # fmt: skip
     """Set an alarm for a time of day, once or on days of every week."""
     now = known(context.now)
-    hour, minute = earlier(hour, minute, before)
+    hour, minute, half = earlier(hour, minute, before, half)
     hours = customs(context.services).clock_hours
     if every:
         at, days = repeated(hour, minute, half, every)
@@ -58,29 +59,72 @@ def list_alarms(context: Context) -> str:
     return f"You have {spoken.count(len(said), 'alarm')}: {spoken.listed(said)}."
 
 
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What was said of an alarm, and when; without what was not said."""
+
+    now: datetime
+    hour: int
+    minute: int
+    half: Half
+    day: Day
+    every: Every
+    name: str
+
+    @property
+    def any_one(self) -> bool:
+        return self.hour < 0 and not (self.day or self.every or self.name)
+
+    def fits(self, alarm: Alarm, at: datetime) -> bool:
+        """One whose next ring is `at`; a repeat that has one on this day, be it left out."""
+        if not self._is_called(alarm.name, alarm.hour, alarm.minute):
+            return False
+        if self.every and alarm.days != days_of(self.every):
+            return False
+        if not self.day:
+            return True
+        on = date_of(self.now, alarm.time, self.half, self.day)
+        return on.weekday() in alarm.days if alarm.days else on == at.date()
+
+    def rang(self, ring: Ringing, at: datetime) -> bool:
+        """One that rang at that time; "tomorrow" is none."""
+        if ring.kind != "alarm" or not self._is_called(ring.name, at.hour, at.minute):
+            return False
+        before = at - timedelta(minutes=1)  # when its day was yet to come
+        return not self.day or date_of(before, at.time(), self.half, self.day) == at.date()
+
+    def _is_called(self, name: str, hour: int, minute: int) -> bool:
+        right_name = not self.name or spoken.clean_name(name) == spoken.clean_name(self.name)
+        return right_name and is_called(time(hour, minute), self.hour, self.minute, self.half)
+
+
 @skill
 def cancel_alarm(
     context: Context, hour: Annotated[int, Field(ge=-1, le=23)] = -1, minute: Minute = 0, before: Before = 0,
-    half: Half = "", day: Day = "", name: AlarmName = "",
+    half: Half = "", day: Day = "", every: Every = "", name: AlarmName = "",
 ) -> str:  # fmt: skip
-    """Cancel one alarm, by its time (hour -1: no time was said), its day or its name. One that rings is stopped."""
+    """Cancel one alarm, by its time (hour -1: no time was said), its day, its days or its name. Stop one that rings."""
     hours = customs(context.services).clock_hours
+    if hour >= 0:
+        hour, minute, half = earlier(hour, minute, before, half)
+    half = half or ("night" if day == "tonight" else "")
+    meant = _Meant(context.now.replace(tzinfo=None), hour, minute, half, day, every, name)
     with context.services.get(TimerDesk).open() as (book, now):
-        if hour < 0 and not name and not day and book.ringing:
-            rang = book.stop_ringing(now)
-            return f"Your {spoken.listed([ring.label for ring in rang])} {'is' if len(rang) == 1 else 'are'} off."
-        coming = book.alarms(now)
-        fitting: list[Alarm | Timer] = [
-            alarm
-            for alarm, at in coming
-            if _fits(alarm, book.local(at), context.now, hour, minute, before, half, day, name)
-        ]
-        if hour < 0 and not name and not day:
+        if rang := _silenced(book, now, meant):
+            return off(rang)
+        coming = [(alarm, book.local(at)) for alarm, at in book.alarms(now)]
+        fitting: list[Alarm | Timer] = [alarm for alarm, at in coming if meant.fits(alarm, at)]
+        if day:  # those that ring on that day, before those that leave it out
+            ringing = {alarm.id for alarm, at in coming if at.date() <= date_of(meant.now, alarm.time, half, day)}
+            fitting = [alarm for alarm in fitting if alarm.id in ringing] or fitting
+        if meant.any_one:
             fitting += book.snoozed(now)
         if len(fitting) == 1:
-            book.cancel(now, fitting[0])
             alarm = fitting[0]
-            when = "that was snoozed" if isinstance(alarm, Timer) else f"for {spoken.clock(alarm.time, hours)}"
+            if day and isinstance(alarm, Alarm) and alarm.days:
+                return _without_a_day(book, now, alarm, meant, hours)
+            book.cancel(now, alarm)
+            when = "that was snoozed" if isinstance(alarm, Timer) else _named(alarm, hours)
             return f"Your alarm {when} is cancelled."
         there = [f"{spoken.clock(alarm.time, hours)}{' ' + alarm.name if alarm.name else ''}" for alarm, _ in coming]
     if len(fitting) > _MOST_NAMED:
@@ -122,9 +166,16 @@ def _days(days: tuple[int, ...]) -> str:
 
 
 def _once(at: datetime, now: datetime, hours: int) -> str:
-    """ "7 PM today"; the midnight that ends today is tonight's, though its date is tomorrow's."""
-    tonight = at.hour == at.minute == 0 and (at.date() - now.date()).days == 1
-    return f"{spoken.clock(at, hours)} {'tonight' if tonight else spoken.day_from(at.date(), now.date())}"
+    """ "7 PM today", "midnight tomorrow night"."""
+    return f"{spoken.clock(at, hours)} {_day(at, now)}"
+
+
+def _day(at: datetime, now: datetime) -> str:
+    """ "tomorrow"; the midnight that ends today is tonight's, though its date is tomorrow's, and so on."""
+    today, before = now.date(), at.date() - timedelta(days=1)
+    if at.hour or at.minute or before < today:
+        return spoken.day_from(at.date(), today)
+    return "tonight" if before == today else f"{spoken.day_from(before, today)} night"
 
 
 def _described(alarm: Alarm, at: datetime, now: datetime, hours: int) -> str:
@@ -138,20 +189,35 @@ def _named(alarm: Alarm | Timer, hours: int) -> str:
     return f"for {spoken.clock(alarm.time, hours)}{' ' + _days(alarm.days) if alarm.days else ''}"
 
 
-def _fits(
-    alarm: Alarm, at: datetime, now: datetime, hour: int, minute: int, before: int, half: Half, day: Day, name: str
-) -> bool:
-    if name and spoken.clean_name(alarm.name) != spoken.clean_name(name):
-        return False
-    if hour >= 0:
-        wanted, wanted_minute = earlier(hour, minute, before)
-        same = wanted % 12 == alarm.hour % 12 if 1 <= wanted <= 12 else wanted == alarm.hour
-        right_half = not half or (alarm.hour >= 12) == (half == "pm")
-        if not (same and right_half and wanted_minute == alarm.minute):
-            return False
-    if day:
-        away = (at.date() - now.date()).days
-        if day in ("today", "tonight"):
-            return away == 0
-        return away == 1 if day == "tomorrow" else WEEKDAYS[at.weekday()] == day
-    return True
+def _silenced(book: TimerBook, now: Now, meant: _Meant) -> list[Ring]:
+    """What rings and is meant, and is stopped with this; else what was meant and stopped just before."""
+    repeats = {alarm.id for alarm, _ in book.alarms(now) if alarm.days == days_of(meant.every)}
+
+    def rang(ring: Ringing) -> bool:
+        return meant.rang(ring, book.local(ring.at_s)) and (not meant.every or ring.id in repeats)
+
+    silenced = book.stop_ringing(now) if meant.any_one else book.stop_those(now, rang)
+    if silenced or meant.every:  # who says "the weekday alarm" when nothing rings means all of it
+        return silenced
+    return book.just_stopped(now, rang)  # "stop ... the alarm": the first word has stopped it already
+
+
+def _without_a_day(book: TimerBook, now: Now, alarm: Alarm, meant: _Meant, hours: int) -> str:
+    """One day of a repeat, which rings on all others; only the next can be left out.
+
+    Raises SkillError: it is a later one, or it cannot be written down.
+    """
+    following = next(at for each, at in book.alarms(now) if each is alarm)
+    on = date_of(meant.now, alarm.time, meant.half, meant.day)
+    if book.local(following).date() < on:
+        raise SkillError(f"That one rings {_days(alarm.days)}. Say: cancel the {_called(alarm.days)}.")
+    if book.local(following).date() == on:
+        following = book.skip_next(now, alarm) or following
+    without, again = _day(datetime.combine(on, alarm.time), meant.now), _day(book.local(following), meant.now)
+    return f"Your {alarm.name or spoken.clock(alarm.time, hours)} alarm is off {without} and rings again {again}."
+
+
+def _called(days: tuple[int, ...]) -> str:
+    """As a sentence of ours calls such a repeat."""
+    names = {days_of("day"): "daily alarm", days_of("weekday"): "weekday alarm", days_of("weekend"): "weekend alarm"}
+    return names.get(days, f"alarm for {_days(days)}")

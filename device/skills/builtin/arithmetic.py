@@ -31,8 +31,13 @@ Part = Annotated[str, Field(max_length=MOST_CHARACTERS, description="a number, o
 
 
 @skill(read_only=True)
-def calculate(operator: Operator, left: Part = "", right: Part = "") -> str:
-    """Work out a sum: left operator right. Roots have only a right side, squared and cubed only a left one."""
+def calculate(operator: Operator, left: Part = "", right: Part = "", apart: bool = False) -> str:
+    """Work out a sum: left operator right. Roots have only a right side, squared and cubed only a left one.
+
+    `apart`: each side is worked out by itself first.
+    """
+    if apart:
+        left, right = (side and f"( {side} )" for side in (left, right))
     text = f"{left} {operator} {right}".strip()
     try:
         value = evaluate(text)

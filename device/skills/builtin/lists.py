@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -22,6 +23,8 @@ _SAME = {"": SHOPPING, "grocery": SHOPPING, "groceries": SHOPPING, "shop": SHOPP
 #: Pairs that are one thing to buy: "and" does not part them.
 _PAIRS = ("salt and pepper", "fish and chips", "mac and cheese", "macaroni and cheese", "oil and vinegar",
           "half and half", "gin and tonic", "bread and butter pickles")  # fmt: skip
+#: Plurals with an "es" behind what the singular ends in.
+_WITH_ES = ("oes", "ches", "shes", "xes", "ses", "zes")
 #: Words that stand for something else: a language model may know what.
 _NOBODY_KNOWS = frozenset("me you him her us them it this that these those everything everyone everybody".split())
 
@@ -41,7 +44,7 @@ def parted(items: Any) -> Any:
 
 def clean_item(text: str) -> str:
     """Without articles: "some milk" is milk, "a dozen eggs" stays."""
-    text = re.sub(r"^(?:some|the|a|an|more|any)\s+(?!dozen|few|couple|lot|bit)", "", text.strip(" .,?!;").lower())
+    text = re.sub(r"^(?:some|the|a|an|more|any)\s+(?!(?:dozen|few|couple|lot|bit)\b)", "", text.strip(" .,?!;").lower())
     return " ".join(text.split())
 
 
@@ -71,7 +74,8 @@ def add_to_list(context: Context, items: Items, list: ListName = SHOPPING) -> st
     there = _items(context, list)
     if not there and len(context.state.all()) >= MOST_LISTS:
         raise SkillError(f"You have {MOST_LISTS} lists already.")
-    new = [item for item in dict.fromkeys(items) if _key(item) not in {_key(old) for old in there}]
+    known = _readings(there)
+    new = [item for item in dict.fromkeys(items) if known.isdisjoint(_singulars(item))]
     if len(there) + len(new) > MOST_ITEMS:
         raise SkillError(f"Your {list} list is full: it has {len(there)} items.")
     if not new:
@@ -85,12 +89,17 @@ def add_to_list(context: Context, items: Items, list: ListName = SHOPPING) -> st
 def remove_from_list(context: Context, items: Items, list: ListName = SHOPPING) -> str:  # noqa: A002
     """Take items off a list."""
     there = _items(context, list)
-    wanted = {_key(item) for item in items}
-    gone = [item for item in there if _key(item) in wanted]
+    wanted = _readings(items)
+    gone = [item for item in there if not wanted.isdisjoint(_singulars(item))]
     if not gone:
         raise SkillError(f"{spoken.sentence(spoken.listed(items, 'or'))} is not on your {list} list.")
     context.state.put(list, [item for item in there if item not in gone] or None)
-    return f"Took {spoken.listed(gone)} off your {list} list."
+    took = f"Took {spoken.listed(gone)} off your {list} list."
+    found = _readings(gone)
+    missed = [item for item in dict.fromkeys(items) if found.isdisjoint(_singulars(item))]
+    if not missed:
+        return took
+    return f"{took} {spoken.sentence(spoken.listed(missed))} {'was' if len(missed) == 1 else 'were'} not on it."
 
 
 @skill(read_only=True)
@@ -107,8 +116,8 @@ def read_list(context: Context, list: ListName = SHOPPING) -> str:  # noqa: A002
 @skill(read_only=True)
 def is_on_list(context: Context, items: Items, list: ListName = SHOPPING) -> str:  # noqa: A002
     """Tell whether something is on a list."""
-    there = {_key(item) for item in _items(context, list)}
-    on, off = ([i for i in items if (_key(i) in there) == wanted] for wanted in (True, False))
+    there = _readings(_items(context, list))
+    on, off = ([i for i in items if there.isdisjoint(_singulars(i)) != wanted] for wanted in (True, False))
     if not off:
         return f"Yes, {spoken.listed(on)} {'is' if len(on) == 1 else 'are'} on your {list} list."
     if not on:
@@ -139,7 +148,18 @@ def _items(context: Context, name: str) -> list[str]:
     return [item for item in kept if isinstance(item, str)] if isinstance(kept, list) else []
 
 
-def _key(item: str) -> str:
-    """ "egg" and "eggs" are the same thing to buy."""
+def _singulars(item: str) -> set[str]:
+    """What `item` may be many of: "cookies" of "cookie" or "cooky". Two items that have one in common are the same."""
     word = clean_item(item)
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    found = {word}
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        found.add(word[:-1])
+        if word.endswith("ies"):
+            found.add(f"{word[:-3]}y")
+        elif word.endswith(_WITH_ES):
+            found.add(word[:-2])
+    return found
+
+
+def _readings(items: Iterable[str]) -> set[str]:
+    return {singular for item in items for singular in _singulars(item)}

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from device.skills import spoken
 from device.skills.skill import Context, SkillError, not_meant, skill
-from device.skills.timer_records import Now, Timer
+from device.skills.timer_records import Now, Ring, Ringing, Timer
 from device.skills.timers import TimerBook, TimerDesk
 
 Hours = Annotated[int, Field(ge=0, le=168)]
@@ -63,10 +63,19 @@ def cancel_timer(
     context: Context, name: TimerName = "", hours: Hours = 0, minutes: Minutes = 0, seconds: Seconds = 0
 ) -> str:
     """Cancel one timer, by its name or by its length; without either the only one. One that rings is stopped."""
+    length_s = _length_s(hours, minutes, seconds)
+
+    def meant(entry: Ringing) -> bool:
+        return entry.kind == "timer" and _rang_as(entry, name, length_s)
+
     with context.services.get(TimerDesk).open() as (book, now):
-        if not name and book.ringing:
-            return _stopped(book, now)
-        timer = _the_one(book, now, "cancel", name, _length_s(hours, minutes, seconds))
+        rang = book.stop_those(now, meant) if name or length_s else book.stop_ringing(now)
+        # "stop ... the timer": the first word has stopped it already, and no other is meant
+        if not rang and not ((name or length_s) and _found(book, now, name, length_s)):
+            rang = book.just_stopped(now, meant)
+        if rang:
+            return off(rang)
+        timer = _the_one(book, now, "cancel", name, length_s)
         book.cancel(now, timer)
     return f"Your {timer.label} is cancelled."
 
@@ -142,9 +151,10 @@ def resume_timer(context: Context, name: TimerName = "") -> str:
 def stop_ringing(context: Context) -> str:
     """Stop a timer or alarm that rings now."""
     with context.services.get(TimerDesk).open() as (book, now):
-        if not book.ringing:
-            raise SkillError("Nothing is ringing.")
-        return _stopped(book, now)
+        rang = book.stop_ringing(now)
+    if not rang:
+        raise SkillError("Nothing is ringing.")
+    return off(rang)
 
 
 @skill
@@ -157,8 +167,8 @@ def snooze(context: Context, minutes: Annotated[int, Field(ge=1, le=120)] = 9) -
     return f"Snoozed for {spoken.count(minutes, 'minute')}."
 
 
-def _stopped(book: TimerBook, now: Now) -> str:
-    rang = book.stop_ringing(now)
+def off(rang: list[Ring]) -> str:
+    """The answer when these were stopped."""
     return f"Your {spoken.listed([ring.label for ring in rang])} {'is' if len(rang) == 1 else 'are'} off."
 
 
@@ -176,6 +186,13 @@ def _found(book: TimerBook, now: Now, name: str, length_s: int) -> list[Timer]:
     if wanted:
         return [t for t in timers if spoken.clean_name(t.name) == wanted]
     return [t for t in timers if t.length_s == length_s] if length_s else timers
+
+
+def _rang_as(entry: Ringing, name: str, length_s: int) -> bool:
+    """As `_found`; one that was put off has its length as its name. Neither name nor length: any."""
+    if name:
+        return spoken.clean_name(entry.name) == spoken.clean_name(name)
+    return not length_s or entry.length_s == length_s or entry.name == spoken.short_duration(length_s)
 
 
 def _the_one(book: TimerBook, now: Now, verb: str, name: str, length_s: int) -> Timer:

@@ -3,6 +3,7 @@
 "Convert ten miles to kilometers."  "How many grams are in three ounces?"  "What is 350 Fahrenheit in Celsius?"
 """
 
+import math
 from functools import cache
 from typing import Annotated, Any
 
@@ -97,8 +98,10 @@ def _converted(value: float, unit: str, to: str) -> float:
 
 
 def _said(value: float, unit: str) -> str:
+    """As it was given, with three digits at least: 0.0001 is not 0."""
     one, many = UNITS[unit]
-    return spoken.count(value, one, many)
+    decimals = max(3, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{spoken.number(value, decimals)} {one if value == 1 else many}"
 
 
 def _result(value: float, unit: str) -> str:
