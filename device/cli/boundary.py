@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -131,10 +132,21 @@ def _logged(error: Exception) -> str:
 def _append(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # bounded: the log of an appliance must not fill its card
-    if path.exists() and path.stat().st_size > _LOG_LIMIT_BYTES:
+    with _opened(path) as log:
+        too_long = os.fstat(log.fileno()).st_size > _LOG_LIMIT_BYTES
+    if too_long:
         path.replace(path.with_name(path.name + ".1"))
-    with path.open("a", encoding="utf-8", errors="replace") as log:
+    with _opened(path) as log:
         log.write(text)
+
+
+def _opened(path: Path) -> TextIO:
+    """To append to. Its owner's alone, for words that were said may be in a traceback, and no link to another file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    with contextlib.suppress(OSError):  # somebody else's
+        os.fchmod(descriptor, 0o600)  # older versions left it to the umask
+    return os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
 
 
 def _trace(error: Exception) -> str:

@@ -170,8 +170,10 @@ def _wanted(store: "SessionStore", sessions: list[int], *, everything: bool, bef
     if everything:
         return [session.id for session in there]
     if before is not None:
+        from device.session.store import moment_of  # noqa: PLC0415
+
         moment = _moment(before)
-        return [session.id for session in there if datetime.fromisoformat(session.started_at) < moment]
+        return [session.id for session in there if moment_of(session.started_at) < moment]
     for number in sessions:
         _chosen(store, number)  # all are known before the first is forgotten
     return list(dict.fromkeys(sessions))

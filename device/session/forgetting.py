@@ -18,7 +18,7 @@ from pathlib import Path
 from device.session.database import connect, primary_code, session_error
 from device.session.owner import alive
 from device.session.records import StoredSession
-from device.session.store import SessionStore
+from device.session.store import SessionStore, moment_of
 from device.session.turn_audio import audio_folder, delete_audio
 
 #: Pruned by age, but never these: after a clock that was wrong, the newest conversation must not go.
@@ -46,7 +46,7 @@ def prune(store: SessionStore, keep_days: int, keep_mb: int = 0, now: datetime |
     gone: list[int] = []
     if keep_days > 0:
         cutoff = (now or datetime.now(UTC)) - timedelta(days=keep_days)
-        old = itertools.takewhile(lambda session: _begun(session) < cutoff, may_go)
+        old = itertools.takewhile(lambda session: moment_of(session.started_at) < cutoff, may_go)
         gone += _deleted(store, old)
     rest = [session for session in may_go if session.id not in gone]
     while keep_mb > 0 and rest and store.used_bytes() > keep_mb * 1_000_000:
@@ -84,28 +84,19 @@ def delete_set_aside(store: SessionStore) -> list[Path]:
     return gone
 
 
-def _begun(session: StoredSession) -> datetime:
-    try:
-        begun = datetime.fromisoformat(session.started_at)
-    except ValueError:  # not ours: as old as can be
-        return datetime.min.replace(tzinfo=UTC)
-    return begun if begun.tzinfo else begun.replace(tzinfo=UTC)
-
-
 def _delete(path: Path, sessions: Iterable[int]) -> None:
-    gone = list(sessions)
     try:
         connection = connect(path)
         try:
             connection.execute("PRAGMA secure_delete = ON")
-            for session in gone:  # one transaction each: a conversation that goes on does not wait for all of them
+            for session in sessions:  # one transaction each: a conversation that goes on does not wait for all of them
+                # first: after a power cut between the two its number is still there, and can be forgotten again
+                delete_audio(audio_folder(path), session)
                 connection.execute("DELETE FROM session WHERE id = ?", (session,))  # the rest goes with it
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise session_error(path, "written", error) from error
-    for session in gone:
-        delete_audio(audio_folder(path), session)
 
 
 def _wipe(path: Path) -> bool:

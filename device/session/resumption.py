@@ -4,19 +4,20 @@
     if broken: store.begin("assistant", continues=broken.session_id); Conversation(policy, prompt, broken.messages)
 
 A conversation broke off when its session ended without a farewell (power cut, kill), with a failure or to begin anew
-(reload), and nothing came after it. What is told again is what history would have held: the user's words, and of the
+(reload), and nothing came after it. One that was cut off before anything came of it, as while the sound card was waited
+for, is none. What is told again is what history would have held: the user's words, and of the
 answers what was heard. A question that waited for its yes waits again: it is to be asked anew, for nobody knows whether
 it was heard. Results that nobody heard are `Journal.undelivered`, whether the conversation goes on or not.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from device.session.owner import alive
 from device.session.records import RELOAD, StoredEvent, StoredSession, StoredTurn
-from device.session.store import SessionStore
+from device.session.store import LONG_AGO, SessionStore, moment_of
 from models.protocols import Message
 
 #: More than any context holds; the newest count.
@@ -58,6 +59,8 @@ def unfinished(store: SessionStore, persona: str, within_s: float, now: datetime
     if session.ended_at is None and alive(session.owner):  # it is going on, elsewhere
         return None
     turns = store.turns(session.id)
+    if session.ended_at is None and not turns and not _has_matter(store, session):
+        return None
     age_s = ((now or datetime.now(UTC)) - _last_sign(session, turns)).total_seconds()
     if abs(age_s) > within_s:
         return None
@@ -79,6 +82,14 @@ def before_turn(store: SessionStore, session: StoredSession, number: int) -> Unf
             newest = event
     question = _pending(newest) if newest is not None and newest.type == "asked" else None
     return Unfinished(session.id, tuple(_messages(turns[-MAX_TURNS:])), question)
+
+
+def _has_matter(store: SessionStore, session: StoredSession) -> bool:
+    """Has a session without a turn something to go on with all the same: what came before it, what is still to be
+    told, a question?"""
+    if session.continues is not None:
+        return True
+    return store.newest_event(session.id, "left_over", "asked", "settled") is not None
 
 
 def _with_earlier(
@@ -115,16 +126,18 @@ def _pending(event: StoredEvent) -> PendingQuestion | None:
 
 
 def _last_sign(session: StoredSession, turns: list[StoredTurn]) -> datetime:
-    """When it ended, else when the last thing in it was said."""
+    """When it ended, else when the last thing in it was said; `LONG_AGO` where that is damaged."""
     if session.ended_at is not None:
-        return datetime.fromisoformat(session.ended_at)
+        return moment_of(session.ended_at)
     last = 0
     for turn in turns:
         last = max(last, turn.committed.commit_sample)
         if turn.finished is not None and turn.finished.playout_end_sample is not None:
             last = max(last, turn.finished.playout_end_sample)
-    started = datetime.fromisoformat(session.started_at)
-    return datetime.fromtimestamp(started.timestamp() + last / session.sample_rate_hz, UTC)
+    try:
+        return moment_of(session.started_at) + timedelta(seconds=last / session.sample_rate_hz)
+    except (OverflowError, ZeroDivisionError):
+        return LONG_AGO
 
 
 def _messages(turns: list[StoredTurn]) -> list[Message]:

@@ -9,6 +9,7 @@ store.turns(recorder.session_id)
 import logging
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,9 @@ from models.protocols import SAMPLE_RATE_HZ
 
 _log = logging.getLogger("nearfield.session")
 _T = TypeVar("_T")
+
+#: When it was, where nothing can be made of what the record says.
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _SESSION_COLUMNS = (
     "id",
@@ -186,6 +190,15 @@ class SessionStore:
     def _read(self, sql: str, values: tuple[Any, ...], make: Callable[[tuple[Any, ...]], _T]) -> list[_T]:
         with reading(self.path) as connection:
             return [make(row) for row in connection.execute(sql, values)]
+
+
+def moment_of(stamp: str) -> datetime:
+    """A time as it is in the record. Without a zone it is UTC; of a damaged one `LONG_AGO`: it must stop no start."""
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except (ValueError, OverflowError, TypeError):
+        return LONG_AGO
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _stored_turn(row: tuple[Any, ...]) -> StoredTurn:

@@ -7,7 +7,8 @@
 
 Beside the database, in a folder that only its owner can read. A thread writes; when it cannot keep up or the disk is
 full a turn is left out and that is told once: no conversation waits for it. Oldest files go first, whatever their
-session.
+session. What a power cut left half written (SESSION-TURN.part) nobody can play, but words are in it: it goes with the
+next session that keeps audio, and with whatever is deleted.
 """
 
 import contextlib
@@ -22,10 +23,13 @@ import soundfile
 
 from device.dialogue import events as ev
 from device.dialogue.audio_memory import AudioMemory
+from device.whole_file import sync_folder
 from models.protocols import SAMPLE_RATE_HZ, Floats, Int16s
 
 QUEUE_TURNS = 4
-_NAME = re.compile(r"(\d+)-(\d+)\.flac")
+_KEPT = ".flac"
+_PART = ".part"  # while it is written
+_NAME = re.compile(rf"(\d+)-(\d+)({re.escape(_KEPT)}|{re.escape(_PART)})")
 
 
 def audio_folder(database: Path) -> Path:
@@ -35,6 +39,11 @@ def audio_folder(database: Path) -> Path:
 
 def kept_audio(folder: Path, session: int | None = None) -> list[tuple[int, int, Path]]:
     """(session, turn, file), oldest first; of one session or of all."""
+    return [found for found in _files(folder, session) if found[2].suffix == _KEPT]
+
+
+def _files(folder: Path, session: int | None = None) -> list[tuple[int, int, Path]]:
+    """As `kept_audio`, with those that are half written."""
     found = []
     with contextlib.suppress(OSError):  # no folder, no audio
         for path in folder.iterdir():
@@ -45,12 +54,24 @@ def kept_audio(folder: Path, session: int | None = None) -> list[tuple[int, int,
 
 
 def delete_audio(folder: Path, session: int | None = None) -> int:
-    """Delete what was kept of a session, or of all; returns how many files."""
+    """Delete what was kept of a session, or of all, half written or whole; returns how many files."""
+    return _delete(folder, [path for _, _, path in _files(folder, session)])
+
+
+def _delete_parts(folder: Path) -> None:
+    """Of all sessions: should another program be writing one, that turn of it is not kept."""
+    _delete(folder, [path for _, _, path in _files(folder) if path.suffix == _PART])
+
+
+def _delete(folder: Path, paths: list[Path]) -> int:
     gone = 0
-    for _session, _turn, path in kept_audio(folder, session):
+    for path in paths:
         with contextlib.suppress(OSError):
             path.unlink()
             gone += 1
+    if gone:
+        with contextlib.suppress(OSError):
+            sync_folder(folder)  # what is deleted next must not be gone before it
     return gone
 
 
@@ -121,6 +142,7 @@ class TurnAudio:
         self._thread.join(5.0)
 
     def _run(self) -> None:
+        _delete_parts(self._folder)
         while (item := self._queue.get()) is not None:
             turn, audio = item
             try:
@@ -132,8 +154,8 @@ class TurnAudio:
 
     def _write(self, turn: int, audio: Floats) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{self._session}-{turn}.flac"
-        part = path.with_suffix(".part")
+        path = self._folder / f"{self._session}-{turn}{_KEPT}"
+        part = path.with_suffix(_PART)
         try:
             pcm = np.round(audio * 32768).astype(np.int16)
             soundfile.write(part, pcm, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,43 @@ def test_what_nobody_foresaw_is_logged(own_state: Path, capsys: pytest.CaptureFi
     log.write_bytes(b"x" * 1_100_000)
     guarded(lambda: raising(ZeroDivisionError()))
     assert log.stat().st_size < 10_000, "the log grows without end"
+
+
+@pytest.fixture
+def log(own_state: Path) -> Iterator[Path]:
+    """Where the log will be, under the umask of somebody who hides nothing."""
+    before = os.umask(0)
+    (own_state / "state/nearfield").mkdir(parents=True)
+    yield own_state / "state/nearfield/nearfield.log"
+    os.umask(before)
+
+
+def test_the_log_is_its_owners_for_words_may_be_in_it(log: Path) -> None:
+    guarded(lambda: raising(ZeroDivisionError("by zero")))
+    assert log.stat().st_mode & 0o777 == 0o600
+    log.chmod(0o644)  # as older versions made it
+    guarded(lambda: raising(ZeroDivisionError("again")))
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert "by zero" in log.read_text(), "it goes on with what is there"
+    assert "again" in log.read_text()
+
+
+def test_the_log_before_it_is_its_owners_too(log: Path) -> None:
+    log.write_bytes(b"x" * 1_100_000)
+    guarded(lambda: raising(ZeroDivisionError("by zero")))
+    older = log.with_name("nearfield.log.1")
+    assert older.stat().st_size == 1_100_000
+    assert [path.stat().st_mode & 0o777 for path in (log, older)] == [0o600, 0o600]
+
+
+def test_a_link_in_place_of_the_log_is_not_followed(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = log.with_name("theirs")
+    theirs.write_bytes(b"x" * 1_100_000)
+    log.symlink_to(theirs)
+    assert guarded(lambda: raising(ZeroDivisionError("by zero"))) == 1
+    assert theirs.read_bytes() == b"x" * 1_100_000
+    assert log.is_symlink()
+    assert "NEARFIELD_DEBUG=1 shows the details" in capsys.readouterr().err
 
 
 def test_a_log_that_cannot_be_written_is_no_second_error(

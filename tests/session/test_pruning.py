@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from device.errors import SessionError
 from device.session import SessionStore, TurnCommitted
 from device.session.forgetting import ALWAYS_KEPT, prune
 from device.session.journal import Journal
@@ -43,6 +44,24 @@ def test_old_sessions_go_with_all_that_is_theirs(path: Path) -> None:
     assert store.turns(1) == store.events(1) == []
     assert [s for s, _, _ in kept_audio(folder)] == [3]
     assert prune(store, 90, now=NOW) == ()
+
+
+def test_a_power_cut_on_the_way_leaves_no_audio_without_its_session(path: Path) -> None:
+    """Nobody would ever find it again: only what is in the record can be forgotten."""
+    store = begun(path, 100, 100, *[1] * ALWAYS_KEPT)
+    folder = audio_folder(path)
+    folder.mkdir()
+    for name in ("1-1.flac", "1-2.part"):
+        (folder / name).touch()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TRIGGER cut BEFORE DELETE ON session BEGIN SELECT RAISE(ABORT, 'the plug is pulled'); END")
+    with pytest.raises(SessionError, match="the plug is pulled"):
+        prune(store, 90, now=NOW)
+    assert list(folder.iterdir()) == []
+    assert [s.id for s in store.sessions()][:2] == [1, 2]
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TRIGGER cut")
+    assert prune(store, 90, now=NOW) == (1, 2)
 
 
 def test_zero_days_keep_everything(path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from old_files import old_file
 
+from device.dialogue.deeds import Call
 from device.dialogue.history import History
 from device.session import SessionStore, TurnCommitted, TurnFinished
+from device.session.journal import Journal
 from device.session.recorder import SessionRecorder
 from device.session.resumption import MAX_TURNS, unfinished
 from device.session.schema import VERSION
@@ -125,6 +127,86 @@ def test_it_does_not_grow_without_end(store: SessionStore) -> None:
     assert broken is not None
     assert len(broken.messages) == 2 * MAX_TURNS
     assert broken.messages[-2].text == f"Number {MAX_TURNS + 19}."
+
+
+def stamped(recorder: SessionRecorder, **stamps: str) -> None:
+    """As if these were its times."""
+    with sqlite3.connect(recorder.path) as db:
+        for column, stamp in stamps.items():
+            db.execute(f"UPDATE session SET {column} = ? WHERE id = ?", (stamp, recorder.session_id))
+
+
+DAMAGED = ["", "rubbish", "2026-13-45T10:00:00+00:00", "2026-05-01T10:00:00+99:00", "0001-01-01T00:00:00"]
+
+
+@pytest.mark.parametrize("stamp", DAMAGED)
+def test_a_damaged_end_is_long_ago_and_stops_no_start(store: SessionStore, stamp: str) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", "Hi.")
+    recorder.close(failed=True)
+    stamped(recorder, ended_at=stamp)
+    assert unfinished(store, "assistant", 600) is None
+
+
+@pytest.mark.parametrize("stamp", DAMAGED)
+def test_a_damaged_beginning_is_long_ago_too(store: SessionStore, stamp: str) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", "Hi.")
+    killed(recorder)
+    stamped(recorder, started_at=stamp)
+    assert unfinished(store, "assistant", 600) is None
+
+
+@pytest.mark.parametrize(("sample", "rate_hz"), [(2**62, RATE_HZ), (1, 0)])
+def test_so_is_a_clock_that_makes_no_time(store: SessionStore, sample: int, rate_hz: int) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", None)
+    killed(recorder)
+    with sqlite3.connect(recorder.path) as db:
+        db.execute("UPDATE turn SET commit_sample = ?", (sample,))
+        db.execute("UPDATE session SET sample_rate_hz = ?", (rate_hz,))
+    assert unfinished(store, "assistant", 600) is None
+
+
+@pytest.mark.parametrize("broke_off", [False, True])
+def test_a_time_without_a_zone_is_utc(store: SessionStore, broke_off: bool) -> None:
+    recorder = store.begin("assistant")
+    say(recorder, 1, "Hello.", "Hi.")
+    if broke_off:
+        killed(recorder)
+        stamped(recorder, started_at="2026-05-01T10:00:00")
+    else:
+        recorder.close(failed=True)
+        stamped(recorder, ended_at="2026-05-01T10:00:00")
+    assert unfinished(store, "assistant", 600, AT_THAT_TIME) is not None
+    assert unfinished(store, "assistant", 300, AT_THAT_TIME) is None
+
+
+def test_a_power_cut_before_anything_was_said_leaves_nothing_to_go_on_with(store: SessionStore) -> None:
+    """As while the sound card is still waited for."""
+    killed(store.begin("assistant"))
+    assert unfinished(store, "assistant", 600) is None
+
+
+def test_unless_it_went_on_with_something_itself(store: SessionStore) -> None:
+    first = store.begin("assistant")
+    say(first, 1, "Hello.", "Hi.")
+    killed(first)
+    killed(store.begin("assistant", first.session_id))
+    broken = unfinished(store, "assistant", 600)
+    assert broken is not None
+    assert [m.text for m in broken.messages] == ["Hello.", "Hi."]
+
+
+def test_or_has_something_left_to_tell(store: SessionStore) -> None:
+    first = store.begin("assistant")
+    say(first, 1, "Order tea.", None)
+    Journal(first).begin_call(Call(1, 0, "order", {}))
+    killed(first)
+    second = store.begin("assistant")  # a rehearsal: it goes on with nothing
+    assert len(Journal(second).undelivered()) == 1
+    killed(second)
+    assert unfinished(store, "assistant", 600) is not None
 
 
 def test_a_record_of_the_first_version_is_brought_up(tmp_path: Path) -> None:

@@ -158,6 +158,26 @@ def test_of_what_is_forgotten_no_word_is_left(path: Path, sessions: Sessions, ho
     assert sorted(p.name for p in audio.iterdir()) == ([] if how == "all" else [f"{kept}-1.flac"])
 
 
+@pytest.mark.parametrize("stamp", ["", "rubbish", "2026-05-01T10:00:00", "2026-05-01T10:00:00+99:00"])
+def test_a_damaged_date_keeps_nothing_from_being_forgotten(path: Path, sessions: Sessions, stamp: str) -> None:
+    talk(path, ("My secret is xylophone.", "Yes."))
+    kept = talk(path, ("Hello.", "Hello there."))
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE session SET started_at = ? WHERE id = 1", (stamp,))
+    assert sessions("forget", "--before", "2026-05-02", "--yes") == (0, "forgotten: 1 session\n", "")
+    assert [s.id for s in SessionStore.open(path).sessions()] == [kept]
+
+
+@pytest.mark.parametrize("how", ["1", "--all"])
+def test_audio_of_which_a_power_cut_left_a_part_is_forgotten_too(path: Path, sessions: Sessions, how: str) -> None:
+    talk(path, ("My secret is xylophone.", "Yes."))
+    folder = audio_folder(path)
+    folder.mkdir()
+    (folder / "1-1.part").write_bytes(b"xylophone")
+    assert sessions("forget", how, "--yes")[0] == 0
+    assert holds(path.parent, "xylophone") == []
+
+
 def test_what_is_still_to_be_told_of_it_goes_too(path: Path, sessions: Sessions) -> None:
     store = SessionStore.open(path)
     recorder = store.begin("assistant")

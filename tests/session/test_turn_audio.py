@@ -130,6 +130,27 @@ def test_who_wants_none_any_more_has_none(tmp_path: Path) -> None:
     assert kept_audio(audio_folder(database)) == []
 
 
+def test_what_a_power_cut_left_half_written_goes_at_the_next_start(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in ("1-1.flac", "1-2.part", "notes.part"):
+        (folder / name).touch()
+    TurnAudio(folder, 2, keep=3).close()
+    assert sorted(p.name for p in folder.iterdir()) == ["1-1.flac", "notes.part"]
+
+
+def test_and_is_deleted_with_the_rest_of_its_session_or_of_all(tmp_path: Path) -> None:
+    database = tmp_path / "sessions.db"
+    folder = audio_folder(database)
+    folder.mkdir(parents=True)
+    for name in ("1-1.flac", "1-2.part", "2-1.part", "3-1.part"):
+        (folder / name).touch()
+    assert [path.name for _, _, path in kept_audio(folder)] == ["1-1.flac"], "nobody can play a part"
+    assert delete_audio(folder, 1) == 2
+    assert sorted(p.name for p in folder.iterdir()) == ["2-1.part", "3-1.part"]
+    assert keep_turn_audio(database, 4, 0, pre_roll_ms=0, on_error=print) is None
+    assert list(folder.iterdir()) == []
+
+
 def test_other_files_in_the_folder_are_left_alone(folder: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("notes.txt", "1-1.wav", "x-1.flac", "3-1.flac", "4-1.flac"):
