@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from device.config import Settings
+from device.control.webhook_messages import key_of
 from device.errors import ConfigError, NearfieldError
 from device.persona import load_persona, settings_for
 from device.secret_file import read_secret
@@ -79,17 +80,34 @@ def check_startable(settings: Settings, known: Collection[Complaint] = ()) -> No
     persona = load_persona(settings.persona)
     settings = settings_for(persona, settings)
     find_models(settings, persona)
-    secrets = [hook.secret_file for hook in settings.webhooks.values()]
-    secrets += [settings.mqtt.password_file if settings.mqtt.host else None]
-    secrets += [settings.llm.server_key_file if settings.llm.server else None]
-    for path in secrets:
-        if path is not None:
-            read_secret(path)
+    _check_secrets(settings)
     for complaint in PersonaSkills(persona, settings).live.complaints:
         if complaint not in known:
             raise ConfigError(
                 str(complaint), hint="mend the file, or take it away; 'nearfield skills check' looks again"
             )
+
+
+def _check_secrets(settings: Settings) -> None:
+    """As those who need them do it at their start: a way in that cannot be opened then is only logged, and gone."""
+    from device.servers import api_key  # noqa: PLC0415 - as above
+
+    for hook in settings.webhooks.values():
+        if hook.secret_file is not None:
+            key_of(read_secret(hook.secret_file))
+    if settings.web.enabled:
+        from device.kiosk.server import check_secrets  # noqa: PLC0415 - a web server, for those who use it
+
+        check_secrets(settings.web)
+    if settings.llm.server:
+        api_key(settings.llm.server_key_file)
+    bare = [server.token_file for server in settings.mcp.servers.values()]
+    bare += [settings.metrics.token_file if settings.metrics.port else None]
+    bare += [settings.telemetry.otlp_token_file if settings.telemetry.otlp_endpoint else None]
+    bare += [settings.mqtt.password_file if settings.mqtt.host else None]
+    for path in bare:
+        if path is not None:
+            read_secret(path)
 
 
 def exec_again() -> None:

@@ -36,6 +36,7 @@ class LiveStatus:
         self.ringing: str | None = None
         self.degraded = 0
         self.trouble: dict[str, str] = {}  #: what is wrong now: "card", "microphone", "degraded"
+        self._mic_trouble: dict[str, str] = {}  # by kind: a microphone may clip and be a swapped one, and cease to clip
         self._hearing = {"stable": "", "unstable": ""}
         self._saying = {"text": "", "heard": ""}
         self._saying_turn = -1
@@ -106,10 +107,8 @@ class LiveStatus:
                 self.trouble["card"] = message
             case ev.CardBack():
                 self.trouble.pop("card", None)
-            case ev.MicTrouble(over=True):
-                self.trouble.pop("microphone", None)
-            case ev.MicTrouble(message=message):
-                self.trouble["microphone"] = message
+            case ev.MicTrouble():
+                self._on_mic_trouble(event)
             case ev.Degraded(level=level, without=without, reason=reason):
                 self.degraded = level
                 self.trouble.pop("degraded", None)
@@ -120,6 +119,14 @@ class LiveStatus:
                 self._last["error"] = f"{stage}: {message}"
             case _:
                 pass
+
+    def _on_mic_trouble(self, event: ev.MicTrouble) -> None:
+        self._mic_trouble.pop(event.kind, None)
+        if not event.over:
+            self._mic_trouble[event.kind] = event.message
+        self.trouble.pop("microphone", None)
+        if self._mic_trouble:
+            self.trouble["microphone"] = "; ".join(self._mic_trouble.values())
 
     def to_json(self, *, words: bool = True) -> dict[str, Any]:
         """A JSON object. `words`: with what was said and heard."""

@@ -50,7 +50,7 @@ def make_app(
     desk: ControlDesk, settings: WebSettings, *, extra_routes: Sequence[BaseRoute] = (), host_name: str | None = None
 ) -> Starlette:
     """`extra_routes`: behind the same door. Raises ConfigError: the token cannot be read, or is too short."""
-    cards = _cards(settings)
+    cards = cards_of(settings)
     door = Door(settings, cards, host_name)
     cookie_name = "__Host-nearfield" if settings.tls else "nearfield"
     web = _Web(desk, settings, door, cookie_name)
@@ -70,7 +70,7 @@ def make_app(
     return Starlette(routes=routes, middleware=[Middleware(Guard, door=door, cookie_name=cookie_name)])
 
 
-def _cards(settings: WebSettings) -> PassCards | None:
+def cards_of(settings: WebSettings) -> PassCards | None:
     if settings.token_file is None:
         return None
     token = read_secret(settings.token_file)

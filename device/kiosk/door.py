@@ -25,7 +25,7 @@ OPEN_PATHS = ("/login", "/healthz", "/api/login")
 OPEN_FOLDER = "/static/"
 
 REQUESTS_PER_S, REQUESTS_BURST = 20.0, 80.0
-TRIES_PER_S, TRIES_BURST = 1 / 12, 5.0  #: of tokens, a client
+TRIES_PER_S, TRIES_BURST = 1 / 12, 5.0  #: of wrong tokens, a client
 ALL_TRIES_PER_S, ALL_TRIES_BURST = 1.0, 60.0  #: ... all clients together
 
 
@@ -81,12 +81,20 @@ class Door:
         """The cookie, or why not."""
         if self._cards is None:
             return Refusal(404, "no token is asked for here")
-        if not self._all_tries.allow("all", now_s) or not self._tries.has_room(client_key(client), now_s):
+        if not self._may_try(client, now_s):
             return _TOO_MANY_TRIES
         if self._cards.is_token(token):
             return self._cards.issue(wall_s)
-        self._tries.allow(client_key(client), now_s)
+        self._count_guess(client, now_s)
         return Refusal(401, "that is not the token")
+
+    def _may_try(self, client: str, now_s: float) -> bool:
+        """Takes nothing: whoever has used up its own tries must not use up those of all together."""
+        return self._tries.has_room(client_key(client), now_s) and self._all_tries.has_room("all", now_s)
+
+    def _count_guess(self, client: str, now_s: float) -> None:
+        self._tries.allow(client_key(client), now_s)
+        self._all_tries.allow("all", now_s)
 
     def _our_name(self, host: str) -> bool:
         """An address cannot be made to mean something else, a name can."""
@@ -122,11 +130,10 @@ class Door:
             return None
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            client = client_key(asked.client)
-            if not self._tries.has_room(client, now_s):
+            if not self._may_try(asked.client, now_s):
                 return _TOO_MANY_TRIES
             if cards.is_token(token.strip()):
                 return None
-            self._tries.allow(client, now_s)
+            self._count_guess(asked.client, now_s)
         wants_page = asked.kind == "http" and asked.path == "/"
         return Refusal(401, "log in first", login=wants_page)

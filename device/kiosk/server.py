@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 from device.config.web import WebSettings
 from device.control.desk import ControlDesk
 from device.errors import ConfigError, NearfieldError
-from device.kiosk.app import make_app
+from device.kiosk.app import cards_of, make_app
 from device.kiosk.patience import PatientHttp
 
 _log = logging.getLogger(__name__)
@@ -124,6 +124,12 @@ def _bind(settings: WebSettings) -> socket.socket:
             hint="another program may have it; choose another one: web.port",
         ) from error
     return taken
+
+
+def check_secrets(settings: WebSettings) -> None:
+    """Could it be served with the token and the certificate that are named? Raises ConfigError."""
+    cards_of(settings)
+    _check_certificate(settings)
 
 
 def _check_certificate(settings: WebSettings) -> None:

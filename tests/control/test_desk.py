@@ -1,6 +1,7 @@
 """One desk for all who ask from outside: exactly what may be asked, and how it stands."""
 
 import json
+from typing import Literal
 
 import pytest
 from desk_kit import FakeAssistant, FakeControls
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from device.control.desk import ControlDesk
 from device.control.feed import MOST_ONLOOKERS, MOST_WAITING, Feed, TooManyError
+from device.control.status import LiveStatus
 from device.control.wishes import Say, SetVolume, WishError, wish_in
 from device.dialogue import events as ev
 from device.errors import NearfieldError
@@ -97,6 +99,21 @@ def test_status_follows_the_conversation() -> None:
     assert status["turns"] == 1
     assert [trace.turn for trace in desk.traces()] == [1]
     assert "timer" not in json.dumps(desk.status(words=False))
+
+
+def test_of_two_troubles_of_the_microphone_the_end_of_one_leaves_the_other() -> None:
+    status = LiveStatus()
+
+    def told(kind: Literal["silent", "stuck", "clipping", "swapped"], over: bool) -> str | None:
+        status.on_event(ev.MicTrouble(0, 0, kind, over, f"it is {kind}"))
+        return status.trouble.get("microphone")
+
+    assert told("clipping", False) == "it is clipping"
+    assert told("swapped", False) == "it is clipping; it is swapped"
+    assert told("swapped", False) == "it is clipping; it is swapped"
+    assert told("clipping", True) == "it is swapped"
+    assert told("silent", True) == "it is swapped"
+    assert told("swapped", True) is None
 
 
 def test_a_slow_onlooker_loses_the_oldest_and_nobody_waits() -> None:

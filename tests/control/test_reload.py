@@ -1,9 +1,11 @@
 """Beginning anew: refused while something is wrong, and then nothing has changed; else the conversation goes on."""
 
 import logging
+import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from device.abilities import PersonaSkills
 from device.config import Settings, load_settings
 from device.control import reload as subject
 from device.control.reload import Reload, check_startable, is_service
+from device.diagnostics.doctor.setup_checks import secret_files
 from device.errors import ConfigError, NearfieldError
 from device.persona import load_persona
 from device.session.resumption import unfinished
@@ -92,6 +95,85 @@ def test_persona_and_secrets_are_looked_for(tmp_path: Path) -> None:
     hooked = Settings.model_validate({"webhooks": {"x": {"url": "https://x/", "secret_file": secret}}})
     with pytest.raises(ConfigError, match="others may read"):
         check_startable(hooked)
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """Settings in which all that has a secret is switched on, each with a file that is good."""
+
+    def secret(name: str) -> Path:
+        file = tmp_path / name
+        file.write_text("a-secret-that-nobody-guesses\n")
+        file.chmod(0o600)
+        return file
+
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    try:
+        subprocess.run([*command.split(), "-keyout", key, "-out", cert], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+    key.chmod(0o600)
+    return {
+        "web": {"enabled": True, "token_file": secret("web"), "tls_cert": cert, "tls_key": key},
+        "metrics": {"port": 9464, "token_file": secret("metrics")},
+        "telemetry": {"otlp_endpoint": "http://127.0.0.1:4318", "otlp_token_file": secret("otlp")},
+        "mcp": {"servers": {"home": {"url": "http://127.0.0.1:1/mcp", "token_file": secret("mcp")}}},
+        "mqtt": {"host": "127.0.0.1", "username": "me", "password_file": secret("mqtt")},
+        "llm": {"server": "http://127.0.0.1:2", "server_key_file": secret("llm")},
+        "webhooks": {"nas": {"url": "https://nas/", "secret_file": secret("nas")}},
+        "skills": {"folder": tmp_path},
+    }
+
+
+SECRETS = (
+    "web.token_file", "web.tls_key", "metrics.token_file", "telemetry.otlp_token_file", "mcp.servers.home.token_file",
+    "mqtt.password_file", "llm.server_key_file", "webhooks.nas.secret_file",
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("found")
+def test_every_secret_of_what_is_switched_on_is_looked_at(everything: dict[str, dict[str, Any]]) -> None:
+    settings = Settings.model_validate(everything)
+    check_startable(settings)
+    files = dict(secret_files(settings))
+    assert set(files) == set(SECRETS)
+    for key in SECRETS:
+        files[key].chmod(0o644)
+        with pytest.raises(ConfigError, match="others may read"):
+            check_startable(settings)
+        files[key].chmod(0o600)
+    check_startable(settings)
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(
+    ("key", "text", "refusal"),
+    [
+        ("web.token_file", "short", "16 are needed"),
+        ("web.tls_key", "no key", "certificate of the web page cannot be used"),
+        ("webhooks.nas.secret_file", "whsec_no base64!", "not base64"),
+        ("llm.server_key_file", "a key\nand a second line", "key"),
+    ],
+)
+def test_secrets_are_looked_at_as_their_parts_do_at_the_start(
+    key: str, text: str, refusal: str, everything: dict[str, dict[str, Any]]
+) -> None:
+    settings = Settings.model_validate(everything)
+    dict(secret_files(settings))[key].write_text(text)
+    with pytest.raises(ConfigError, match=refusal):
+        check_startable(settings)
+
+
+@pytest.mark.usefixtures("found")
+def test_secrets_of_what_is_switched_off_hold_nobody_up(everything: dict[str, dict[str, Any]]) -> None:
+    off = {"web": {"enabled": False}, "metrics": {"port": 0}, "telemetry": {"otlp_endpoint": ""}}
+    off |= {"mqtt": {"host": None}, "llm": {"server": ""}}
+    settings = Settings.model_validate({**everything, **{name: everything[name] | off[name] for name in off}})
+    for key, file in secret_files(settings):
+        if key.partition(".")[0] in off:
+            file.chmod(0o644)
+    check_startable(settings)
 
 
 @pytest.mark.usefixtures("found")

@@ -19,7 +19,8 @@ from device.control.feed import MOST_ONLOOKERS
 from device.errors import ConfigError, NearfieldError
 from device.kiosk import onlooker
 from device.kiosk.app import MOST_SOCKETS, make_app
-from device.kiosk.door import REQUESTS_BURST
+from device.kiosk.door import REQUESTS_BURST, Asked, Door, Refusal
+from device.kiosk.pass_card import PassCards
 
 
 @pytest.fixture
@@ -160,6 +161,39 @@ def test_guesses_are_counted_and_the_right_one_comes_too_late(
     with client(desk, token_file=token_file(tmp_path)) as page:
         bearer = [page.get("/api/status", headers={"authorization": f"Bearer {n}"}).status_code for n in range(6)]
         assert bearer == [401] * 5 + [429]
+
+
+def test_one_who_has_tried_too_often_leaves_room_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("TRIES_PER_S", 0.0), ("ALL_TRIES_PER_S", 0.0), ("ALL_TRIES_BURST", 8.0)):
+        monkeypatch.setattr(f"device.kiosk.door.{name}", value)
+    door = Door(WebSettings(), PassCards(TOKEN), "kitchen")
+    tries = [door.log_in("10.0.0.1", "a guess", 0.0, 0.0) for _ in range(20)]
+    assert [each.status for each in tries if isinstance(each, Refusal)] == [401] * 5 + [429] * 15
+    assert isinstance(door.log_in("10.0.0.2", TOKEN, 0.0, 0.0), str)
+
+
+@pytest.mark.parametrize("by", ["log in", "bearer"])
+def test_guesses_of_all_together_are_counted_however_they_are_made(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ALL_TRIES_PER_S", 0.0), ("ALL_TRIES_BURST", 8.0)):
+        monkeypatch.setattr(f"device.kiosk.door.{name}", value)
+    door = Door(WebSettings(), PassCards(TOKEN), "kitchen")
+
+    def bearer(client: str, token: str) -> Refusal | None:
+        headers = {"host": "kitchen", "authorization": f"Bearer {token}"}
+        return door.refusal(Asked("http", "GET", "/api/status", client, "http", headers), 0.0, 0.0)
+
+    def guess(number: int) -> int:
+        client = f"10.0.0.{number}"
+        answer = door.log_in(client, "a guess", 0.0, 0.0) if by == "log in" else bearer(client, "a guess")
+        assert isinstance(answer, Refusal)
+        return answer.status
+
+    for _ in range(20):  # who knows it uses nothing up
+        assert bearer("10.0.1.1", TOKEN) is None
+    assert [guess(number) for number in range(10)] == [401] * 8 + [429] * 2
+    late = door.log_in("10.0.1.2", TOKEN, 0.0, 0.0)
+    assert isinstance(late, Refusal) and late.status == 429
+    assert bearer("10.0.1.3", TOKEN) == late
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"token": 1}', b'{"token": null}', b'{"token"', b"\xff", b"[" * 5000])

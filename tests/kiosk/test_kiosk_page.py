@@ -71,6 +71,15 @@ def until(what: Callable[[], bool], within_s: float = 15.0) -> None:
         time.sleep(0.02)
 
 
+def keeping(into: list[Any]) -> Callable[[Any], None]:
+    """For playwright, which takes no `into.append`: it marks what it is given."""
+
+    def keep(each: Any) -> None:
+        into.append(each)
+
+    return keep
+
+
 def play(desk: PretendedDesk, state: str) -> None:
     desk.controls.muted = state == "muted"
     for event in SCENES[state]:
@@ -270,6 +279,44 @@ def test_it_comes_back_by_itself_and_says_so(
         shows(page, "#state", "Ready")
         assert page.evaluate("window.mine") is None
     page.close()
+
+
+def test_who_comes_back_and_looks_meanwhile_has_one_connection(chromium: Any, desk: PretendedDesk) -> None:
+    sockets: list[Any] = []
+    held: list[Any] = []
+    with contextlib.closing(chromium.new_page()) as page:
+        with KioskServer(WebSettings(port=0), desk) as first:
+            port = int(first.address.rpartition(":")[2])
+            page.goto(first.address)
+            shows(page, "#state", "Ready")
+        shows(page, "#state", "Disconnected")
+        page.route("**/api/status", keeping(held))  # the answer is on its way
+        page.on("websocket", keeping(sockets))
+        with KioskServer(WebSettings(port=port), desk):
+            for _ in range(3):  # the screen is switched on, off and on
+                page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            page.wait_for_timeout(300)
+            for each in held:
+                each.continue_()
+            shows(page, "#state", "Ready")
+            page.wait_for_timeout(300)
+            assert len([each for each in sockets if not each.is_closed()]) == 1
+            assert len(held) == 1
+
+
+@pytest.mark.parametrize("never", ["/api/status", "/"])
+def test_an_answer_that_never_comes_holds_nobody_up(chromium: Any, desk: PretendedDesk, never: str) -> None:
+    held: list[Any] = []
+    with contextlib.closing(chromium.new_page()) as page:
+        with KioskServer(WebSettings(port=0), desk) as first:
+            port = int(first.address.rpartition(":")[2])
+            page.goto(first.address)
+            shows(page, "#state", "Ready")
+        shows(page, "#state", "Disconnected")
+        page.route(f"**:{port}{never}", keeping(held))
+        with KioskServer(WebSettings(port=port), desk):
+            shows(page, "#state", "Ready")
+        assert held
 
 
 def test_log_in(chromium: Any, desk: PretendedDesk, tmp_path: Path) -> None:

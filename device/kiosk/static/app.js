@@ -32,11 +32,15 @@ let heardWords = [];
 let asked = 0;
 let resting = 0;
 let page = "";
+let trying = false;
+
+const ANSWER_WITHIN_MS = 5_000; // a device that has no power any more does not even refuse
 
 // ---- the connection
 
 function connect() {
   clearTimeout(retry);
+  if (socket) return; // a second one would be told everything twice, and hold a place
   const mine = (socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/ws`));
   mine.onmessage = (message) => take(JSON.parse(message.data));
   mine.onopen = () => { tries = 0; if (!$("panel-turns").hidden) send({ levels: true }); };
@@ -61,17 +65,20 @@ async function lost() {
 }
 
 async function again() {
+  if (trying) return; // by the clock, and by whoever switches the screen on meanwhile
+  trying = true;
   try { // a WebSocket does not say why it was refused
-    const answer = await fetch("/api/status", { cache: "no-store" });
+    const answer = await fetch("/api/status", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     if (answer.status === 401) { location.replace("/login"); return; }
     const tag = await pageTag();
     if (page && tag && tag !== page) { location.reload(); return; } // the device was updated meanwhile
-  } catch { /* it is not there yet */ }
+  } catch { /* it is not there yet */ } finally { trying = false; }
   connect();
 }
 
 async function pageTag() {
-  return (await fetch("/", { method: "HEAD", cache: "no-store" })).headers.get("etag");
+  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+  return (await fetch("/", { method: "HEAD", cache: "no-store", signal })).headers.get("etag");
 }
 
 function send(wish) {
