@@ -7,6 +7,7 @@ Each step is a program that is run; what it said last is the reason when it fail
 
 import os
 import platform
+import pwd
 import shutil
 import signal
 import subprocess
@@ -184,9 +185,14 @@ def _base_python() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what would make another tree import our modules."""
+    """Ours, without what would make another tree import our modules, or root run what others may write."""
     ours = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "NOTIFY_SOCKET", "WATCHDOG_USEC"}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    if os.geteuid() == 0:
+        # ours may be the service's home: what Python (usercustomize) and pip (pip.conf) find there would act as root.
+        # PIP_CONFIG_FILE=/dev/null would shut out /etc/pip.conf as well, which may name the index
+        environment |= {"HOME": pwd.getpwuid(0).pw_dir, "PYTHONNOUSERSITE": "1"}
+    return environment
 
 
 def _systemctl(

@@ -9,15 +9,19 @@
 
 Names are hard links: a model that two releases share is on the disk once. Only models that are there are looked after:
 which ones are wanted is said by their folders in the store (models/store.py).
+
+The folder is the service's, and this works as root: it writes only in folders that it has opened, which are no links,
+for the service may lead a name elsewhere at any moment.
 """
 
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from device.errors import UpdateError
 from device.update.manifest import ModelPart
 from models.sources import CHUNK_BYTES, sha256_of
 
@@ -48,7 +52,7 @@ def _parts(model: Mapping[str, Any]) -> Iterator[ModelPart]:
 
 
 class SharedModels:
-    """The models of one folder. Methods raise OSError."""
+    """The models of one folder. Methods raise OSError; `keep` and `bring` raise UpdateError when the pool is a link."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -56,6 +60,7 @@ class SharedModels:
 
     def keep(self, parts: Parts) -> None:
         """Give each part of a model that is there its name by hash; one that is damaged is passed over."""
+        self._refuse_link()
         for path, part in self._wanted(parts):
             if path.is_file():
                 sha256 = sha256_of(path)
@@ -70,16 +75,20 @@ class SharedModels:
     def bring(self, file: Path, sha256: str) -> None:
         """A file of a bundle, whole and of this hash."""
         self._make_pool()
-        if not (self._pool / sha256).exists():
-            part = self._pool / f"{sha256}.part"
-            part.unlink(missing_ok=True)
-            with file.open("rb") as source, part.open("wb") as out:
+        if (self._pool / sha256).exists():
+            return
+        with _opened(self._pool) as pool:
+            name = f"{sha256}.part"
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=pool)
+            part = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=pool)
+            with file.open("rb") as source, os.fdopen(part, "wb") as out:
                 while chunk := source.read(CHUNK_BYTES):
                     out.write(chunk)
                 out.flush()
-                os.fsync(out.fileno())
-            _as_its_folder(part)
-            part.replace(self._pool / sha256)
+                os.fsync(part)
+                _owned_as(part, os.fstat(pool))
+            os.rename(name, sha256, src_dir_fd=pool, dst_dir_fd=pool)
 
     def lay_out(self, parts: Parts) -> None:
         """Put the parts that are kept where a catalogue looks for them; what is right already is left alone."""
@@ -91,38 +100,63 @@ class SharedModels:
     def forget(self, releases: Iterable[Parts]) -> None:
         """Remove what none of these wants."""
         wanted = {sha for parts in releases for _, part in self._wanted(parts) for sha in part.sha256}
-        for path in self._pool.iterdir() if self._pool.is_dir() else ():
-            if path.name not in wanted:
-                path.unlink()
+        if self._has_pool():
+            with _opened(self._pool) as pool, os.scandir(pool) as entries:
+                for name in [entry.name for entry in entries if entry.name not in wanted]:
+                    os.unlink(name, dir_fd=pool)
 
     def _wanted(self, parts: Parts) -> Iterator[tuple[Path, ModelPart]]:
         for model, files in parts.items():
-            if (self._folder / model).is_dir():
-                yield from ((self._folder / model / part.name, part) for part in files)
+            folder = self._folder / model
+            if folder.is_dir() and not folder.is_symlink():
+                yield from ((folder / part.name, part) for part in files)
 
     def _kept(self, part: ModelPart) -> Path | None:
+        if not self._has_pool():
+            return None
         return next((path for sha in part.sha256 if (path := self._pool / sha).is_file()), None)
 
+    def _has_pool(self) -> bool:
+        """One that is a link counts as none, so that going back never fails at it."""
+        return self._pool.is_dir() and not self._pool.is_symlink()
+
+    def _refuse_link(self) -> None:
+        if self._pool.is_symlink():
+            raise UpdateError(f"{self._pool} is a link, and should be a folder", hint="remove the link")
+
     def _make_pool(self) -> None:
+        self._refuse_link()
         if not self._pool.is_dir():
             self._pool.mkdir(parents=True)
-            _as_its_folder(self._pool)
+            with _opened(self._pool) as pool:
+                _owned_as(pool, os.stat("..", dir_fd=pool))
 
     def _link(self, path: Path, name: Path) -> None:
         if name.exists() and name.samefile(path):
             return
         self._make_pool()
-        fresh = name.with_name(f".{name.name}.link")
-        fresh.unlink(missing_ok=True)
-        os.link(path, fresh)
-        fresh.replace(name)
+        fresh = f".{name.name}.link"
+        with _opened(name.parent) as folder:
+            with suppress(FileNotFoundError):
+                os.unlink(fresh, dir_fd=folder)
+            os.link(path, fresh, dst_dir_fd=folder, follow_symlinks=False)
+            os.rename(fresh, name.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _as_its_folder(path: Path) -> None:
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A descriptor of the folder itself; not of another one to which a link leads."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _owned_as(file: int, folder: os.stat_result) -> None:
     """Root brings models for the user that the service runs as: the one who has the folder of the models."""
-    owner = path.parent.stat()
     with suppress(PermissionError):
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.fchown(file, folder.st_uid, folder.st_gid)
 
 
 def _is(path: Path, part: ModelPart) -> bool:

@@ -226,7 +226,7 @@ class Updater:
             self._at("whole")
         except BaseException:
             releases.discard(manifest.name)
-            self._lay_out(releases.current())  # a model that was pulled for it may be in the place of ours
+            self._lay_out(releases.current())  # its models are in the place of ours
             releases.write(replace(releases.state(), doing=None))
             raise
         releases.forget_downloads()
@@ -259,6 +259,8 @@ class Updater:
             self._tell(f"fetching the model {model_id}")
             self._machine.pull_model(self._releases.tree(manifest.name), model_id)
         self._models.keep(manifest.models)
+        # its self-test finds them where everybody does; ours are laid out again if it does not become the one that runs
+        self._models.lay_out(manifest.models)
 
     # --- in its place
 

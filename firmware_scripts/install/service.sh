@@ -263,17 +263,26 @@ way_back() { # NAME: 'nearfield update --rollback' leads there (device/update/re
   local mark=$OPT/releases/$1/.release.json
   if [[ ! -d ${mark%/*} ]]; then return; fi
   if [[ ! -e $mark ]]; then echo >"$mark"; fi # no manifest: it was made here, and to its end, for it has run
+  close_journal "$1"
+}
+
+close_journal() { # PREVIOUS
   mkdir -p "$OPT/update"
   printf '{"previous": "%s", "doing": null}\n' "$1" >"$OPT/update/state.json.new"
   mv -f "$OPT/update/state.json.new" "$OPT/update/state.json"
 }
 
-current_make() { # by a rename: at no moment is there none
+to_disk() { sync -f "$OPT" 2>/dev/null || sync; }
+
+point_current_to() { # NAME: by a rename: at no moment is there none, nor, after a power cut, one that is not there yet
+  to_disk && ln -sfn "releases/$1" "$OPT/current.new" && mv -Tf "$OPT/current.new" "$OPT/current" && to_disk
+}
+
+current_make() {
   local before release
   before=$(readlink "$OPT/current" || true)
   if [[ -n $before ]]; then way_back "${before##*/}"; fi
-  ln -sfn "releases/$RELEASE_NAME" "$OPT/current.new"
-  mv -Tf "$OPT/current.new" "$OPT/current"
+  point_current_to "$RELEASE_NAME"
   for release in "$OPT/releases"/*; do # the one before stays, to go back to
     case ${release##*/} in "$RELEASE_NAME" | "${before##*/}") ;; *) rm -rf "$release" ;; esac
   done
@@ -332,15 +341,39 @@ card_is_there() { compgen -G '/dev/snd/pcm*c' >/dev/null; }
 
 # ---------------------------------------------------------------- all of them, and out again
 
+update_is_open() { grep -q '"phase"' "$OPT/update/state.json" 2>/dev/null; }
+
+in_journal() { # KEY: the name of a release, or nothing
+  sed -n "s/.*\"$1\": \"\([A-Za-z0-9][A-Za-z0-9._+-]*\)\".*/\1/p" "$OPT/update/state.json"
+}
+
 # an update that is open would be taken back at the next start, and what is set up now with it
 close_update() {
-  local journal=$OPT/update/state.json
-  if ! grep -q '"phase"' "$journal" 2>/dev/null; then return; fi
-  env XDG_CONFIG_HOME="${ETC%/*}" XDG_STATE_HOME="${VAR%/*}" XDG_DATA_HOME="${VAR%/*}" XDG_CACHE_HOME="$VAR/cache" \
-    HOME="$VAR" NEARFIELD_CONFIG="$ETC/nearfield.toml" sh "$ROOT/firmware_scripts/update/resume.sh" "$OPT" >>"$LOG" 2>&1 || true
-  if grep -q '"phase"' "$journal" 2>/dev/null; then
-    refuse "an update is at work: wait for it to end ('nearfield update --list')" 1
+  local said back
+  if ! update_is_open; then return; fi
+  said=$(env XDG_CONFIG_HOME="${ETC%/*}" XDG_STATE_HOME="${VAR%/*}" XDG_DATA_HOME="${VAR%/*}" XDG_CACHE_HOME="$VAR/cache" \
+    NEARFIELD_CONFIG="$ETC/nearfield.toml" sh "$ROOT/firmware_scripts/update/resume.sh" "$OPT" 2>&1) || true
+  printf '%s\n' "$said" >>"$LOG"
+  if ! update_is_open; then return; fi
+  # the lock of device/update/releases.py: whoever is at work holds it, and nobody begins while we do
+  exec 7>>"$OPT/update/lock"
+  flock -n 7 || refuse "an update is at work: wait for it to end ('nearfield update --list')" 1
+  if update_is_open; then
+    said=$(sed '/^[[:space:]]*$/d' <<<"$said" | tail -n 1)
+    said=${said#nearfield: }
+    back=$(in_journal back)
+    go_back_to "$back" || refuse "the update that was cut off cannot be taken back (${said:-it did not say why}): delete $OPT/update/state.json to go on without it" 1
+    # models are asked for anew in what follows, so the link and the journal are all that is left to do
+    close_journal "$(in_journal previous)"
+    echo "The update that was cut off cannot be taken back by nearfield itself (${said:-it did not say why}); $back is in its place, and is gone on from."
   fi
+  exec 7>&-
+}
+
+go_back_to() { # NAME: fails where that release is not whole
+  if [[ -n $1 && $(readlink "$OPT/current") == "releases/$1" ]]; then return; fi
+  [[ -n $1 && -e $OPT/releases/$1/.release.json && -x $OPT/releases/$1/.venv/bin/nearfield ]] || return 1
+  point_current_to "$1"
 }
 
 service_main() {
@@ -381,6 +414,15 @@ keeps_state() { # asks, where there is somebody to answer
   [[ $answer != [yY]* ]]
 }
 
+users_remove() { # says what is still in use, as by a process of that user: that is no reason to end half-way
+  if id "$SERVICE_USER" >/dev/null 2>&1 && ! userdel "$SERVICE_USER" 2>/dev/null; then
+    echo "the user $SERVICE_USER is still in use: userdel $SERVICE_USER later"
+  fi
+  if has_group "$SERVICE_USER" && ! groupdel "$SERVICE_USER" 2>/dev/null; then
+    echo "the group $SERVICE_USER is still in use: groupdel $SERVICE_USER later"
+  fi
+}
+
 uninstall_service() {
   if [[ -z ${DESTDIR:-} && $(id -u) != 0 ]]; then
     refuse "that takes root: sudo ./install.sh --uninstall-service" 1
@@ -401,9 +443,11 @@ uninstall_service() {
   if [[ -z ${DESTDIR:-} && -S /run/udev/control ]]; then udevadm control --reload || true; fi
   rm -rf "$OPT" "$CACHE" "${DESTDIR:-}/run/nearfield"
   if [[ $keep == no ]]; then rm -rf "$ETC" "$VAR"; fi
-  if [[ -z ${DESTDIR:-} ]] && id "$SERVICE_USER" >/dev/null 2>&1; then userdel "$SERVICE_USER" 2>/dev/null; fi
-  if [[ -z ${DESTDIR:-} ]] && has_group "$SERVICE_USER"; then groupdel "$SERVICE_USER"; fi
-  echo "Removed: the service, $OPT, $CACHE, $COMMAND_FILE, its udev rules, the page on the screen, and their users."
+  local in_use="" users=", and their users"
+  if [[ -z ${DESTDIR:-} ]]; then in_use=$(users_remove); fi
+  if [[ -n $in_use ]]; then users=""; fi
+  echo "Removed: the service, $OPT, $CACHE, $COMMAND_FILE, its udev rules, the page on the screen$users."
+  if [[ -n $in_use ]]; then echo "$in_use"; fi
   if [[ $keep == yes ]]; then
     echo "Kept: $ETC and $VAR. To delete them: sudo rm -r $ETC $VAR (a new --service takes them over)."
   fi

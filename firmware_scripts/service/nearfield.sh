@@ -28,10 +28,13 @@ case "$1" in
   # these write to /etc/nearfield and /opt/nearfield, and look at what only root sees
   setup | update | doctor)
     umask 022 # the service must be able to read a release
+    # not the service's home: what lies there is the service's to write, and Python and pip would run it or obey it as root
+    HOME=~root
+    export PYTHONNOUSERSITE=1
     "$release" "$@"
     status=$?
-    # what they left in the state folder must stay the service's
-    find /var/lib/nearfield -xdev -user root -exec chown -h nearfield:nearfield {} +
+    # what they left in the state folder must stay the service's; -execdir: no folder on the way can become a link meanwhile
+    find /var/lib/nearfield -xdev -user root -execdir chown -h nearfield:nearfield {} +
     exit "$status"
     ;;
   *) exec runuser -u nearfield -- "$release" "$@" ;;

@@ -4,6 +4,7 @@ Building the environment of a release takes minutes: here a stand-in takes its p
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -191,9 +192,79 @@ def test_an_update_that_was_cut_off_is_taken_back_first(tree: Path, root: Path, 
         assert done.returncode == 0, done.stdout + done.stderr
         assert current(root) != before
     else:
-        assert done.returncode == 1
-        assert "install.sh: an update is at work: wait for it to end ('nearfield update --list')\n" in done.stderr
-        assert current(root) == before
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "cannot be taken back by nearfield itself (it did not say why); " in done.stdout
+        assert current(root) != before
+    assert Releases(opt).previous() == before
+
+
+def cut_off(tree: Path, root: Path, phase: str) -> tuple[Path, str]:
+    """A machine whose update was cut off, and whose releases cannot take it back: the folder, what ran before."""
+    set_up(tree, root)
+    opt, before = root / "opt/nearfield", current(root)
+    shutil.copytree(opt / "releases" / before, opt / "releases/9")
+    (opt / "releases" / before / ".release.json").write_text("\n")
+    for name in (before, "9"):
+        (opt / "releases" / name / ".venv/bin/nearfield").write_text(
+            "#!/bin/sh\necho trying; echo no luck >&2; exit 1\n"
+        )
+    (opt / "update").mkdir()
+    doing = f'{{"phase": "{phase}", "name": "9", "back": "{before}"}}'
+    (opt / "update/state.json").write_text(f'{{"previous": "", "doing": {doing}}}\n')
+    if phase == "trying":
+        Releases(opt).switch("9")
+    (tree / "device/a module.py").write_text("newer")
+    return opt, before
+
+
+@pytest.mark.parametrize("phase", ["making", "trying"])
+def test_an_update_that_no_release_can_take_back_does_not_stop_the_repair(tree: Path, root: Path, phase: str) -> None:
+    opt, before = cut_off(tree, root, phase)
+    done = service(tree, root, "--service", "--models", "tiny")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"cannot be taken back by nearfield itself (no luck); {before} is in its place" in done.stdout
+    releases = Releases(opt)
+    assert releases.previous() == before
+    assert set(releases.whole()) == {before, releases.current()}
+    assert releases.state().doing is None
+
+
+def test_while_an_update_is_at_work_nothing_is_set_up(tree: Path, root: Path) -> None:
+    opt, before = cut_off(tree, root, "trying")
+    journal = (opt / "update/state.json").read_text()
+    with Releases(opt).lock():
+        done = service(tree, root, "--service", "--models", "tiny")
+    assert done.returncode == 1
+    assert "install.sh: an update is at work: wait for it to end ('nearfield update --list')\n" in done.stderr
+    assert current(root) == "9" != before
+    assert (opt / "update/state.json").read_text() == journal
+
+
+@pytest.mark.parametrize("lost", [".release.json", ".venv/bin/nearfield"])
+def test_without_a_whole_release_to_go_back_to_the_way_out_is_named(tree: Path, root: Path, lost: str) -> None:
+    opt, before = cut_off(tree, root, "trying")
+    (opt / "releases" / before / lost).unlink()
+    done = service(tree, root, "--service", "--models", "tiny")
+    assert done.returncode == 1
+    journal = opt / "update/state.json"
+    assert f"cannot be taken back (no luck): delete {journal} to go on without it\n" in done.stderr
+    assert current(root) == "9"
+    journal.unlink()
+    assert service(tree, root, "--service", "--models", "tiny").returncode == 0
+
+
+def test_the_release_is_on_the_disk_before_the_link_leads_to_it_and_the_link_is_then(tree: Path, root: Path) -> None:
+    set_up(tree, root)
+    opt = root / "opt/nearfield"
+    (opt / "releases/9").mkdir()
+    shown = sourced(
+        tree,
+        'sync() { echo "$* $(readlink "$OPT/current")"; }; STATE=$OPT/.install RELEASE_NAME=9; current_make',
+        DESTDIR=str(root),
+    )
+    before, after = shown.splitlines()
+    assert before.startswith(f"-f {opt} releases/0.")
+    assert after == f"-f {opt} releases/9"
 
 
 def test_a_configuration_of_ones_own_stays_and_one_that_is_wrong_stops_it_before_the_switch(
@@ -301,6 +372,23 @@ def test_uninstalling_keeps_configuration_and_state_unless_told_and_says_so(tree
     assert f"Kept: {root}/etc/nearfield and {root}/var/lib/nearfield" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (False, ""),
+        (
+            True,
+            "the user nearfield is still in use: userdel nearfield later\n"
+            "the group nearfield is still in use: groupdel nearfield later",
+        ),
+    ],
+)
+def test_a_user_that_is_still_in_use_does_not_end_it_half_way(tree: Path, broken: bool, said: str) -> None:
+    status = 8 if broken else 0
+    stubs = f"id() {{ :; }}; has_group() {{ :; }}; userdel() {{ return {status}; }}; groupdel() {{ return {status}; }}"
+    assert sourced(tree, f"set -Eeuo pipefail; {stubs}; users_remove; echo gone on") == f"{said}\ngone on".strip()
+
+
 def test_a_command_of_that_name_which_is_somebody_elses_is_left_alone(tree: Path, root: Path) -> None:
     other = root / "usr/local/bin/nearfield"
     other.parent.mkdir(parents=True)
@@ -370,7 +458,11 @@ class TestCommand:
         release, tools = tmp_path / "release", tmp_path / "tools"
         tools.mkdir()
         for path, text in (
-            (release, 'echo "ran $* with $XDG_STATE_HOME $NEARFIELD_CONFIG"'),
+            (
+                release,
+                'echo "ran $* with $XDG_STATE_HOME $NEARFIELD_CONFIG"\n'
+                '[ "${1:-}" != doctor ] || echo "$HOME|$PYTHONNOUSERSITE"',
+            ),
             (
                 tools / "id",
                 'case $1 in -un) echo "$WHO";; *) if [ "$WHO" = root ]; then echo 0; else echo 1000; fi;; esac',
@@ -408,7 +500,11 @@ class TestCommand:
     def test_what_root_itself_must_do_leaves_the_state_the_services(self, command: Path) -> None:
         ran, found = self.run(command, "root", "setup", "--print")
         assert ran.startswith("ran setup --print")
-        assert found.startswith("find /var/lib/nearfield -xdev -user root -exec chown -h")
+        assert found.startswith("find /var/lib/nearfield -xdev -user root -execdir chown -h"), "no folder is followed"
+
+    def test_root_reads_nothing_from_the_home_of_the_service(self, command: Path) -> None:
+        home = pwd.getpwuid(0).pw_dir
+        assert self.run(command, "root", "doctor")[1] == f"{home}|1"
 
     def test_a_release_that_is_gone_is_said(self, command: Path) -> None:
         (command.parent / "release").unlink()

@@ -84,6 +84,9 @@ class FakeMachine:
     python: str = "3.11.2"
     did: list[str] = field(default_factory=list)
     running: str = ""
+    models: Path = Path("absent")
+    #: version -> what the files "weights.bin" of its models must be
+    wants: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
 
     def python_version(self) -> str:
         return self.python
@@ -104,9 +107,16 @@ class FakeMachine:
     def self_test(self, tree: Path, version: str) -> None:
         self._do("self_test")
         assert (tree / "device/version.txt").read_text() == version
+        for model_id, data in self.wants.get(version, {}).items():
+            weights = self.models / model_id / "weights.bin"
+            if weights.parent.is_dir() and not (weights.is_file() and weights.read_bytes() == data):
+                raise UpdateError(f"{model_id} is not the model of {version}")
 
-    def pull_model(self, tree: Path, model_id: str) -> None:  # noqa: ARG002
+    def pull_model(self, tree: Path, model_id: str) -> None:
         self._do(f"pull {model_id}")
+        weights = self.models / model_id / "weights.bin"
+        weights.unlink(missing_ok=True)  # as the store does: another file under the name, not other bytes in the file
+        weights.write_bytes(self.wants[(tree / "device/version.txt").read_text()][model_id])
 
     def restart(self) -> None:
         self._do("restart")
@@ -132,8 +142,8 @@ class World:
     def __post_init__(self) -> None:
         self.root = self.folder / "opt"
         self.releases = Releases(self.root)
-        self.machine = FakeMachine(self.releases)
         self.models = self.folder / "models"
+        self.machine = FakeMachine(self.releases, models=self.models)
         first = self.root / "releases/1.0-first"
         (first / ".venv/bin").mkdir(parents=True)
         (first / ".venv/bin/nearfield").write_text("#!/bin/sh\n")
@@ -143,6 +153,7 @@ class World:
     def bundle(self, version: str, **how: Any) -> Path:
         folder = self.folder / f"bundle-{version}"
         make_bundle(folder, self.key, version, **how)
+        self.machine.wants[version] = how.get("models") or {}
         return folder
 
     def updater(self, **how: Any) -> Updater:

@@ -1,6 +1,7 @@
 """The machine that an update is for: programs that are run, and what they say."""
 
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -136,6 +137,20 @@ def test_the_environment_is_built_from_the_wheels_that_came_along(tmp_path: Path
     assert (links, no_index, path) == (str(wheels), "1", "")
     assert Path(python).exists()
     assert list((tmp_path / "device/__pycache__").iterdir())
+
+
+@pytest.mark.parametrize(("user", "home"), [(0, pwd.getpwuid(0).pw_dir), (1000, "/var/lib/nearfield")])
+def test_root_reads_nothing_from_the_home_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, home: str
+) -> None:
+    monkeypatch.setenv("HOME", "/var/lib/nearfield")
+    monkeypatch.setenv("XDG_DATA_HOME", "/var/lib")
+    monkeypatch.delenv("PYTHONNOUSERSITE", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    words = 'printf "%s\\n" "$HOME" "$XDG_DATA_HOME" "$PYTHONNOUSERSITE" >said'
+    program(tmp_path / "install.sh", f"{words}\nmkdir -p .venv/bin\nln -s /bin/true .venv/bin/python")
+    machine().build(tmp_path, tmp_path, offline=False)
+    assert (tmp_path / "said").read_text().split("\n")[:3] == [home, "/var/lib", "" if user else "1"]
 
 
 def test_whatever_is_interrupted_ends_with_all_that_it_has_started(

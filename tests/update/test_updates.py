@@ -14,7 +14,9 @@ from release_world import World, archive, digest, make_bundle, sign
 from device.errors import UpdateError
 from device.update import manifest as bundle
 from device.update.machine import SystemMachine
+from device.update.manifest import ModelPart
 from device.update.releases import Releases
+from device.update.shared_models import SharedModels
 from device.update.source import FolderSource, open_source
 from device.update.updater import POINTS, Updater
 
@@ -413,7 +415,8 @@ def test_a_model_that_nobody_brings_is_fetched_by_the_new_release(world: World) 
     )
 
 
-def test_models_of_the_installed_release_come_back_by_the_catalogue_in_its_tree(world: World) -> None:
+def old_ears(world: World) -> Path:
+    """The file of a model that the installed release has in its catalogue: b"old"."""
     weights = world.models / "ears/weights.bin"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"old")
@@ -422,6 +425,24 @@ def test_models_of_the_installed_release_come_back_by_the_catalogue_in_its_tree(
     catalogue.write_text(
         f'[[model]]\nid = "ears"\n[[model.files]]\nname = "weights.bin"\nsha256 = "{digest(b"old")}"\n', "utf-8"
     )
+    return weights
+
+
+@pytest.mark.parametrize("bring", [True, False])
+def test_the_self_test_has_the_models_of_its_release_on_a_second_try_too(world: World, bring: bool) -> None:
+    weights = old_ears(world)
+    folder = world.bundle("1.1", models={"ears": b"new"}, bring=bring)
+    world.machine.broken = {"self_test"}
+    assert refusal(world, folder) == "self_test went wrong"
+    assert weights.read_bytes() == b"old"
+    world.machine.broken = set()
+    assert take(world, folder).startswith("1.1")
+    assert weights.read_bytes() == b"new"
+    assert world.machine.did.count("pull ears") == (0 if bring else 1), "it was kept"
+
+
+def test_models_of_the_installed_release_come_back_by_the_catalogue_in_its_tree(world: World) -> None:
+    weights = old_ears(world)
     take(world, world.bundle("1.1", models={"ears": b"new"}))
     assert weights.read_bytes() == b"new"
     world.updater().roll_back()
@@ -440,6 +461,77 @@ def test_models_that_no_release_wants_any_more_go(world: World) -> None:
         folder = world.bundle(f"1.{number}", models={"ears": weights})
         world.updater(keep=0).update(FolderSource(folder), world.key.public_key)
     assert {path.name for path in (world.models / ".by-hash").iterdir()} == {digest(b"2"), digest(b"3")}
+
+
+# the folder of the models is the service's: root must not be led anywhere by what lies in it
+
+
+@pytest.mark.parametrize("bring", [True, False])
+def test_a_pool_that_is_a_link_is_refused_and_nothing_is_done_behind_it(world: World, bring: bool) -> None:
+    weights, elsewhere = old_ears(world), world.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a file").touch()
+    (world.models / ".by-hash").symlink_to(elsewhere)
+    folder = world.bundle("1.1", models={"ears": b"new"}, bring=bring)
+    assert refusal(world, folder) == f"{world.models}/.by-hash is a link, and should be a folder"
+    SharedModels(world.models).forget([])
+    assert [path.name for path in elsewhere.iterdir()] == ["a file"]
+    assert weights.read_bytes() == b"old"
+    (world.models / ".by-hash").unlink()
+    assert take(world, folder).startswith("1.1"), "nothing stays behind of it"
+
+
+def test_a_link_in_the_place_of_a_part_is_not_followed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that somebody puts there between the look and the write."""
+    (world.models / ".by-hash").mkdir(parents=True)
+    brought, victim = world.folder / "brought", world.folder / "victim"
+    brought.write_bytes(b"new")
+    victim.write_bytes(b"of root")
+    (world.models / ".by-hash" / f"{digest(b'new')}.part").symlink_to(victim)
+    with monkeypatch.context() as quick:
+        quick.setattr(os, "unlink", lambda *_, **__: None)
+        quick.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(FileExistsError):
+            SharedModels(world.models).bring(brought, digest(b"new"))
+    assert victim.read_bytes() == b"of root"
+    SharedModels(world.models).bring(brought, digest(b"new"))
+    assert (world.models / ".by-hash" / digest(b"new")).read_bytes() == b"new"
+
+
+def test_the_folder_of_a_model_that_is_a_link_is_left_alone(world: World) -> None:
+    weights, elsewhere = old_ears(world), world.folder / "elsewhere"
+    models, parts = SharedModels(world.models), {"ears": (ModelPart(name="weights.bin", sha256=(digest(b"old"),)),)}
+    models.keep(parts)
+    weights.parent.rename(elsewhere)
+    weights.parent.symlink_to(elsewhere)
+    (elsewhere / "weights.bin").unlink()
+    models.lay_out(parts)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_that_becomes_a_link_before_the_write_is_not_followed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_ears(world)
+    elsewhere = world.folder / "elsewhere"
+    elsewhere.mkdir()
+    (world.models / ".by-hash").symlink_to(elsewhere)
+    monkeypatch.setattr(Path, "is_symlink", lambda _: False)  # it was none when it was looked at
+    with pytest.raises(NotADirectoryError):
+        SharedModels(world.models).keep({"ears": (ModelPart(name="weights.bin", sha256=(digest(b"old"),)),)})
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_owner_is_changed_of_what_was_opened_and_not_of_what_has_its_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.models.mkdir()
+    (world.folder / "brought").write_bytes(b"new")
+    monkeypatch.setattr(os, "chown", lambda *_, **__: pytest.fail("by its name"))
+    changed: list[str] = []
+    monkeypatch.setattr(os, "fchown", lambda file, *_: changed.append(Path(f"/proc/self/fd/{file}").readlink().name))
+    SharedModels(world.models).bring(world.folder / "brought", digest(b"new"))
+    assert changed == [".by-hash", f"{digest(b'new')}.part"]
 
 
 def test_a_folder_is_a_source_by_its_path_and_by_its_address(world: World) -> None:
