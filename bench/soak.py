@@ -32,7 +32,7 @@ from bench.options import Parser, count
 from bench.soak_account import THINKS_S, Account
 from bench.soak_faults import Faults, Plug
 from bench.soak_plan import BY_NAME, KINDS, SERVER_KINDS, Kind, plan, warm_s
-from bench.soak_resources import Resources
+from bench.soak_resources import Resources, touch
 from bench.soak_server import AwayServer
 from bench.soak_talk import BROKEN_FILE, SENTENCES, SKILLS, Sort, Talk, Utterance, repertoire
 from device.appliance import Appliance
@@ -271,6 +271,7 @@ def soaked(args: Any) -> tuple[Soak, float]:
         persona = load_persona(configured.persona)
         settings = settings_for(persona, configured)
         models = load_models(settings, persona)
+        touch(models.recogniser)
         talk = Talk(repertoire(models.voice), args.seed)
         speed = FAST if args.speed == "fast" else 1.0
         faults = [(each.at_s, each.kind) for each in planned]

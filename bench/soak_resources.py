@@ -17,8 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.processor_time import memory_mb
+import numpy as np
 
+from bench.processor_time import memory_mb
+from device.skills.hints import MOST_CHARS
+from models.protocols import SAMPLE_RATE_HZ, Expecting, Recogniser
+
+#: The longest that the recogniser is ever given: a stretch that is cut, and half a second before it.
+_LONGEST_S = 24
 _WINDOW = 0.15  # of the time, at both ends
 
 
@@ -42,6 +48,17 @@ def descriptors() -> tuple[str, ...]:
             # the same names each time: a soak keeps a thousand samples, which must not be what grows
             out.append(sys.intern(re.sub(r":\[\d+\]$", "", each.readlink().name)))
     return tuple(sorted(out))
+
+
+def touch(recogniser: Recogniser) -> None:
+    """The largest buffers that a recogniser can come to need, which it keeps: no growth, whenever they are first used.
+
+    whisper.cpp takes their addresses when it is loaded and their memory when they are filled: a second look with a
+    full prompt 75 MB, a sound of 24 s 90. In a soak that second look came in the second minute, or in the 48th.
+    """
+    recogniser.transcribe(np.zeros(_LONGEST_S * SAMPLE_RATE_HZ, np.float32))
+    if isinstance(recogniser, Expecting):
+        recogniser.transcribe_expecting(np.zeros(SAMPLE_RATE_HZ, np.float32), "a lamp " * (MOST_CHARS // 7))
 
 
 class Resources:
