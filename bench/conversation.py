@@ -4,8 +4,8 @@
 
 One session, in fifths: each says the same utterances in the same order, each a moment after the answer before it has
 ended. Measured: TTFA at the median of the first and of the last fifth, and the memory of the process (anonymous, as in
-the soak) from the end of the first fifth, when everything has been said once, to the end: medians of five answers. In
-real time: a hundred turns take some 9 minutes.
+the soak, the recogniser's largest buffers being filled before) from the end of the first fifth, when everything has
+been said once, to the end: medians of five answers. In real time: a hundred turns take some 9 minutes.
 """
 
 import statistics
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.figures import median, percentiles, ratio, show
 from bench.options import Parser, Utterance, count, load_utterances
 from bench.processor_time import memory_mb
+from bench.soak_resources import touch
 from bench.turn_runs import open_bench
 from device.audio.recording import StereoWriter
 from device.cli.boundary import guarded
@@ -51,6 +52,7 @@ def main() -> int:
 
     # the recording goes to a file: in memory it would be what grows
     with tempfile.TemporaryDirectory(prefix="nearfield-bench-") as scratch, open_bench(args.set) as bench:
+        touch(bench.models.recogniser)
         run = bench.session(said, recorder=StereoWriter(Path(scratch) / "conversation.wav"), on_event=on_event)
     turns = run.outcomes
     first, last = (median(t.ttfa_ms for t in of) for of in (turns[:fifth], turns[(FIFTHS - 1) * fifth :][:fifth]))
