@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 
 from bench.processor_time import memory_mb
+from device.dialogue.utterance import UtterancePolicy
 from device.skills.hints import MOST_CHARS
 from models.protocols import SAMPLE_RATE_HZ, Expecting, Recogniser
 
-#: The longest that the recogniser is ever given: a stretch that is cut, and half a second before it.
-_LONGEST_S = 24
 _WINDOW = 0.15  # of the time, at both ends
 
 
@@ -56,7 +55,8 @@ def touch(recogniser: Recogniser) -> None:
     whisper.cpp takes their addresses when it is loaded and their memory when they are filled: a second look with a
     full prompt 75 MB, a sound of 24 s 90. In a soak that second look came in the second minute, or in the 48th.
     """
-    recogniser.transcribe(np.zeros(_LONGEST_S * SAMPLE_RATE_HZ, np.float32))
+    longest = round(UtterancePolicy().cut_at_latest_ms * SAMPLE_RATE_HZ / 1000)
+    recogniser.transcribe(np.zeros(longest, np.float32))
     if isinstance(recogniser, Expecting):
         recogniser.transcribe_expecting(np.zeros(SAMPLE_RATE_HZ, np.float32), "a lamp " * (MOST_CHARS // 7))
 

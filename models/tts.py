@@ -179,10 +179,8 @@ class PiperVoice:
     def _clause(self, text: str, *, ends: bool = True) -> tuple[ClauseWords, list[list[str]]]:
         """The words of `text`, and the phonemes of its sentences; `ends`: with its last word."""
         words = split_words(text)
-        spoken = [
-            self._spoken(word, last=ends and i == len(words) - 1, following="".join(words[i + 1 : i + 2]))
-            for i, word in enumerate(words)
-        ]
+        pairs = zip(words, [*words[1:], ""], strict=False)
+        spoken = [self._spoken(word, last=ends and not following, following=following) for word, following in pairs]
         sentences = self._sentences(" ".join(spoken))
         return ClauseWords(text, sizes=[self._size(word) for word in spoken], sentences=sentences), sentences
 

@@ -21,7 +21,7 @@ Which clock counts
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
@@ -202,12 +202,12 @@ class TimerBook:
 
     def stop_ringing(self, now: Now, label: str = "") -> list[Ring]:
         """It is heard: what rings under `label` ("": all). What rang; [] nothing did."""
-        return self.stop_those(now, lambda entry: label in ("", self._ring(entry).label))
+        return self.stop_those(now, self._called(label))
 
     def stop_those(self, now: Now, which: Callable[[Ringing], bool]) -> list[Ring]:
         """It is heard: of what rings, those. What rang; [] nothing of it did."""
         self._follow(now)
-        stopped = [entry for entry in self._ringing.values() if entry.is_ringing and which(entry)]
+        stopped = self._that_ring(which)
         for entry in stopped:
             self._forget(entry)
         self._stopped = [*self._lately_stopped(now), *((entry, now.mono_s) for entry in stopped)]
@@ -225,7 +225,8 @@ class TimerBook:
         """
         self._follow(now)
         self._stopped = self._lately_stopped(now)
-        put_off = self._named(label, self._ringing.values()) or self._named(label, [each for each, _ in self._stopped])
+        called = self._called(label)
+        put_off = self._that_ring(called) or [entry for entry, _ in self._stopped if called(entry)]
         for entry in put_off:
             name = entry.name or (spoken.short_duration(entry.length_s) if entry.kind == "timer" else "")
             again = Timer(self._new_id(), name, seconds, due_s=now.mono_s + seconds,
@@ -328,8 +329,11 @@ class TimerBook:
     def _ring(self, entry: Ringing) -> Ring:
         return entry.ring(self.clock_hours, self._zone)
 
-    def _named(self, label: str, entries: Iterable[Ringing]) -> list[Ringing]:
-        return [each for each in entries if each.is_ringing and label in ("", self._ring(each).label)]
+    def _that_ring(self, which: Callable[[Ringing], bool]) -> list[Ringing]:
+        return [entry for entry in self._ringing.values() if entry.is_ringing and which(entry)]
+
+    def _called(self, label: str) -> Callable[[Ringing], bool]:
+        return lambda entry: label in ("", self._ring(entry).label)
 
     def _lately_stopped(self, now: Now) -> list[tuple[Ringing, float]]:
         return [(entry, at_s) for entry, at_s in self._stopped if now.mono_s - at_s < self._snoozable_s]

@@ -91,23 +91,20 @@ runtime_ready() {
   esac
 }
 
-readonly NOT_FETCHED=3 # the wheel is right, but what it requires could not be installed
-
 runtime_install() { # NAME WHEEL; joined by && because it is called in conditions, where 'set -e' sleeps
   "$PY" -m pip install --force-reinstall --no-deps "$2" &&
-    { pip_install "$2" || return $NOT_FETCHED; } && # its own requirements
+    # its own requirements; without them the step ends here: the wheel is right, and what was compiled is kept
+    { pip_install "$2" || exit 1; } &&
     runtime_works "$1"
 }
 
 runtime_make() {
-  local cache wheel named status=0
+  local cache wheel named
   # pip answers Ctrl-C with a plain failure, which bash would take for one of the compiler
   trap 'exit 130' INT
   named=$(runtime_named "$1")
   if [[ -n $named ]]; then
-    runtime_install "$1" "$named" || status=$?
-    if ((status == NOT_FETCHED)); then return 1; fi
-    if ((status)); then
+    if ! runtime_install "$1" "$named"; then
       give_up "$named is not $(runtime_distribution "$1") $(runtime_version "$1") for this machine" \
         "leave --$1-wheel out to compile it here, or name a wheel that install.sh made for $(uname -m)"
     fi
@@ -117,22 +114,15 @@ runtime_make() {
   cache=$(wheel_cache "$(runtime_stem "$1")")
   for wheel in "$cache"/*.whl; do
     [[ -f $wheel ]] || continue
-    status=0
-    (runtime_install "$1" "$wheel") || status=$?
-    if ((status == 0)); then
+    if runtime_install "$1" "$wheel"; then
       stamp_set "$1" "$(runtime_key "$1")"
       return
     fi
-    if ((status == NOT_FETCHED)); then return 1; fi # compiled for many minutes: it is kept
     echo "$wheel does not work any more: compiling anew"
     rm -f "$wheel"
   done
-  status=0
-  { runtime_compile "$1" "$cache" && runtime_install "$1" "$(echo "$cache"/*.whl)"; } || status=$?
-  if ((status == 0)); then
+  if runtime_compile "$1" "$cache" && runtime_install "$1" "$(echo "$cache"/*.whl)"; then
     stamp_set "$1" "$(runtime_key "$1")"
-  elif ((status == NOT_FETCHED)); then
-    return 1
   elif [[ $1 == whisper ]]; then
     rm -rf "$cache" # what did not install now would not the next time
     whisper_from_index

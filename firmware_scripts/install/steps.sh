@@ -18,9 +18,8 @@ packages_wanted() {
 }
 
 packages_missing() {
-  local wanted
-  read -ra wanted -d '' < <(packages_wanted) || true
-  not_installed "${wanted[@]}"
+  # shellcheck disable=SC2046  # each word is a package
+  not_installed $(packages_wanted)
 }
 
 not_installed() { # PACKAGE...: those of them that are missing

@@ -281,15 +281,22 @@ def test_it_comes_back_by_itself_and_says_so(
     page.close()
 
 
-def test_who_comes_back_and_looks_meanwhile_has_one_connection(chromium: Any, desk: PretendedDesk) -> None:
-    sockets: list[Any] = []
-    held: list[Any] = []
+@contextlib.contextmanager
+def page_without_its_device(chromium: Any, desk: PretendedDesk) -> Iterator[tuple[Any, int]]:
+    """A page that was shown, and the port on which its device was."""
     with contextlib.closing(chromium.new_page()) as page:
         with KioskServer(WebSettings(port=0), desk) as first:
             port = int(first.address.rpartition(":")[2])
             page.goto(first.address)
             shows(page, "#state", "Ready")
         shows(page, "#state", "Disconnected")
+        yield page, port
+
+
+def test_who_comes_back_and_looks_meanwhile_has_one_connection(chromium: Any, desk: PretendedDesk) -> None:
+    sockets: list[Any] = []
+    held: list[Any] = []
+    with page_without_its_device(chromium, desk) as (page, port):
         page.route("**/api/status", keeping(held))  # the answer is on its way
         page.on("websocket", keeping(sockets))
         with KioskServer(WebSettings(port=port), desk):
@@ -307,12 +314,7 @@ def test_who_comes_back_and_looks_meanwhile_has_one_connection(chromium: Any, de
 @pytest.mark.parametrize("never", ["/api/status", "/"])
 def test_an_answer_that_never_comes_holds_nobody_up(chromium: Any, desk: PretendedDesk, never: str) -> None:
     held: list[Any] = []
-    with contextlib.closing(chromium.new_page()) as page:
-        with KioskServer(WebSettings(port=0), desk) as first:
-            port = int(first.address.rpartition(":")[2])
-            page.goto(first.address)
-            shows(page, "#state", "Ready")
-        shows(page, "#state", "Disconnected")
+    with page_without_its_device(chromium, desk) as (page, port):
         page.route(f"**:{port}{never}", keeping(held))
         with KioskServer(WebSettings(port=port), desk):
             shows(page, "#state", "Ready")
