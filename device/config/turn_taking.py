@@ -63,7 +63,7 @@ class TurnSettings(Section):
         default=600,
         ge=100,
         le=10_000,
-        description="silence that ends a turn when there is no turn model, or it is undecided about whole words, in ms",
+        description="silence that ends a turn without a turn model, or where it or the words are in doubt, in ms",
     )
     sure_silence_ms: int = Field(
         default=200, ge=50, le=10_000, description="silence that ends a turn when the turn model is sure, in ms"
@@ -81,7 +81,7 @@ class TurnSettings(Section):
         default=950,
         ge=50,
         le=10_000,
-        description="... when sound and words disagree, or the words are doubtful, in ms",
+        description="... when sound and words disagree, or the words are doubtful and left open, in ms",
     )
     unsure_silence_ms: int = Field(
         default=1_300,

@@ -79,15 +79,15 @@ class SystemMachine:
         self._run(compiling, tree, _environment(), _TEST_LIMIT_S, "it cannot be compiled")
 
     def self_test(self, tree: Path, version: str) -> None:
-        said = self._run([str(_program(tree)), "--version"], Path("/"), _environment(), 60, "it cannot be started")
+        said = self._run_as_service([str(_program(tree)), "--version"], 60, "it cannot be started")
         if said.split()[-1:] != [version]:
             raise UpdateError(f"the release says that it is {said!r}, and should be {version}", hint=_TELL)
         command = [str(_program(tree)), "update", "--self-test", *self._config]
-        self._run(command, Path("/"), _environment(), _TEST_LIMIT_S, "its self-test failed")
+        self._run_as_service(command, _TEST_LIMIT_S, "its self-test failed")
 
     def pull_model(self, tree: Path, model_id: str) -> None:
         command = [str(_program(tree)), "models", "pull", model_id, *self._config]
-        self._run(command, Path("/"), _environment(), _PULL_LIMIT_S, f"its model {model_id} cannot be fetched")
+        self._run_as_service(command, _PULL_LIMIT_S, f"its model {model_id} cannot be fetched")
 
     def restart(self) -> None:
         if self._service != NO_SERVICE:
@@ -135,10 +135,36 @@ class SystemMachine:
         # a release from before there was such a command is healthy when systemd says so
         return done.returncode == 0 or "no such command" in done.stderr.lower()
 
-    def _run(self, command: list[str], cwd: Path, environment: dict[str, str], limit_s: float, failed: str) -> str:
+    def _service_user(self) -> pwd.struct_passwd | None:
+        """Whom root becomes for what works in the folders of the service; None: nobody."""
+        if self._service == NO_SERVICE or os.geteuid() != 0 or shutil.which("systemctl") is None:
+            return None
+        name = _systemctl("show", "--property=User", "--value", self._service).stdout.strip()
+        try:
+            return pwd.getpwnam(name) if name not in {"", "root"} else None
+        except KeyError:
+            why = f"{self._service} is to run as {name!r}, who is not known here"
+            raise UpdateError(why, hint="'sudo ./install.sh --service' makes its user") from None
+
+    def _run_as_service(self, command: list[str], limit_s: float, failed: str) -> str:
+        """Where the service may write it may lead a name elsewhere: what writes there has no more rights than it."""
+        user, environment = self._service_user(), _environment()
+        if user is not None:
+            environment["HOME"] = user.pw_dir
+        return self._run(command, Path("/"), environment, limit_s, failed, user)
+
+    def _run(
+        self,
+        command: list[str],
+        cwd: Path,
+        environment: dict[str, str],
+        limit_s: float,
+        failed: str,
+        user: pwd.struct_passwd | None = None,
+    ) -> str:
         """What it printed. Raises UpdateError with the last that it said."""
         try:
-            status, out, said = _ended(command, cwd, environment, limit_s)
+            status, out, said = _ended(command, cwd, environment, limit_s, user)
         except OSError as error:
             raise UpdateError(f"{failed}: {command[0]}: {_reason(error)}", hint=_TELL) from error
         except subprocess.TimeoutExpired as error:
@@ -149,14 +175,18 @@ class SystemMachine:
         return out.strip()
 
 
-def _ended(command: list[str], cwd: Path, environment: dict[str, str], limit_s: float) -> tuple[int, str, str]:
+def _ended(
+    command: list[str], cwd: Path, environment: dict[str, str], limit_s: float, user: pwd.struct_passwd | None
+) -> tuple[int, str, str]:
     """Exit status and what it said. When we are interrupted it ends with all that it has started.
 
-    Raises OSError, subprocess.TimeoutExpired.
+    `user`: whom it runs as; None: as we do. Raises OSError, subprocess.TimeoutExpired.
     """
     with subprocess.Popen(
         command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, errors="replace", process_group=0, close_fds=False,  # the lock goes with it
+        user=user and user.pw_uid, group=user and user.pw_gid,
+        extra_groups=user and os.getgrouplist(user.pw_name, user.pw_gid),
     ) as program:  # fmt: skip
         try:
             out, said = program.communicate(timeout=limit_s)

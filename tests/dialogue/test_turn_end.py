@@ -64,8 +64,11 @@ def test_so_long_is_waited(finished: float | None, wording: Wording | None, expe
 @pytest.mark.parametrize(
     ("finished", "wording", "probability", "expected"),
     [
-        (0.97, Wording.STATEMENT, 0.2, RULES.disputed_silence_ms),
+        (0.97, Wording.STATEMENT, 0.2, RULES.plain_silence_ms),  # sound and mark agree, whatever the words were
+        (RULES.likely, Wording.QUESTION, 0.1, RULES.plain_silence_ms),
+        (0.49, Wording.STATEMENT, 0.2, RULES.undecided_silence_ms),
         (0.97, Wording.OPEN, 0.39, RULES.disputed_silence_ms),
+        (None, Wording.STATEMENT, 0.2, RULES.disputed_silence_ms),  # nothing but words that say nothing
         (0.97, Wording.STATEMENT, 0.39, RULES.sure_silence_ms),
         (0.97, Wording.UNFINISHED, 0.2, RULES.longest_silence_ms),
         (0.05, Wording.QUESTION, 0.2, RULES.undecided_silence_ms),
@@ -76,7 +79,7 @@ def test_so_long_is_waited(finished: float | None, wording: Wording | None, expe
     ],
 )
 def test_words_count_as_much_as_the_recogniser_believes_them(
-    finished: float, wording: Wording, probability: float, expected: float
+    finished: float | None, wording: Wording, probability: float, expected: float
 ) -> None:
     assert wait_ms(finished, wording, probability=probability) == expected
 
@@ -203,6 +206,20 @@ def test_undecided_waits_neither_less_than_likely_nor_more_than_unlikely(
     end.pause(0)
     end.judged(0.4)
     end.worded(Wording.STATEMENT, probability)
+    assert end.wait_ms == expected
+
+
+@pytest.mark.parametrize(
+    ("plain_ms", "expected"), [(100.0, RULES.likely_silence_ms), (1800.0, RULES.disputed_silence_ms)]
+)
+def test_doubtful_words_wait_neither_less_than_likely_ones_nor_more_than_open_ones(
+    plain_ms: float, expected: float
+) -> None:
+    """The same file: what is doubtful and whole lies between its neighbours too."""
+    end = TurnEnd(TurnEndPolicy(plain_silence_ms=plain_ms), with_model=True)
+    end.pause(0)
+    end.judged(0.97)
+    end.worded(Wording.STATEMENT, 0.2)
     assert end.wait_ms == expected
 
 

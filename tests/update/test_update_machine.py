@@ -5,8 +5,9 @@ import pwd
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -151,6 +152,57 @@ def test_root_reads_nothing_from_the_home_of_the_service(
     program(tmp_path / "install.sh", f"{words}\nmkdir -p .venv/bin\nln -s /bin/true .venv/bin/python")
     machine().build(tmp_path, tmp_path, offline=False)
     assert (tmp_path / "said").read_text().split("\n")[:3] == [home, "/var/lib", "" if user else "1"]
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """One that other users may look into; `tmp_path` is not."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+_NOBODY = pwd.getpwnam("nobody")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_works_in_the_services_folders_works_as_the_service(
+    public_folder: Path, systemctl: Callable[[str], None]
+) -> None:
+    """What it may not write to, a link of its making does not lead an update to."""
+    systemctl('[ "$*" = "show --property=User --value a.service" ] && echo nobody')
+    said = public_folder / "said"
+    said.touch()
+    said.chmod(0o666)
+    words = f'echo "$(id -u) $(id -g) $(id -G) $HOME" >>{said}\n[ $1 = --version ] && echo nearfield 1.2'
+    program(public_folder / ".venv/bin/nearfield", f"{words}\nexit 0")
+    machine().self_test(public_folder, "1.2")
+    machine().pull_model(public_folder, "ears")
+    groups = " ".join(map(str, os.getgrouplist("nobody", _NOBODY.pw_gid)))
+    service = f"{_NOBODY.pw_uid} {_NOBODY.pw_gid} {groups} {_NOBODY.pw_dir}"
+    assert said.read_text().splitlines() == [service] * 3
+    said.write_text("")
+    program(public_folder / "install.sh", f"id -u >{said}\nmkdir -p .venv/bin\nln -s /bin/true .venv/bin/python")
+    machine().build(public_folder, public_folder, offline=False)
+    assert said.read_text() == "0\n", "its own tree is root's to make"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is asked to become somebody else")
+@pytest.mark.parametrize("user", ["", "root"])
+def test_a_service_of_roots_is_tried_as_root(tmp_path: Path, systemctl: Callable[[str], None], user: str) -> None:
+    systemctl(f"echo {user}")
+    program(tmp_path / ".venv/bin/nearfield", f"id -u >{tmp_path}/said")
+    machine().pull_model(tmp_path, "ears")
+    assert (tmp_path / "said").read_text() == "0\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is asked to become somebody else")
+def test_a_service_of_a_user_that_there_is_not(tmp_path: Path, systemctl: Callable[[str], None]) -> None:
+    systemctl("echo no-such-user")
+    program(tmp_path / ".venv/bin/nearfield", "exit 0")
+    with pytest.raises(UpdateError, match=r"a.service is to run as 'no-such-user', who is not known here"):
+        machine().pull_model(tmp_path, "ears")
 
 
 def test_whatever_is_interrupted_ends_with_all_that_it_has_started(
