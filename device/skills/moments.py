@@ -87,11 +87,16 @@ def repeated(hour: int, minute: int, half: Half, every: Every) -> tuple[time, tu
 
     Raises SkillError: there is no such time.
     """
-    hours, days = _hours(hour, half), days_of(every)
-    if half != "night":
-        return time(_first(hours), minute), days
-    at = time(_at_night(hours), minute)
-    return at, tuple(sorted((d + 1) % 7 for d in days)) if at.hour < _NIGHT_ENDS else days
+    hours = _hours(hour, half)
+    at = time(_at_night(hours) if half == "night" else _first(hours), minute)
+    return at, days_at(at, half, every)
+
+
+def days_at(at: time, half: Half, every: Every) -> tuple[int, ...]:
+    """The days (0 is Monday) on which it is `at` when that is said to be on `every`: at night, small hours are of the
+    days that follow."""
+    days = days_of(every)
+    return tuple(sorted((d + 1) % 7 for d in days)) if half == "night" and at.hour < _NIGHT_ENDS else days
 
 
 def days_of(every: Every) -> tuple[int, ...]:

@@ -32,6 +32,37 @@ def test_alarms_at_night(world: World) -> None:
     )
 
 
+def test_nights_of_every_week(world: World) -> None:
+    """Half an hour into Saturday is Friday's night; who cancels that means it."""
+    talk(
+        world,
+        ("Set an alarm every Friday night at 12:30.", "Alarm set for 12:30 AM every Saturday."),
+        ("Set an alarm every Friday night at 11.", "Alarm set for 11 PM every Friday."),
+        ("Set an alarm every Saturday at 1 a.m.", "Alarm set for 1 AM every Saturday."),
+        ("Cancel the 12:30 alarm every Saturday.", "Your alarm for 12:30 AM every Saturday is cancelled."),
+        ("Set an alarm every Friday night at 12:30.", "Alarm set for 12:30 AM every Saturday."),
+        ("Cancel the 11 p.m. alarm every Friday.", "Your alarm for 11 PM every Friday is cancelled."),
+        ("Cancel the 1 a.m. alarm every Saturday.", "Your alarm for 1 AM every Saturday is cancelled."),
+        ("Cancel the alarm for every Saturday night.", "There is no such alarm. You have 12:30 AM."),
+        ("Cancel the alarm for every Friday night.", "Your alarm for 12:30 AM every Saturday is cancelled."),
+        ("Set an alarm every night at midnight.", "Alarm set for midnight every day."),
+        ("Cancel the alarm for every night.", "Your alarm for midnight every day is cancelled."),
+    )
+
+
+def test_midnight_and_noon(world: World) -> None:
+    talk(
+        world,
+        ("Set an alarm for midnight.", "Alarm set for midnight tonight."),
+        ("Set an alarm for midnight tomorrow.", "Alarm set for midnight tomorrow night."),
+        ("Set an alarm for noon on Friday.", "Alarm set for noon on Friday."),
+        ("Cancel the midnight alarm tomorrow.", "Your alarm for midnight is cancelled."),
+        ("Cancel my midnight alarm.", "Your alarm for midnight is cancelled."),
+        ("Cancel my noon alarm.", "Your alarm for noon is cancelled."),
+        ("Which alarms are set?", "No alarm is set."),
+    )
+
+
 def test_before_an_hour_that_has_a_half_of_the_day() -> None:
     world = World(clock_hours=24)
     talk(

@@ -51,8 +51,9 @@ def sounding(world: World) -> list[str]:
 def test_one_day_leaves_the_repeat(said: str) -> None:
     world = on_sunday("Wake me every weekday at 6:30.")
     assert world.say(said) == "Your 6:30 AM alarm is off tomorrow and rings again on Tuesday."
-    assert alarms(world) == "6:30 AM every weekday"
+    assert alarms(world) == "6:30 AM every weekday but not tomorrow"
     assert until(world, 9, 6, 30) == []
+    assert alarms(world) == "6:30 AM every weekday"
     assert until(world, 10, 6, 30) == ["6:30 AM alarm"]
 
 
@@ -60,6 +61,7 @@ def test_the_midnight_of_a_repeat_is_told_by_its_night() -> None:
     world = on_sunday("Wake me every night at 12.")
     answer = "Your midnight alarm is off tonight and rings again tomorrow night."
     assert world.say("Cancel the alarm for tonight.") == answer
+    assert alarms(world) == "midnight every day but not tonight"
     assert until(world, 9, 0) == []
     assert until(world, 10, 0) == ["midnight alarm"]
 
@@ -122,7 +124,7 @@ def test_tonight_is_not_the_afternoon() -> None:
 def test_one_that_is_off_that_day_is_not_asked_about() -> None:
     world = on_sunday("Wake me every weekday at 6:30.", "Cancel my alarm for tomorrow.", "Wake me at 8 tomorrow.")
     assert world.say("Cancel my alarm for tomorrow.") == "Your alarm for 8 AM is cancelled."
-    assert alarms(world) == "6:30 AM every weekday"
+    assert alarms(world) == "6:30 AM every weekday but not tomorrow"
 
 
 def test_a_day_that_is_left_out_is_on_disk() -> None:

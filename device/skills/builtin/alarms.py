@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from device.skills import spoken
 from device.skills.builtin.clock import known
 from device.skills.builtin.timers import name_of_one, off
-from device.skills.moments import Day, Every, Half, date_of, days_of, earlier, is_called, moment, repeated
+from device.skills.moments import Day, Every, Half, date_of, days_at, days_of, earlier, is_called, moment, repeated
 from device.skills.services import customs
 from device.skills.skill import Context, SkillError, skill
 from device.skills.timer_records import Alarm, Now, Ring, Ringing, Timer
@@ -52,7 +52,10 @@ def list_alarms(context: Context) -> str:
     """Tell which alarms are set."""
     hours = customs(context.services).clock_hours
     with context.services.get(TimerDesk).open() as (book, now):
-        said = [_described(alarm, book.local(at), context.now, hours) for alarm, at in book.alarms(now)]
+        said = [
+            _described(alarm, book.local(at), context.now, hours) + _left_out(book, now, alarm, context.now)
+            for alarm, at in book.alarms(now)
+        ]
         said += [f"one that is snoozed for {spoken.remaining(t.left_s(now))}" for t in book.snoozed(now)]
     if not said:
         return "No alarm is set."
@@ -79,12 +82,16 @@ class _Meant:
         """One whose next ring is `at`; a repeat that has one on this day, be it left out."""
         if not self._is_called(alarm.name, alarm.hour, alarm.minute):
             return False
-        if self.every and alarm.days != days_of(self.every):
+        if self.every and not self.repeats(alarm):
             return False
         if not self.day:
             return True
         on = date_of(self.now, alarm.time, self.half, self.day)
         return on.weekday() in alarm.days if alarm.days else on == at.date()
+
+    def repeats(self, alarm: Alarm) -> bool:
+        """One that rings on these days of every week, and on no others."""
+        return alarm.days == days_at(alarm.time, self.half, self.every)
 
     def rang(self, ring: Ringing, at: datetime) -> bool:
         """One that rang at that time; "tomorrow" is none."""
@@ -183,6 +190,11 @@ def _described(alarm: Alarm, at: datetime, now: datetime, hours: int) -> str:
     return f"{alarm.name + ' at ' if alarm.name else ''}{when}"
 
 
+def _left_out(book: TimerBook, now: Now, alarm: Alarm, today: datetime) -> str:
+    """ " but not tomorrow", of a repeat that leaves its next day out (`TimerBook.skip_next`)."""
+    return f" but not {_day(book.local(alarm.handled_s), today)}" if alarm.days and alarm.handled_s > now.wall_s else ""
+
+
 def _named(alarm: Alarm | Timer, hours: int) -> str:
     if isinstance(alarm, Timer):
         return "that is snoozed"
@@ -191,7 +203,7 @@ def _named(alarm: Alarm | Timer, hours: int) -> str:
 
 def _silenced(book: TimerBook, now: Now, meant: _Meant) -> list[Ring]:
     """What rings and is meant, and is stopped with this; else what was meant and stopped just before."""
-    repeats = {alarm.id for alarm, _ in book.alarms(now) if alarm.days == days_of(meant.every)}
+    repeats = {alarm.id for alarm, _ in book.alarms(now) if meant.repeats(alarm)}
 
     def rang(ring: Ringing) -> bool:
         return meant.rang(ring, book.local(ring.at_s)) and (not meant.every or ring.id in repeats)
