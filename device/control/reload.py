@@ -11,6 +11,7 @@ record of the session lets it go on with the conversation (session.continue_with
 import fcntl
 import logging
 import os
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Collection
@@ -70,7 +71,8 @@ class Reload:
 
 
 def check_startable(settings: Settings, known: Collection[Complaint] = ()) -> None:
-    """Could an assistant begin with these? Its persona, skills, models and secrets are looked for, none is loaded.
+    """Could an assistant begin with these? Its persona, skills, models, secrets and authorities are looked for, none
+    is loaded.
 
     `known`: complaints about files of skills that the running one has as well. Raises NearfieldError, ModelError.
     """
@@ -81,6 +83,7 @@ def check_startable(settings: Settings, known: Collection[Complaint] = ()) -> No
     settings = settings_for(persona, settings)
     find_models(settings, persona)
     _check_secrets(settings)
+    _check_authorities(settings)
     for complaint in PersonaSkills(persona, settings).live.complaints:
         if complaint not in known:
             raise ConfigError(
@@ -108,6 +111,21 @@ def _check_secrets(settings: Settings) -> None:
     for path in bare:
         if path is not None:
             read_secret(path)
+
+
+def _check_authorities(settings: Settings) -> None:
+    """Whose certificates are believed. Raises ConfigError: the file is none."""
+    mqtt, llm = settings.mqtt, settings.llm
+    files = {
+        "mqtt.ca_file": mqtt.ca_file if mqtt.host else None,
+        "llm.server_ca_file": llm.server_ca_file if llm.server else None,
+    }
+    for key, path in files.items():
+        try:
+            if path is not None:
+                ssl.create_default_context(cafile=path)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"{key}: {path} is not a file of certificates", hint="it is to be a PEM file") from error
 
 
 def exec_again() -> None:

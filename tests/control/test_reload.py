@@ -166,6 +166,27 @@ def test_secrets_are_looked_at_as_their_parts_do_at_the_start(
 
 
 @pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(
+    ("part", "key", "more"), [("mqtt", "ca_file", {"tls": True}), ("llm", "server_ca_file", {})], ids=["mqtt", "llm"]
+)
+def test_whom_a_connection_trusts_is_looked_at(
+    part: str, key: str, more: dict[str, Any], everything: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    def trusting(file: Path) -> Settings:
+        return Settings.model_validate({**everything, part: everything[part] | more | {key: file}})
+
+    check_startable(trusting(tmp_path / "cert.pem"))
+    (tmp_path / "none.pem").write_text("no certificate\n")
+    for name in ("none.pem", "absent.pem"):
+        with pytest.raises(ConfigError, match=rf"{part}.{key}: .*{name} is not a file of certificates"):
+            check_startable(trusting(tmp_path / name))
+    switched_off = {"mqtt": {"host": None}, "llm": {"server": ""}}[part]
+    check_startable(
+        Settings.model_validate({**everything, part: {key: tmp_path / "absent.pem", **more, **switched_off}})
+    )
+
+
+@pytest.mark.usefixtures("found")
 def test_secrets_of_what_is_switched_off_hold_nobody_up(everything: dict[str, dict[str, Any]]) -> None:
     off = {"web": {"enabled": False}, "metrics": {"port": 0}, "telemetry": {"otlp_endpoint": ""}}
     off |= {"mqtt": {"host": None}, "llm": {"server": ""}}
