@@ -203,7 +203,9 @@ def _explain(skills: Skillset, sentence: str) -> None:
             f"the sentence fits {' and '.join(sorted(names))} equally well, so it means none of them",
             hint="take the words from one of them",
         )
-    raise NearfieldError("no sentence fits; the language model would answer", hint="'nearfield skills list' shows some")
+    unable = skills.fast_path.unable(sentence)
+    would = f'"{unable.say}" would be said' if unable is not None else "the language model would answer"
+    raise NearfieldError(f"no sentence fits; {would}", hint="'nearfield skills list' shows some")
 
 
 def _sentences(skills: Skillset) -> int:

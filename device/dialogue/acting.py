@@ -19,7 +19,7 @@ from device.dialogue.assistant_turn import AssistantTurn
 from device.dialogue.commands import Output
 from device.dialogue.confirmation import Confirmation, ConfirmationPolicy
 from device.dialogue.control_words import control_in
-from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable, Undelivered
 from device.dialogue.doing import Calls, Check, Doing, DoingPolicy, no_tools
 from device.dialogue.history import History
 from device.dialogue.telling import Telling
@@ -111,7 +111,7 @@ class Acting:
         doing = self._doings.get(job)
         return doing is not None and doing.unready
 
-    def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
+    def understood(self, job: int, meaning: Meaning | Unable | None, now: int) -> list[Output]:
         """The interpreter's answer to `Understand`, for an answer that is still wanted."""
         doing = self._doings.get(job)
         return [] if doing is None else self._noted(doing, doing.understood(meaning, now), now)

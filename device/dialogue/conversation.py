@@ -30,7 +30,7 @@ from device.dialogue.boundary import CommitBoundary
 from device.dialogue.commands import Chime, Jobs, Output, Prepare, Warm
 from device.dialogue.control_words import control_in
 from device.dialogue.controls import Controls
-from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable, Undelivered
 from device.dialogue.degrade import Degrade
 from device.dialogue.doing import Check, no_tools
 from device.dialogue.endpointer import Endpointer
@@ -292,7 +292,7 @@ class Conversation:
             return []
         return self._after([*self._floor.turn.expected(job, sentence_end, now), *self._floor.listen()])
 
-    def understood(self, job: int, meaning: Meaning | None, now: int) -> list[Output]:
+    def understood(self, job: int, meaning: Meaning | Unable | None, now: int) -> list[Output]:
         """The interpreter's answer to `Understand`; None: it does not know these words."""
         return [] if self._floor.working(job) is None else self._after(self._acting.understood(job, meaning, now))
 

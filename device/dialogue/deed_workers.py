@@ -8,7 +8,8 @@ a few threads, so that nobody waits for them. What fails in here, `sys.exit` inc
 somebody waits for it.
 
 Words that mean nothing but are near to something that does are recognised once more (`deeds.SecondLook`), in the
-recogniser's thread: while that is busy, or cannot, they mean nothing.
+recogniser's thread: while that is busy, or cannot, they mean nothing. What means nothing and is an order all the same
+is told apart (`deeds.KnowsOrders`).
 """
 
 import logging
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 from device.dialogue.commands import Act, Understand
-from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome, SecondLook
+from device.dialogue.deeds import Call, Doer, Interpreter, KnowsOrders, Meaning, Outcome, SecondLook, Unable
 from device.dialogue.workers import Worker
 from models.protocols import Floats
 
@@ -43,7 +44,7 @@ class DeedWorkers:
         interpreter: Interpreter | None,
         doer: Doer | None,
         *,
-        understood: Callable[[int, Meaning | None], None],
+        understood: Callable[[int, Meaning | Unable | None], None],
         acted: Callable[[int, Call, Outcome], None],
         alive: Callable[[int], bool],
         hear_again: HearAgain = never_again,
@@ -90,7 +91,7 @@ class DeedWorkers:
             _log.debug("where it failed", exc_info=error)
         if meaning is None and self._looks_again(command):
             return
-        self._understood(command.job, meaning)
+        self._tell(command, meaning)
 
     def _looks_again(self, command: Understand) -> bool:
         """Is it being recognised once more? Then `_guess` goes on with it."""
@@ -112,7 +113,7 @@ class DeedWorkers:
     def _heard_again(self, look: SecondLook, command: Understand, again: str) -> None:
         """In the recogniser's thread, which has other things to do."""
         if not again or not self._intent.offer(partial(self._guess, look, command, again)):
-            self._understood(command.job, None)
+            self._tell(command, None)
 
     def _guess(self, look: SecondLook, command: Understand, again: str) -> None:
         meaning = None
@@ -121,7 +122,17 @@ class DeedWorkers:
         except BaseException as error:  # noqa: BLE001 - as above
             _log.error("what was heard again could not be looked up: %s", type(error).__name__)
             _log.debug("where it failed", exc_info=error)
-        self._understood(command.job, meaning)
+        self._tell(command, meaning)
+
+    def _tell(self, command: Understand, meaning: Meaning | None) -> None:
+        unable = None
+        try:
+            if meaning is None and isinstance(self._interpreter, KnowsOrders):
+                unable = self._interpreter.unable(command.text)
+        except BaseException as error:  # noqa: BLE001 - as above
+            _log.error("it cannot be told whether that was an order: %s", type(error).__name__)
+            _log.debug("where it failed", exc_info=error)
+        self._understood(command.job, meaning or unable)
 
     def _carry_out(self, command: Act) -> None:
         if command.read_only and not self._alive(command.job):

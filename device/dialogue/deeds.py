@@ -29,6 +29,13 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
+class Unable:
+    """An order that nobody here carries out: what is said of it, for a small model says that it has done it."""
+
+    say: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One use of a skill. `turn` and `index` name it within the session: it is carried out at most once."""
 
@@ -87,6 +94,15 @@ class SecondLook(Protocol):
 
         It changes nothing, or it asks first. None: not known either. A few milliseconds; never raises.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsOrders(Protocol):
+    """An `Interpreter` that knows an order also where it does not know what to do."""
+
+    def unable(self, text: str) -> Unable | None:
+        """Is `text`, which means nothing, an order? Less than a millisecond; never raises."""
         ...
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from device.dialogue.answer import Answer
 from device.dialogue.commands import Act, Output, Reply, Understand
-from device.dialogue.deeds import Call, Meaning, Outcome
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable
 from device.dialogue.events import Called, CallEnded, Understood
 from models.protocols import SAMPLE_RATE_HZ, Floats, Message, ToolRequest, ToolSpec
 
@@ -168,13 +168,18 @@ class Doing:
 
     # --- what comes back --------------------------------------------------------------------------------------
 
-    def understood(self, meaning: Meaning | None, now: int) -> list[Output]:
-        """The answer to `Understand`, or that it is not waited for any more."""
+    def understood(self, meaning: Meaning | Unable | None, now: int) -> list[Output]:
+        """The answer to `Understand`, or that it is not waited for any more (None)."""
         self._looked_at = None
-        if self.meaning is not None or self._replied:
+        if self.meaning is not None or self._replied or self._said:
             return []
-        told = Understood(now, self.answer.turn, "" if meaning is None else meaning.skill)
-        return [told, *(self._reply(now) if meaning is None else self.mean(meaning, now))]
+        told = Understood(now, self.answer.turn, meaning.skill if isinstance(meaning, Meaning) else "")
+        if isinstance(meaning, Meaning):
+            return [told, *self.mean(meaning, now)]
+        # a language model that may ask for tools may find one for it
+        if meaning is not None and not self._policy.tools():
+            return [told, *self.say(meaning.say, now)]
+        return [told, *self._reply(now)]
 
     def requested(self, request: ToolRequest, now: int) -> list[Output]:
         """The language model asks for a tool in place of an answer. What is wrong with it is for the model to say."""

@@ -38,7 +38,7 @@ from device.dialogue.commands import (
 )
 from device.dialogue.conversation import Conversation
 from device.dialogue.deed_workers import DeedWorkers
-from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome
+from device.dialogue.deeds import Call, Doer, Interpreter, Meaning, Outcome, Unable
 from device.dialogue.ear_watch import EarWatch, SteadyMeter
 from device.dialogue.events import Event
 from device.dialogue.model_workers import Models, ModelWorkers
@@ -359,7 +359,7 @@ class Assistant:
             case Decode() | Judge() | Reply() | Speak() | Warm() | Prepare():
                 self._model_workers.give(command)
 
-    def _understood(self, job: int, meaning: Meaning | None) -> None:
+    def _understood(self, job: int, meaning: Meaning | Unable | None) -> None:
         self._post(partial(self._conversation.understood, job, meaning, self.now()))
 
     def _acted(self, job: int, call: Call, outcome: Outcome) -> None:

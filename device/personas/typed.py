@@ -39,7 +39,11 @@ class TypedTurns:
             yield settled
             return
         meaning = self._bench.understand(line)
-        yield from self._from_model(history) if meaning is None else self._begun(meaning, history)
+        unable = self._bench.unable(line) if meaning is None and not self._tools else None
+        if unable is not None:
+            yield unable.say
+        else:
+            yield from self._from_model(history) if meaning is None else self._begun(meaning, history)
 
     def _settled(self, line: str) -> str | None:
         """The question that waits, answered; None: none waits, or it is dropped by other words."""

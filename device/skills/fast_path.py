@@ -23,12 +23,13 @@ from hassil.intents import Intent, IntentData, Intents, RangeSlotList
 from hassil.recognize import RecognizeResult, recognize_all
 from hassil.util import normalize_for_matching
 
-from device.dialogue.deeds import Meaning
+from device.dialogue.deeds import Meaning, Unable
 from device.skills.hints import hints
 from device.skills.meanings import Meanings, Refused
 from device.skills.nearness import Nearness
 from device.skills.sentences import Sentences
 from device.skills.slips import Slips
+from device.skills.unable import unable
 from device.skills.wordings import wordings
 
 _log = logging.getLogger(__name__)
@@ -85,6 +86,14 @@ class FastPath:
             _tell("what was said cannot be interpreted", error)
             return None
         return reading.meaning if reading is not None else None
+
+    def unable(self, text: str) -> Unable | None:
+        """Is `text`, which means nothing, an order all the same? Never raises."""
+        english = self._sentences.language.partition("-")[0] == "en"
+        if not (english and self._sentences.intents.intents) or len(text) > MOST_CHARS:
+            return None  # who has no skills only talks, and plays what part it likes
+        said = unable(text, self._meanings)
+        return Unable(said) if said else None
 
     @property
     def hints(self) -> str:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from device.dialogue.deeds import Meaning
+from device.dialogue.deeds import Meaning, Unable
 from device.skills.complaints import Complaint
 from device.skills.meanings import Checked, Meanings, Refused
 from device.skills.registry import Registry
@@ -83,6 +83,9 @@ class _LiveMeanings(Meanings):
         super().__init__(Registry([]), {})
         self._skills = skills
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._skills.now.meanings
+
     def is_ours(self, name: str) -> bool:
         return self._skills.now.meanings.is_ours(name)
 
@@ -105,6 +108,10 @@ class _LiveFastPath:
     def interpret(self, text: str) -> Meaning | None:
         """As `FastPath`."""
         return self._skills.now.fast_path.interpret(text)
+
+    def unable(self, text: str) -> Unable | None:
+        """As `FastPath`."""
+        return self._skills.now.fast_path.unable(text)
 
     @property
     def hints(self) -> str:

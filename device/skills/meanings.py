@@ -50,6 +50,10 @@ class Meanings:
         self._registry = registry
         self._responses = responses
 
+    def __contains__(self, name: object) -> bool:
+        """Is there a skill of that name?"""
+        return name in self._registry
+
     def is_ours(self, name: str) -> bool:
         """Does the skill come with the software?"""
         return self._registry.is_ours(name)

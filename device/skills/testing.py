@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from device.dialogue.deeds import Call, Meaning, Outcome
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable
 from device.skills.journal import MemoryJournal
 from device.skills.lent import Lent
 from device.skills.runner import SkillRunner
@@ -68,6 +68,10 @@ class SkillBench:
     def understand(self, text: str) -> Meaning | None:
         """What the sentences make of `text`; nothing is done."""
         return self.skills.fast_path.interpret(text)
+
+    def unable(self, text: str) -> Unable | None:
+        """Is `text`, which the sentences make nothing of, an order? What is said of it then."""
+        return self.skills.fast_path.unable(text)
 
     def do(self, meaning: Meaning) -> Outcome:
         """Carries it out, as a turn of its own; a question counts as answered with yes."""

@@ -9,7 +9,7 @@ from device.dialogue import events as ev
 from device.dialogue.acting import ActingPolicy
 from device.dialogue.commands import Act, Play, Reply, Speak, Understand
 from device.dialogue.conversation import Policy
-from device.dialogue.deeds import Call, Meaning, Outcome
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable
 from device.dialogue.doing import Calls, DoingPolicy
 from device.dialogue.turn_end import TurnEndPolicy
 from models.protocols import Message, ToolRequest, ToolSpec
@@ -365,6 +365,28 @@ def test_what_comes_late_for_a_hypothesis_that_is_gone_does_nothing() -> None:
     assert world.talk.understood(job, SET, world.clock) == []
     assert world.talk.requested(job, ToolRequest("set_timer", {}), world.clock) == []
     assert world.talk.acted(job, Call(1, 0, "set_timer", {}), Outcome("done"), world.clock) == []
+
+
+UNABLE = Unable("I have set no timer: I did not understand for how long.")
+
+
+def test_of_an_order_that_nobody_understands_a_language_model_tells_no_tales() -> None:
+    world = rim(meanings={TIMER: UNABLE}, answers=["Your timer is set."], does=done)
+    world.say(1000, 2500, TIMER)
+    world.run(9000)
+    assert heard(world) == [UNABLE.say]
+    assert not commands(world, Reply)
+    assert not world.acts
+    assert [event.skill for event in world.of(ev.Understood)] == [""]
+    job = commands(world, Understand)[0].job
+    assert world.talk.understood(job, SET, world.clock) == []
+
+
+def test_one_that_may_ask_for_tools_is_asked_all_the_same() -> None:
+    world = rim(meanings={TIMER: UNABLE}, answers=["For how long?"], policy=acting(tools=lambda: TOOLS))
+    world.say(1000, 2500, TIMER)
+    world.run(9000)
+    assert heard(world) == ["For how long?"]
 
 
 def test_an_outcome_that_comes_twice_counts_once() -> None:

@@ -16,7 +16,7 @@ from device.dialogue.acting import ActingPolicy
 from device.dialogue.commands import Act, Understand
 from device.dialogue.conversation import Conversation, Policy
 from device.dialogue.deed_workers import DeedWorkers
-from device.dialogue.deeds import Call, Meaning, Outcome
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable
 from device.dialogue.doing import DoingPolicy
 from device.dialogue.loop import Assistant, Models
 from device.dialogue.workers import Worker
@@ -129,6 +129,23 @@ def test_aside() -> None:
 def test_what_is_not_known_or_cannot_be_looked_up_is_for_the_language_model(said: str) -> None:
     events, _ = converse(Ends(None, said=said))
     assert heard(events) == [f"It says {said}"]
+
+
+class Orders(Ends):
+    """Knows an order when it hears one."""
+
+    def unable(self, text: str) -> Unable | None:
+        if text == "Break.":
+            raise RuntimeError("no list of orders")
+        return Unable("That is beyond me.") if text.startswith("Turn") else None
+
+
+@pytest.mark.parametrize(("said", "answer"), [
+    ("Turn it on.", "That is beyond me."), ("What is it?", "It says What is it?"), ("Break.", "It says Break."),
+])  # fmt: skip
+def test_an_order_that_is_not_known_is_for_nobody(said: str, answer: str) -> None:
+    events, _ = converse(Orders(None, said=said))
+    assert heard(events) == [answer]
 
 
 class Twice(Ends):

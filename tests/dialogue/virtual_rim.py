@@ -28,7 +28,7 @@ from device.dialogue.commands import (
     Understand,
 )
 from device.dialogue.conversation import Conversation, Policy
-from device.dialogue.deeds import Call, Meaning, Outcome, Undelivered
+from device.dialogue.deeds import Call, Meaning, Outcome, Unable, Undelivered
 from device.dialogue.doing import Check, no_tools
 from device.dialogue.events import Event
 from device.dialogue.notice import ACKNOWLEDGEMENT
@@ -71,7 +71,7 @@ class VirtualRim:
     room_known: bool = True  # by the echo canceller
     cut_off: bool = False  # answers end at their longest length
     hears: Callable[[str], str | Exception] = lambda text: text
-    meanings: dict[str, Meaning] = field(default_factory=dict)  # what the interpreter knows
+    meanings: dict[str, Meaning | Unable] = field(default_factory=dict)  # what the interpreter knows
     understand_ms: int = 5
     guesses: dict[str, Meaning | None] = field(default_factory=dict)  # what a second look makes of what it is near to
     look_ms: int = 450
@@ -287,7 +287,7 @@ class VirtualRim:
                 words += parts[: max(1, int(share * len(parts)))]
         return " ".join(words)
 
-    def _understood(self, job: int, meaning: Meaning | None) -> list[Output]:
+    def _understood(self, job: int, meaning: Meaning | Unable | None) -> list[Output]:
         return self.talk.understood(job, meaning, self.clock) if self._live.alive(job) else []
 
     def _expected(self, job: int, sentence_end: float) -> list[Output]:
