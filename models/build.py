@@ -28,7 +28,7 @@ def run_step(step: Step, staging: Path, model_name: str) -> None:
         from models.piper_alignment import expose_alignment  # noqa: PLC0415
 
         patched = staging / f"{model_name}.patched"
-        expose_alignment(staging / model_name, patched)
+        expose_alignment(_named(staging, model_name), patched)
         patched.replace(staging / model_name)
     elif step == "gguf-in-8-bits":
         from models.gguf_q8 import in_8_bits  # noqa: PLC0415
@@ -41,10 +41,16 @@ def run_step(step: Step, staging: Path, model_name: str) -> None:
     else:
         from models.whisper_ggml import convert  # noqa: PLC0415
 
-        source, vocabulary = staging / "model.bin", _vocabulary(staging)
+        source, vocabulary = _named(staging, "model.bin"), _vocabulary(staging)
         convert(source, vocabulary, staging / model_name, precision="q8_0" if step.endswith("q8_0") else "f16")
         source.unlink()
         vocabulary.unlink()
+
+
+def _named(staging: Path, name: str) -> Path:
+    if not (staging / name).is_file():
+        raise ModelDamagedError(f"{staging} has no {name} to work on")
+    return staging / name
 
 
 def _only(staging: Path, suffix: str) -> Path:

@@ -12,9 +12,11 @@ import contextlib
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
+import numpy.typing as npt
 from gguf import GGMLQuantizationType as Kind
 from gguf import quants
 
@@ -25,6 +27,17 @@ _FEWER_BITS = frozenset({Kind.Q4_0, Kind.Q4_1, Kind.Q5_0, Kind.Q5_1})
 _KEPT = frozenset({Kind.F32, Kind.F16, Kind.Q8_0})
 _ARCHITECTURE = "general.architecture"
 _FILE_TYPE = "general.file_type"
+_TYPES_OF_A_LIST = 2  #: that it is one, and what it is of
+
+
+class _Reader(gguf.GGUFReader):
+    """One that does not read on behind the end of a file, where it would find as many nothings as a count claims."""
+
+    def _get(self, offset: int, dtype: Any, count: int = 1, override_order: Any = None) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = super()._get(offset, dtype, count, override_order)
+        if len(found) < count:
+            raise IndexError(f"it ends at byte {len(self.data)}, within what begins at {offset}")
+        return found
 
 
 def in_8_bits(source: Path, destination: Path) -> None:
@@ -34,17 +47,22 @@ def in_8_bits(source: Path, destination: Path) -> None:
     be read or written.
     """
     try:
-        reader = gguf.GGUFReader(source)
-    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        reader = _Reader(source)
+        field = reader.get_field(_ARCHITECTURE)
+        architecture = None if field is None else str(field.contents())
+    except (ValueError, IndexError, KeyError) as error:
         raise ModelDamagedError(f"{source} is not a whole GGUF file: {error}") from error
-    architecture = reader.get_field(_ARCHITECTURE)
     if architecture is None:
         raise ModelDamagedError(f"{source} does not say what kind of model it is")
-    strange = {each.tensor_type for each in reader.tensors} - _FEWER_BITS - _KEPT
+    strange = {tensor.tensor_type for tensor in reader.tensors} - _FEWER_BITS - _KEPT
     if strange:
         names = ", ".join(sorted(kind.name for kind in strange))
         raise ModelDamagedError(f"{source} has matrices that are not read here: {names}")
-    writer = gguf.GGUFWriter(destination, arch=str(architecture.contents()))
+    for name, each in reader.fields.items():
+        if each.types[0] == gguf.GGUFValueType.ARRAY and len(each.types) != _TYPES_OF_A_LIST:
+            raise ModelDamagedError(f"{source} has a list that cannot be written again, empty or of lists: {name}")
+    writer = gguf.GGUFWriter(destination, arch=architecture)
+    writer.data_alignment = int(reader.alignment)  # as `general.alignment` says, which is copied
     try:
         _write(reader, writer)
         writer.close()
@@ -83,6 +101,14 @@ def _describe(reader: gguf.GGUFReader, writer: gguf.GGUFWriter) -> None:
     for name, field in reader.fields.items():
         if name.startswith("GGUF.") or name == _ARCHITECTURE:  # the reader's own; written already
             continue
-        value = int(gguf.LlamaFileType.MOSTLY_Q8_0) if name == _FILE_TYPE else field.contents()
+        value = int(gguf.LlamaFileType.MOSTLY_Q8_0) if name == _FILE_TYPE else _contents(field)
         element = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
         writer.add_key_value(name, value, field.types[0], element)
+
+
+def _contents(field: gguf.ReaderField) -> Any:
+    """As `field.contents()`, but texts as bytes: a token may be half a letter."""
+    if field.types[-1] != gguf.GGUFValueType.STRING:
+        return field.contents()
+    texts = [field.parts[i].tobytes() for i in field.data]
+    return texts if field.types[0] == gguf.GGUFValueType.ARRAY else texts[0]

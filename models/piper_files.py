@@ -12,6 +12,7 @@ import models.espeak  # noqa: F401 - before a voice speaks
 # isort: split
 import piper
 from piper.config import PiperConfig
+from piper.const import BOS, EOS, PAD
 
 from models.errors import ModelDamagedError, ModelMissingError
 from models.process import worker_threads
@@ -38,4 +39,28 @@ def open_piper(path: Path, config_path: Path, threads: int) -> tuple[Any, Vocode
         raise ModelDamagedError(
             f"{path} is an ONNX model, but not a Piper voice", hint="check it with 'nearfield models verify'"
         )
-    return piper.PiperVoice(session=session, config=config), vocoder
+    voice = piper.PiperVoice(session=session, config=config)
+    _require_description(voice, config_path)
+    return voice, vocoder
+
+
+def _require_description(voice: Any, path: Path) -> None:
+    """Refuse what Piper takes from `path` as it stands, and trips over at the first word."""
+    try:
+        _try_description(voice)
+    except Exception as error:  # phonemizers raise whatever they like; those of some languages want packages of theirs
+        raise ModelDamagedError(
+            f"{path} describes a voice that cannot speak here: {error!r}",
+            hint="check it with 'nearfield models verify'",
+        ) from error
+
+
+def _try_description(voice: Any) -> None:
+    """Everything that is used of it later: numbers, phonemes, the language."""
+    config = voice.config
+    if config.sample_rate <= 0:
+        raise ValueError(f"sample_rate {config.sample_rate}")
+    _ = config.noise_scale * 1.0, config.noise_w_scale * 1.0
+    _ = [len(config.phoneme_id_map[sign]) for sign in (BOS, PAD, EOS)]
+    config.espeak_voice.startswith("en")
+    voice.phonemize("a")

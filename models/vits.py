@@ -46,7 +46,12 @@ class Stage:
         self._name = name
         self._mask = mask
         self.channels = channels
-        self.columns, self.reach = self._measured()
+        try:
+            self.columns, self.reach = self._measured()
+        except CannotSplitError:
+            raise
+        except Exception as error:  # the runtime's own exception classes share no base but this one
+            raise CannotSplitError(f"a part of it cannot be run alone: {error}") from error
 
     def run(self, frames: Floats) -> Floats:
         """All of `frames`, (1, channels, frames)."""

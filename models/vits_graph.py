@@ -56,7 +56,9 @@ def split(path: Path, keep: Callable[[bytes], BinaryIO]) -> Split:
     if first is None or not graph.output:
         raise CannotSplitError("there is no HiFi-GAN generator in it")
     latent = first.input[0]
-    channels = next(i.dims[1] for i in graph.initializer if i.name == _FIRST_WEIGHT)
+    channels = next((i.dims[1] for i in graph.initializer if i.name == _FIRST_WEIGHT and len(i.dims) > 1), 0)
+    if not channels:  # a node makes them, as some tools write it
+        raise CannotSplitError("the weights of its generator are not where they should be")
     audio, others = copy.deepcopy(graph.output[0]), [copy.deepcopy(o) for o in graph.output[1:]]
     generator = _needed_for(graph, [audio.name], {latent})
     if _depends_on_input(graph, generator):

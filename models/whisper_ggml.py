@@ -50,10 +50,17 @@ def convert(source: Path, vocabulary: Path, destination: Path, *, precision: Pre
     """Write `destination` from the CTranslate2 model `source` and its `vocabulary` (.json list, or one a line).
 
     Needs little memory beyond the largest tensor: about 160 MB for base. Raises ModelDamagedError when the input
-    is not a whole Whisper model, OSError when a file cannot be read or written.
+    is not a whole Whisper model of 80 mel bands in floating point, OSError when a file cannot be read or written.
+    Nothing is written before all of that is known.
     """
     tokens = read_vocabulary(vocabulary)
-    with open_ct2(source) as model, destination.open("wb") as out:
+    with open_ct2(source) as model:
+        _require_whisper(model)
+        _write(destination, model, precision, tokens)
+
+
+def _write(destination: Path, model: Ct2Model, precision: Precision, tokens: Sequence[bytes]) -> None:
+    with destination.open("wb") as out:
         _write_header(out, model, precision, tokens)
         for name, tensor in whisper_tensors(model):
             _write_tensor(out, name, tensor, precision)
@@ -187,6 +194,42 @@ def _parts(model: Ct2Model, name: str, count: int) -> Sequence[Tensor]:
 def _require_no_bias(model: Ct2Model, key_bias: Tensor, source: str) -> None:
     if key_bias.any():
         raise ModelDamagedError(f"{model.path}: the keys of {source} have a bias; it is not a Whisper model")
+
+
+def _require_whisper(model: Ct2Model) -> None:
+    """What is written would else be a file like any other, and what is in it noise."""
+    embeddings = model.tensor("decoder/embeddings/weight")
+    width = embeddings.shape[-1]
+    if embeddings.ndim != 2 or width % BLOCK:
+        raise ModelDamagedError(f"{model.path}: decoder.token_embedding of shape {embeddings.shape} is not Whisper's")
+    for side in ("encoder", "decoder"):
+        if model.tensor(f"{side}/num_heads").size != 1:
+            raise ModelDamagedError(f"{model.path}: {side}/num_heads is not one number")
+    for name, tensor in whisper_tensors(model):
+        if tensor.dtype.kind != "f":  # its scales are in a tensor of their own
+            raise ModelDamagedError(f"{model.path}: {name} is {tensor.dtype}, only floating point can be converted")
+        expected = _shape(name, width)
+        if tensor.shape != expected and name != "decoder.token_embedding.weight":
+            raise ModelDamagedError(f"{model.path}: {name} is of shape {tensor.shape} in place of {expected}")
+
+
+def _shape(name: str, width: int) -> tuple[int, ...]:
+    """Of the tensor that Whisper calls `name`; not of the token embeddings."""
+    owner, _, kind = name.rpartition(".")
+    shapes: dict[str, tuple[int, ...]] = {
+        "encoder.positional_embedding": (AUDIO_CONTEXT, width),
+        "decoder.positional_embedding": (TEXT_CONTEXT, width),
+        "encoder.conv1.weight": (width, MEL_BANDS, 3),
+        "encoder.conv2.weight": (width, width, 3),
+    }
+    if name in shapes:
+        return shapes[name]
+    if owner.endswith("mlp.0"):
+        return (4 * width, width) if kind == "weight" else (4 * width,)
+    if owner.endswith("mlp.2") and kind == "weight":
+        return (width, 4 * width)
+    is_norm = owner.endswith(("_ln", ".ln", ".ln_post"))
+    return (width,) if kind == "bias" or is_norm else (width, width)
 
 
 def _write_header(out: BinaryIO, model: Ct2Model, precision: Precision, tokens: Sequence[bytes]) -> None:

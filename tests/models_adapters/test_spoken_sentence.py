@@ -48,6 +48,7 @@ def test_not_too_near_to_what_was_given() -> None:
         ("ab xx e,", "ab cd efgh.", 2 + 4 * 6, 5),  # the second word became another: as many words
         ("ab x e,", "ab cdcd efgh.", 2 + 4 * 5, 5),  # ... of another length
         ("xb cd e,", "ab.", 2 + 4 * 3, 0),  # there are not as many
+        ("xb xx e,", "ab cd.", 2 + 4 * 6, 0),  # ... nor here, where two were said
         ("abcd", "abcd efgh.", 2 + 4 * 4, 6),  # one word: all of it was said
     ],
 )

@@ -1,5 +1,6 @@
 """A voice in two: the halves say what the whole says, and what cannot be split is told from what is broken."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from models.errors import ModelDamagedError
 from models.onnx import open_session
+from models.piper_files import open_piper
 from models.vits import MOST_FRAMES, Stage, Vocoder, open_vits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,9 +173,17 @@ def _far(graph: Any) -> None:
     graph.node.insert(len(graph.node) - 1, make_node("Add", ["d4", "average"], ["d5"]))
 
 
+def _of_nodes(graph: Any) -> None:
+    """The weights are nodes, as some tools write them."""
+    first = next(weight for weight in graph.initializer if weight.name == "dec.conv_pre.weight")
+    graph.node.insert(0, make_node("Constant", [], [first.name], value=first))
+    graph.initializer.remove(first)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (_of_nodes, "weights of its generator"),
         (_rename, "no HiFi-GAN generator"),
         (_speakers, "takes more than the latent"),
         (_past_the_latent, "takes more than the latent"),
@@ -196,11 +206,74 @@ def test_what_cannot_be_split_stays_whole(
     assert session.run(None, inputs)[0].size >= 4 * UP
 
 
+def test_a_part_that_fails_alone_leaves_the_voice_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def of_four_frames(graph: Any) -> None:
+        """Shapes that the runtime finds out about when it works, not when it loads."""
+        at = next(i for i, node in enumerate(graph.node) if "d1" in node.input)
+        graph.node[at].input[0] = "rigid"
+        graph.node.insert(at, make_node("Reshape", ["d1", "flat"], ["rigid"]))
+        graph.initializer.append(numpy_helper.from_array(np.array([1, CHANNELS, 4], np.int64), "flat"))
+
+    path = small_voice(tmp_path / "rigid.onnx", of_four_frames)
+    with caplog.at_level(logging.INFO):
+        session, vocoder = opened(path)
+    assert vocoder is None
+    assert "rigid.onnx makes its clauses whole" in caplog.text
+    assert session.run(None, {"input": np.array([[1, 2]], np.int64)})[0].size == 4 * UP
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind" * 100, b"\x08\xff"])
 def test_what_is_no_model_is_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "noise.onnx").write_bytes(content)
     with pytest.raises(ModelDamagedError, match=r"noise\.onnx"):
         opened(tmp_path / "noise.onnx")
+
+
+DESCRIPTION: dict[str, Any] = {
+    "num_symbols": 256,
+    "num_speakers": 1,
+    "audio": {"sample_rate": 22_050},
+    "espeak": {"voice": "en-us"},
+    "phoneme_id_map": {"_": [0], "^": [1], "$": [2], "a": [14]},
+}
+
+
+def described(folder: Path, **changes: Any) -> Any:
+    description = folder / "small.onnx.json"
+    description.write_text(json.dumps(DESCRIPTION | changes))
+    return open_piper(small_voice(folder / "small.onnx"), description, threads=1)
+
+
+def test_a_voice_and_its_description(tmp_path: Path) -> None:
+    voice, vocoder = described(tmp_path)
+    assert vocoder is not None
+    assert voice.config.sample_rate == 22_050
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"audio": {"sample_rate": "22050"}}, "'str'"),
+        ({"audio": {"sample_rate": 0}}, "sample_rate 0"),
+        ({"audio": {"sample_rate": None}}, "NoneType"),
+        ({"inference": {"noise_scale": "0.6"}}, "float"),
+        ({"phoneme_id_map": {}}, r"\^"),
+        ({"phoneme_id_map": None}, "NoneType"),
+        ({"phoneme_id_map": {"^": 1, "_": 0, "$": 2}}, "int"),
+        ({"espeak": {"voice": "nonsense"}}, "nonsense"),
+        ({"espeak": {"voice": None}}, "NoneType"),
+        ({"phoneme_type": "strange"}, "strange"),
+    ],
+)
+def test_a_description_that_would_fail_at_the_first_word(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ModelDamagedError, match=rf"small\.onnx\.json.*{says}"):
+        described(tmp_path, **changes)
+
+
+def test_a_language_that_piper_has_no_package_for_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "piper.phonemize_thai", None)
+    with pytest.raises(ModelDamagedError, match="phonemize_thai"):
+        described(tmp_path, phoneme_type="thai")
 
 
 _TALKS = """

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,98 @@ def test_a_full_disk_is_called_one(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _NO_ROOM, str(large), str(tmp_path / "full.gguf")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"{errno.ENOSPC}\n"
+
+
+def test_tensors_lie_where_the_file_says_that_they_do(tmp_path: Path) -> None:
+    """`general.alignment` is copied with all else that the file says of itself."""
+    source = tmp_path / "a.gguf"
+    writer = gguf.GGUFWriter(source, "llama")
+    writer.add_custom_alignment(256)
+    for name in ("first", "second"):
+        writer.add_tensor(name, gguf.quants.quantize(MATRIX[:3], Kind.Q4_1), raw_dtype=Kind.Q4_1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    in_8_bits(source, tmp_path / "b.gguf")
+    before, after = tensors(source), tensors(tmp_path / "b.gguf")
+    for name, tensor in after.items():
+        was = gguf.quants.dequantize(before[name].data, Kind.Q4_1)
+        assert np.allclose(gguf.quants.dequantize(tensor.data, Kind.Q8_0), was, atol=0.02)
+
+
+def _with_field(whole: bytes, field: bytes, path: Path) -> Path:
+    """`whole`, the bytes of a GGUF file, with one more field in front of the others."""
+    path.write_bytes(whole)
+    reader = gguf.GGUFReader(path)
+    last = reader.tensors[-1].field
+    ends = last.offset + sum(part.nbytes for part in last.parts)
+    (count,) = struct.unpack_from("<Q", whole, 16)
+    head = whole[:16] + struct.pack("<Q", count + 1) + field + whole[24:ends]
+    path.write_bytes(head + bytes(-len(head) % 32) + whole[reader.data_offset :])
+    return path
+
+
+def _field(name: bytes, value: bytes) -> bytes:
+    return struct.pack("<Q", len(name)) + name + value
+
+
+ARRAY, STRING, UINT32 = 9, 8, 4
+
+
+def test_a_text_that_is_not_utf_8_stays_as_it_is(source: Path, tmp_path: Path) -> None:
+    """Tokens are bytes, and some models have one that is half a letter."""
+    text = struct.pack("<IQ", STRING, 2) + b"\xc3\xff"
+    tokens = struct.pack("<IIQQ", ARRAY, STRING, 1, 2) + b"\xc3\xff"
+    odd = _with_field(source.read_bytes(), _field(b"odd.text", text), tmp_path / "odd.gguf")
+    odd = _with_field(odd.read_bytes(), _field(b"odd.tokens", tokens), odd)
+    in_8_bits(odd, tmp_path / "b.gguf")
+    after = gguf.GGUFReader(tmp_path / "b.gguf").fields
+    assert bytes(after["odd.text"].parts[-1]) == bytes(after["odd.tokens"].parts[-1]) == b"\xc3\xff"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        _field(b"general.tags", struct.pack("<IIQ", ARRAY, STRING, 0)),
+        _field(b"nested", struct.pack("<IIQIQI", ARRAY, ARRAY, 1, UINT32, 1, 7)),
+        _field(b"llama.block_count", struct.pack("<II", UINT32, 30)),
+        _field(b"general.architecture", struct.pack("<IQ", STRING, 1) + b"\xff"),
+    ],
+    ids=["an empty list", "a list of lists", "one that is there twice", "an architecture that is no text"],
+)
+def test_a_field_that_cannot_be_written_again_is_refused(source: Path, tmp_path: Path, field: bytes) -> None:
+    whole = source.read_bytes()
+    if b"general.architecture" in field:
+        whole = whole.replace(b"general.architecture", b"general.arChitecture")
+    odd = _with_field(whole, field, tmp_path / "odd.gguf")
+    with pytest.raises(ModelDamagedError, match=r"odd\.gguf"):
+        in_8_bits(odd, tmp_path / "b.gguf")
+    assert not (tmp_path / "b.gguf").exists()
+
+
+#: Reads a file with little memory: a list of as many elements as a damaged count claims would not fit.
+_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from models.errors import ModelDamagedError
+from models.gguf_q8 import in_8_bits
+
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
+try:
+    in_8_bits(Path(sys.argv[1]), Path(sys.argv[2]))
+except ModelDamagedError:
+    print("damaged")
+"""
+
+
+def test_a_damaged_count_takes_no_memory(source: Path, tmp_path: Path) -> None:
+    whole = source.read_bytes()
+    odd = _with_field(whole, _field(b"list", struct.pack("<IIQ", ARRAY, UINT32, 1) + bytes(4)), tmp_path / "odd.gguf")
+    content = bytearray(odd.read_bytes())
+    begins = content.index(b"list") + 4 + struct.calcsize("<IIQ")
+    struct.pack_into("<Q", content, begins - 8, 1 << 40)
+    odd.write_bytes(content[: begins + (len(content) - begins) // 4 * 4])
+    command = [sys.executable, "-c", _LITTLE_MEMORY, str(odd), str(tmp_path / "b.gguf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "damaged\n", done.stderr[-500:]

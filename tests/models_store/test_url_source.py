@@ -1,6 +1,7 @@
 """`models.sources.fetch_url` against a real web server that misbehaves."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,3 +139,67 @@ def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:
     gone = UrlInput(name="m.gguf", url="http://127.0.0.1:9/file", bytes=5, sha256="0" * 64)
     with pytest.raises(ModelFetchError, match=r"127\.0\.0\.1:9"):
         fetch_url(gone, tmp_path)
+
+
+@pytest.mark.parametrize("part", [CONTENT[:1000] + bytes(5000), bytes(len(CONTENT)), CONTENT + b"!"])
+def test_a_part_that_a_power_cut_spoilt_is_not_the_servers_fault(serve: Serve, tmp_path: Path, part: bytes) -> None:
+    """It has holes, or is of another version: everything is fetched anew at once."""
+    (tmp_path / "m.gguf.part").write_bytes(part)
+    (tmp_path / "m.gguf.part.etag").write_text('"v1"')
+    fetch_url(item(serve(Site(CONTENT))), tmp_path)
+    assert only_file(tmp_path) == CONTENT
+
+
+def test_a_server_that_sends_something_else_behind_a_part_is_asked_once_more_only(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "m.gguf.part").write_bytes(CONTENT[:1000])
+    site = serve(Site(bytes(len(CONTENT))))
+    with pytest.raises(ModelFetchError, match="sha256"):
+        fetch_url(item(site), tmp_path)
+    assert [request.get("range") for request in site.requests] == ["bytes=1000-", None]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("etag", [b"", b"\0\0\0\0", b"\xff\xfe"])
+def test_a_spoilt_note_of_the_version_costs_nothing(serve: Serve, tmp_path: Path, etag: bytes) -> None:
+    (tmp_path / "m.gguf.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "m.gguf.part.etag").write_bytes(etag)
+    site = serve(Site(CONTENT))
+    fetch_url(item(site), tmp_path)
+    assert only_file(tmp_path) == CONTENT
+    assert "if-range" not in site.requests[0]
+
+
+def test_a_connection_whose_end_is_all_that_tells_the_length_is_taken_up_too(serve: Serve, tmp_path: Path) -> None:
+    site = serve(Site(CONTENT, length=False, drop_after=[100_000]))
+    fetch_url(item(site), tmp_path)
+    assert only_file(tmp_path) == CONTENT
+    assert [request.get("range") for request in site.requests] == [None, "bytes=100000-"]
+
+
+def test_a_body_that_is_not_packed_as_the_server_says_is_reported(serve: Serve, tmp_path: Path) -> None:
+    with pytest.raises(ModelFetchError, match=r"127\.0\.0\.1"):
+        fetch_url(item(serve(Site(CONTENT, encoding="gzip"))), tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://[::1/m.gguf", f"https://{'a' * 64}.example/m.gguf", "http://xn--a.example/"])
+def test_an_address_that_cannot_be_one_is_reported(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelFetchError, match=re.escape(url)):
+        fetch_url(UrlInput(name="m.gguf", url=url, bytes=5, sha256="0" * 64), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "proxy"),
+        ("HTTP_PROXY", "strange://127.0.0.1:9", "proxy"),
+        ("HTTP_PROXY", "http://127.0.0.1:port", "proxy"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "certificates"),
+    ],
+)
+def test_an_environment_that_leads_nowhere_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    """The file of certificates is not the disk of the models, and neither is a traceback."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ModelFetchError, match=says):
+        fetch_url(UrlInput(name="m.gguf", url="http://127.0.0.1:9/file", bytes=5, sha256="0" * 64), tmp_path)

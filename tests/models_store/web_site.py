@@ -15,6 +15,8 @@ class Site:
     etag: str | None = '"v1"'
     status: int = 200
     drop_after: list[int] = field(default_factory=list)  #: bytes after which the next connections are cut
+    length: bool = True  #: False: the end of the connection is the end of the file
+    encoding: str | None = None  #: how the file is said to be packed, though it is not
     no_rest: int | None = None  #: which request, from 0, is told that there is no rest (416)
     pause: threading.Event | None = None  #: held open in the middle of the file until this is set
     requests: list[dict[str, str]] = field(default_factory=list)
@@ -43,7 +45,10 @@ def handler_for(site: Site) -> type[BaseHTTPRequestHandler]:
             start = self._start()
             body = site.content[start:]
             self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(body)))
+            if site.length:
+                self.send_header("Content-Length", str(len(body)))
+            if site.encoding:
+                self.send_header("Content-Encoding", site.encoding)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(site.content) - 1}/{len(site.content)}")
             if site.etag:
