@@ -41,6 +41,7 @@ _OS_HINTS = {
 def guarded(work: Callable[[], object]) -> int:
     """Run `work` and return the exit status; an int that `work` returns is the status of a `typer.Exit`."""
     try:
+        _open_what_is_closed()
         result = work()
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one place where all errors end
@@ -51,6 +52,19 @@ def guarded(work: Callable[[], object]) -> int:
     if result == INTERRUPTED:
         say("interrupted")
     return result if isinstance(result, int) else 0
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us may have closed the standard streams (">&-"): nothing is read and written there then.
+
+    The next file to be opened would else have their number, and what libraries write to stderr would be in it.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # stdin, stdout, stderr
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a number
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def say(message: str, hint: str = "") -> None:

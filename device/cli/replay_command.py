@@ -34,7 +34,9 @@ def replay(
 
     settings = settings_from(config, overrides)
     kept = kept_turn(SessionStore.existing(settings.session.database), which)
-    persona = load_persona(kept.session.persona)
+    persona = load_persona(settings.persona)
+    if persona.name != kept.session.persona:  # the record has names alone, and the configuration perhaps a path
+        persona = load_persona(kept.session.persona)
     settings = settings_for(persona, settings)
     again = Replay(settings, persona, load_models(settings, persona), kept).run()
     report = compared(kept, again)

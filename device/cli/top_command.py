@@ -33,7 +33,9 @@ def top(
     from device.control.paths import likely_paths  # noqa: PLC0415
 
     paths = [socket] if socket is not None else likely_paths(settings_from(config, overrides).control)
-    from device.diagnostics.top.app import Top, reachable  # noqa: PLC0415 - textual takes a while to import
+    from device.diagnostics.top.app import reachable, show  # noqa: PLC0415 - textual takes a while to import
 
     reachable(paths)
-    Top(paths).run()
+    if not sys.stderr.isatty():  # textual draws there
+        raise UsageError("top draws on standard error, which is no terminal", hint="leave out '2>'")
+    raise typer.Exit(show(paths))

@@ -1,5 +1,6 @@
 """`nearfield trace`: how long each step of a turn took (docs/trace.md)."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # these take a while to import, and --help does not need them
     from device.session.store import SessionStore
     from device.telemetry.turn_trace import TurnTrace
 
+_log = logging.getLogger(__name__)
 _PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -21,7 +23,8 @@ def trace(
     ] = None,
     turn: Annotated[int | None, typer.Option("--turn", metavar="ID", help="This turn of the session.")] = None,
     session: Annotated[
-        int | None, typer.Option("--session", metavar="ID", help="The session; without it the newest.")
+        int | None,
+        typer.Option("--session", metavar="ID", max=2**63 - 1, help="The session; without it the newest."),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -82,7 +85,7 @@ def _chosen(
     if not stored:
         where = "" if session is None else f" of session {session}"
         raise NearfieldError(f"no turn{where} has been traced in {store.path}", hint="a turn is, once it was answered")
-    traces = [_trace(store.path, each) for each in stored]
+    traces = _readable(store.path, stored, turn)
     if turn is None:
         return traces, traces if last is not None else traces[-1:]
     shown = [trace for trace in traces if trace.turn == turn]
@@ -92,6 +95,21 @@ def _chosen(
             hint=f"its newest is {traces[-1].turn}",
         )
     return traces, shown
+
+
+def _readable(path: Path, stored: "list[StoredTrace]", turn: int | None) -> "list[TurnTrace]":
+    """Those that can be read; of others it is told, but that of `turn` and the last that is left raise SessionError."""
+    from device.errors import SessionError  # noqa: PLC0415
+
+    traces: list[TurnTrace] = []
+    for left, each in zip(range(len(stored) - 1, -1, -1), stored, strict=True):
+        try:
+            traces.append(_trace(path, each))
+        except SessionError as error:
+            if each.number == turn or not (traces or left):
+                raise
+            _log.warning("%s; it is left out", error.message)
+    return traces
 
 
 def _trace(path: Path, stored: "StoredTrace") -> "TurnTrace":

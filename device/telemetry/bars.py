@@ -44,17 +44,21 @@ class Scale:
 
 
 def axis_cells(scale: Scale) -> str:
-    """The figures of the time line, `scale.columns` characters: its ends, zero, the middle of what follows zero."""
+    """The figures of the time line, `scale.columns` characters: zero, its ends, the middle of what follows zero.
+
+    One for which there is no room is left out: two that run into each other are read as a third.
+    """
     cells = [" "] * scale.columns
     right = f"{scale.right_ms:g}"
-    figures = {
-        0: f"{scale.left_ms:g}",
-        scale.zero: "0",
-        scale.column(scale.right_ms / 2): f"{scale.right_ms / 2:g}",
-        scale.columns - len(right): right,
-    }
-    for at, text in figures.items():
-        cells[at : at + len(text)] = text
+    figures = (
+        (scale.zero, "0"),
+        (scale.columns - len(right), right),
+        (0, f"{scale.left_ms:g}"),
+        (scale.column(scale.right_ms / 2), f"{scale.right_ms / 2:g}"),
+    )
+    for at, text in figures:
+        if not "".join(cells[max(0, at - 1) : at + len(text) + 1]).strip():
+            cells[at : at + len(text)] = text
     return "".join(cells)
 
 

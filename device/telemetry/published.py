@@ -5,6 +5,7 @@
 Raises ValueError for what `TurnTrace.to_json` did not write: it comes from another process, perhaps of another version.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
@@ -43,17 +44,24 @@ def _samples(ms: float) -> int:
     return round(ms * SAMPLE_RATE_HZ / 1000)
 
 
+def _ms(value: Any) -> float:
+    """Raises ValueError for what json takes for a number and no time line has."""
+    if not math.isfinite(ms := float(value)):
+        raise ValueError(f"this is not a trace: a time of {ms}")
+    return ms
+
+
 def _span(row: Mapping[str, Any]) -> Span:
     budget = row["budget_ms"]
-    return Span(row["stage"], float(row["start_ms"]), float(row["end_ms"]), None if budget is None else float(budget))
+    return Span(row["stage"], _ms(row["start_ms"]), _ms(row["end_ms"]), None if budget is None else _ms(budget))
 
 
 def _guess(row: Mapping[str, Any]) -> Guess:
     if row["reached"] not in _REACHED:
         raise ValueError(f"no hypothesis reaches {row['reached']!r}")
     end = row["end_ms"]
-    ended = None if end is None else float(end)
-    return Guess(float(row["start_ms"]), ended, row["committed"] is True, str(row["reason"]), row["reached"])
+    ended = None if end is None else _ms(end)
+    return Guess(_ms(row["start_ms"]), ended, row["committed"] is True, str(row["reason"]), row["reached"])
 
 
 def _mark(row: Mapping[str, Any], zero_sample: int) -> TraceMark:

@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -209,6 +210,21 @@ def test_a_closed_pipe_is_quiet() -> None:
     os.close(write_end)
     assert done.stderr == ""
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_the_shell_has_closed_is_quiet(closed: str) -> None:
+    """As in a line of cron; a file that is opened later must not take the place of what libraries write to."""
+    program = (
+        "import os, sys; from device.cli.boundary import guarded\n"
+        "def work():\n  print('said'); print('told', file=sys.stderr)\n  return os.dup(0) - 3\n"
+        "sys.exit(guarded(work))"
+    )
+    for command in ([*NEARFIELD, "config", "show"], [sys.executable, "-c", program]):
+        line = " ".join(map(shlex.quote, command))
+        done = subprocess.run(["sh", "-c", f"{line} {closed}"], capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "unexpected" not in done.stderr
 
 
 def test_ctrl_c_is_one_line(tmp_path: Path) -> None:

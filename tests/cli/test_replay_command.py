@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from device.cli.main import run_command
+from device.persona import Persona
 from device.session import TurnCommitted
 from device.session.store import SessionStore
+from device.session.turn_audio import audio_folder
 
 
 def replay(capsys: pytest.CaptureFixture[str], database: Path, *args: str) -> tuple[int, str]:
@@ -43,6 +47,29 @@ def test_what_cannot_be_run_again_says_why(
     assert found == status
     assert says in line
     assert line.count("\n") == 1
+
+
+def test_the_persona_of_a_turn_is_the_configured_one_if_it_is_called_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, mine = tmp_path / "sessions.db", tmp_path / "mine.toml"
+    mine.write_text('name = "Kitchen"\nprompt = "Be brief."\nanswers = "echo"\n', "utf-8")
+    with SessionStore.open(path).begin("Kitchen") as recorder:
+        recorder.commit_turn(TurnCommitted(1, "Hello.", 0.9, 0, 100, 200, "silence"))
+    audio_folder(path).mkdir()
+    soundfile.write(audio_folder(path) / "1-1.flac", np.zeros(16_000, np.int16), 16_000)
+
+    class LoadedError(Exception):
+        pass
+
+    def load_models(_settings: object, persona: Persona) -> None:
+        assert persona.source == str(mine)
+        raise LoadedError
+
+    monkeypatch.setattr("device.assembly.load_models", load_models)
+    status, line = replay(capsys, path, "--set", f"persona={mine}")
+    assert "LoadedError" in line  # so far it came
+    assert status == 1
 
 
 def test_without_a_record(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -124,6 +124,23 @@ def test_a_broken_configuration_costs_nothing_else(tmp_path: Path) -> None:
     assert found["versions.txt"].startswith("nearfield")
 
 
+def test_a_record_of_another_user_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_settings: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", "/var/lib/nearfield/sessions.db")
+
+    with HealthyDevice(tmp_path) as device:
+        monkeypatch.setattr("device.diagnostics.doctor.bundle._said", closed)
+        found = packed(device, tmp_path / "report.tar.gz")
+    assert found["versions.txt"].startswith("nearfield")
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_a_path_that_names_no_file(tmp_path: Path, name: str) -> None:
+    with HealthyDevice(tmp_path) as device, pytest.raises(NearfieldError, match="cannot be written") as caught:
+        write_bundle(Path(name), device.probe(), {}, "")
+    assert "name a file" in caught.value.hint
+
+
 def test_where_it_cannot_be_written(tmp_path: Path) -> None:
     with HealthyDevice(tmp_path) as device, pytest.raises(NearfieldError, match="cannot be written"):
         write_bundle(tmp_path / "absent" / "report.tar.gz", device.probe(), {}, "")
@@ -162,8 +179,38 @@ def test_values_by_their_key() -> None:
     }  # fmt: skip
 
 
+def test_secrets_among_the_arguments_of_a_program() -> None:
+    command = ["npx", "bridge", "--api-key", "sk-77", "--token=tk-88", "-password", "p-99", "--key=k-11", "--verbose"]
+    assert Scrub().value({"command": command, "args": ("--token",)}) == {
+        "command": ["npx", "bridge", "--api-key", "[secret]", "--token=[secret]", "-password", "[secret]",
+                    "--key=[secret]", "--verbose"],
+        "args": ["--token"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["GET https://h.example/v1?access_token=abc9&x=1", "client_secret: abc9", "MQTT_PASSWORD=abc9 nearfield run",
+     '{"refresh_token": "abc9"}', "{'api_key': 'abc9'}", "x-api-key: abc9"],
+)  # fmt: skip
+def test_secrets_by_longer_names(text: str) -> None:
+    assert "abc9" not in Scrub().text(text)
+
+
 def test_quotations_are_cut() -> None:
     assert quoted_cut(["no answer to 'what is it' and \"so on\""]) == ["no answer to '...' and '...'"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["the model didn't answer 'grandma is ill'", "heard 'that's grandma' twice", "say \"?\" to \"grandma\"",
+     "no '' for 'grandma'", "it couldn't, and doesn't: 'grandma'", "a line that was cut 'my grandm",
+     "users' words 'grandma'", "of ‘that’s grandma’ nothing"],
+)  # fmt: skip
+def test_apostrophes_do_not_turn_quotations_inside_out(line: str) -> None:
+    (left,) = quoted_cut([line])
+    assert "grandm" not in left
+    assert left.split(maxsplit=1)[0] == line.split(maxsplit=1)[0]
 
 
 def test_a_log_without_messages_or_arguments(tmp_path: Path) -> None:

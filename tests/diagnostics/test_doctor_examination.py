@@ -52,6 +52,15 @@ def test_an_error_that_nobody_foresaw_is_a_finding_too(tmp_path: Path) -> None:
     assert second.level == "ok"
 
 
+def test_what_this_user_may_not_look_at_is_no_mistake_of_the_program(tmp_path: Path) -> None:
+    checks = [check("disk", raising(PermissionError(13, "Permission denied", "/var/lib/nearfield/x")))]
+    (finding,) = Examination(checks, probe(tmp_path)).run()
+    assert finding.level == "failed"
+    assert finding.what == "this user may not look at /var/lib/nearfield/x"
+    assert "sudo" in finding.mend
+    assert "--only 'disk'" in finding.mend
+
+
 def test_a_check_that_hangs_is_left_behind(tmp_path: Path) -> None:
     for_ever = threading.Event()
 

@@ -3,14 +3,16 @@
 import json
 import os
 import socket
+import sqlite3
 import threading
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from healthy_device import MIXER, HealthyDevice
+from healthy_device import MIXER, NOW, HealthyDevice
 from hypothesis import given
 from hypothesis import strategies as st
 from pretended_assistant import STATUS, RunningOne
@@ -74,6 +76,65 @@ def test_a_port_that_the_page_will_want_and_another_has(tmp_path: Path) -> None:
         assert upkeep_checks.ports(probe).level == "ok"
 
 
+@pytest.mark.parametrize(("state", "pid"), [("closed", None), ("answers", 4242)])
+def test_the_ports_of_an_assistant_that_cannot_be_looked_into_are_not_called_another_programs(
+    tmp_path: Path, state: Any, pid: int | None
+) -> None:
+    with HealthyDevice(tmp_path) as device:
+        head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        row = "   0: 0100007F:223D 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1\n"
+        device.write("proc/net/tcp", head + row)
+        probe = device.probe()
+        probe.__dict__["settings"] = SimpleNamespace(web=SimpleNamespace(enabled=True, port=0x223D))
+        probe.__dict__["running"] = running.Running(state, Path("/run/nearfield/control.sock"), pid)
+        found = upkeep_checks.ports(probe)
+        assert (found.level, "another user" in found.what) == ("not tried", True)
+        probe.__dict__["running"] = running.Running("none")  # then it is somebody else's
+        assert upkeep_checks.ports(probe).level == "failed"
+
+
+def _written(device: HealthyDevice, began: timedelta, last: timedelta, **session: str | None) -> None:
+    """One session that began and in which something failed so long ago."""
+    with sqlite3.connect(device.database) as connection:
+        connection.execute("DELETE FROM event")
+        connection.execute("UPDATE session SET started_at = ?", ((NOW - began).isoformat(timespec="milliseconds"),))
+        for column, value in session.items():
+            connection.execute(f"UPDATE session SET {column} = ?", (value,))
+        connection.execute(
+            "INSERT INTO event (session, seq, at, sample, turn, type, json) VALUES (1, 99, ?, 0, 1, 'error', ?)",
+            ((NOW - last).isoformat(timespec="milliseconds"), json.dumps({"stage": "llm", "message": "gone"})),
+        )
+    connection.close()
+
+
+def test_failures_of_today_count_in_a_session_that_began_weeks_ago(tmp_path: Path) -> None:
+    with HealthyDevice(tmp_path) as device:
+        _written(device, timedelta(days=40), timedelta(hours=1))
+        assert device.examine(only=["errors"])["errors"].what == "failures within a day: llm 1"
+        _written(device, timedelta(days=40), timedelta(days=3))
+        assert device.examine(only=["errors"])["errors"].level == "ok"
+
+
+def test_one_that_was_killed_today_counts_however_long_it_ran(tmp_path: Path) -> None:
+    killed: dict[str, str | None] = {"ended_at": None, "ending": None, "owner": "x:1:1"}
+    with HealthyDevice(tmp_path) as device:
+        _written(device, timedelta(days=40), timedelta(hours=1), **killed)
+        assert "without a farewell" in device.examine(only=["errors"])["errors"].what
+        _written(device, timedelta(days=40), timedelta(days=3), **killed)
+        assert device.examine(only=["errors"])["errors"].level == "ok"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[mqtt]\nhost = "::1"\nport = 9\n', '[mcp.servers.home]\nurl = "http://127.0.0.1:99999/mcp"\nallow = ["x"]\n'],
+)
+def test_an_odd_address_is_a_server_that_takes_no_connection(tmp_path: Path, text: str) -> None:
+    with HealthyDevice(tmp_path) as device:
+        device.configure(text)
+        found = device.examine(only=["servers"])["servers"]
+    assert (found.level, "takes no connection" in found.what) == ("warning", True)
+
+
 def test_side_tone_and_boost_may_be_off() -> None:
     assert _silenced(MIXER) == []
 
@@ -125,6 +186,14 @@ def test_the_words_of_a_running_assistant_are_not_even_kept(tmp_path: Path) -> N
     assert "aunt" not in json.dumps(dict(found.status))
 
 
+def test_the_names_of_what_rings_are_words_too(tmp_path: Path) -> None:
+    one = RunningOne(tmp_path / "run/nearfield/control.sock", {**STATUS, "rings": ["the pills of my aunt"]})
+    found = find_running(None, tmp_path)
+    one.close()
+    assert found.status["turns"] == 3
+    assert "aunt" not in json.dumps(dict(found.status))
+
+
 @pytest.mark.parametrize("reply", [b"no json\n", b"[]\n", b"", b"{" * 100_000 + b"\n"])
 def test_an_answer_that_makes_no_sense_is_none(tmp_path: Path, reply: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "_ANSWER_S", 0.3)
@@ -171,6 +240,16 @@ def test_lost_samples_of_a_running_assistant_are_a_warning(tmp_path: Path) -> No
     with HealthyDevice(tmp_path) as device:
         device.run_assistant(STATUS, card_stats={"capture_overflows": 4})
         assert device.examine(only=["card"])["card"].level == "warning"
+
+
+def test_lost_samples_are_told_as_time_and_not_counted_as_times(tmp_path: Path) -> None:
+    stats = {"capture_lost_samples": 16_000, "capture_overflows": 1, "playback_underflows": 2}
+    with HealthyDevice(tmp_path) as device:
+        device.run_assistant(STATUS, card_stats=stats)
+        what = device.examine(only=["card"])["card"].what
+    assert "16000" not in what
+    assert "1000 ms of the microphone" in what
+    assert "3 over- and underflows" in what
 
 
 def test_a_sentence_that_is_not_understood(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from top_scene import ANSWER, ASKED, desk_of_an_evening, turn_events
 from device.diagnostics.top import panels
 from device.diagnostics.top.overview import MOST_TURNS, Overview
 from device.diagnostics.top.process import ProcessReader, Usage
+from device.telemetry.bars import Scale, axis_cells
 
 
 def after(*turns: int) -> Overview:
@@ -57,6 +58,24 @@ def test_the_news_of_a_turn_are_followed_word_by_word() -> None:
     assert "MUTED" in panels.header(overview, 80).plain
 
 
+def test_an_answer_that_is_only_prepared_is_not_shown_and_is_there_when_it_is_said() -> None:
+    overview = Overview()
+    overview.on_item({"type": "commit", "turn": 1, "text": "Are you there?"})
+    overview.on_item({"type": "clause", "turn": 1, "index": 0, "text": "Yes."})
+    overview.on_item({"type": "clause", "turn": 1, "index": 1, "text": "I am."})
+    overview.on_item({"type": "playout_end", "turn": 1, "heard": "Yes. I am."})
+    overview.on_item({"type": "clause", "turn": 2, "index": 0, "text": "Never said."})  # it is thrown away
+    assert overview.saying == ("Yes. I am.", "Yes. I am.")
+    overview.on_item({"type": "clause", "turn": 2, "index": 0, "text": "Two."})
+    overview.on_item({"type": "clause", "turn": 2, "index": 1, "text": "Or three."})
+    overview.on_item({"type": "commit", "turn": 2, "text": "How many?"})
+    assert overview.saying == ("Two. Or three.", "")
+    overview.on_item({"type": "clause", "turn": 0, "index": 0, "text": "Your tea."})  # a timer, without a commit
+    assert overview.saying == ("Two. Or three.", "")
+    overview.on_item({"type": "playout_start", "turn": 0})
+    assert overview.saying == ("Your tea.", "")
+
+
 def test_the_last_turn_stands_beside_the_percentiles_of_all() -> None:
     overview = after(24)
     lines = whole(overview)
@@ -92,6 +111,23 @@ def test_a_taller_terminal_lists_the_turns_before() -> None:
         "25",
         "24",
     ]
+
+
+@pytest.mark.parametrize("stage", [[], {}, ["ttfa"]])
+def test_a_stage_without_a_name_has_no_figures(stage: object) -> None:
+    overview = after(24)
+    overview.on_item({"ok": True, "stages": [{"stage": stage, "p50_ms": 1.0}]})
+    assert {len(line) for line in whole(overview)} == {80}
+
+
+@pytest.mark.parametrize("columns", [22, 28, 42])
+@pytest.mark.parametrize("right_ms", [500, 1_000, 3_000, 5_000, 20_000, 60_000, 120_000])
+def test_the_figures_of_a_time_line_do_not_run_into_each_other(columns: int, right_ms: int) -> None:
+    axis = axis_cells(Scale(-0.3 * right_ms, right_ms, columns))
+    assert len(axis) == columns
+    assert set(axis.split()) <= {f"{-0.3 * right_ms:g}", "0", f"{right_ms / 2:g}", f"{right_ms:g}"}
+    assert axis.split()[-1] == f"{right_ms:g}"
+    assert "0" in axis.split()
 
 
 def test_turns_are_bounded() -> None:

@@ -12,7 +12,7 @@ from top_scene import ANSWER, desk_of_an_evening, turn_events
 from device.config.control import ControlSettings
 from device.control.desk import ControlDesk
 from device.control.socket_server import SocketServer
-from device.diagnostics.top.app import Top, reachable
+from device.diagnostics.top.app import Top, reachable, show
 from device.diagnostics.top.link import NobodyThereError, connect
 
 
@@ -65,6 +65,60 @@ def test_all_panels_are_there_and_nothing_is_cut(tmp_path: Path, size: tuple[int
     assert ANSWER in "\n".join(lines)
     assert "58 °C" in "\n".join(lines)
     assert "1 xrun" in "\n".join(lines)
+
+
+@pytest.mark.parametrize("size", [(80, 20), (60, 24), (40, 12), (80, 8)])
+def test_on_a_smaller_screen_lines_are_cut_and_the_keys_stay(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "s.sock"
+
+    async def look() -> list[str]:
+        app = Top([path])
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, shows(app, "SPEAKING"), "connected")
+            return screen(app)
+
+    with socket_of(desk_of_an_evening(), path):
+        lines = asyncio.run(look())
+    assert {len(line) for line in lines} == {size[0]}
+    firsts = [(line.split() or [""])[0] for line in lines]
+    assert firsts[:7] == ["SPEAKING", "microphone", "loudspeaker", "you", "it", "machine", "trouble"]
+    assert lines[-1].split()[:2] == ["q", "quit"]
+
+
+def test_a_mistake_of_its_own_is_raised_and_not_only_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("device.diagnostics.top.panels.machine", broken)
+    with socket_of(desk_of_an_evening(), tmp_path / "s.sock"), pytest.raises(ZeroDivisionError, match="by nought"):
+        show([tmp_path / "s.sock"], headless=True)
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_one_that_hangs_is_told_and_is_not_asked_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.diagnostics.top.app.STATUS_S", 0.02)
+    asked: list[bytes] = []
+
+    async def look() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while line := await reader.readline():
+                asked.append(line)
+                if len(asked) == 1:
+                    writer.write(b'{"ok": true, "session": 7, "state": "speaking"}\n')
+            writer.close()
+
+        path = tmp_path / "s.sock"
+        async with await asyncio.start_unix_server(serve, str(path)):
+            app = Top([path])
+            async with app.run_test(size=(80, 24)) as pilot:
+                await until(pilot, shows(app, "session 7"), "connected")
+                await until(pilot, shows(app, "NO ANSWER"), "it hangs")
+                await pilot.pause(0.5)
+
+    asyncio.run(look())
+    assert len(asked) <= 10
 
 
 def test_keys_ask_the_assistant(tmp_path: Path) -> None:

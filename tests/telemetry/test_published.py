@@ -55,6 +55,15 @@ def test_a_trace_without_a_part_is_none(key: str) -> None:
         published_trace(told)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("part", "key"), [("spans", "start_ms"), ("spans", "budget_ms"), ("hypotheses", "end_ms")])
+def test_a_time_that_is_no_number_is_refused(part: str, key: str, number: float) -> None:
+    told = TurnTrace.of_events(1, full_turn()).to_json()
+    told[part][0][key] = number
+    with pytest.raises(ValueError, match="not a trace"):
+        published_trace(told)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["stage", "name", "at_ms"]), inner),

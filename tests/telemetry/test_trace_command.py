@@ -131,6 +131,7 @@ def test_a_terminal_without_unicode_gets_letters(record: Path, traced: Traced, m
         (("--last", "0"), 2, "--last"),
         (("--last", "many"), 2, "--last"),
         (("--plot", "turn.bmp"), 2, "cannot draw turn.bmp"),
+        (("--session", "99999999999999999999"), 2, "--session"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -159,6 +160,30 @@ def test_no_record_no_turns_and_a_broken_trace_are_one_line_each(tmp_path: Path,
     status, out, err = traced(path)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert "the trace of turn 1 of session 2" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "shown", "over"),
+    [
+        (("--session", "1"), [(1, 3)], 2),
+        (("--session", "1", "--turn", "1"), [(1, 1)], 2),
+        (("--last", "5"), [(1, 1), (1, 3), (2, 1), (2, 2)], 4),
+    ],
+)
+def test_a_trace_that_cannot_be_read_costs_no_other_turn(
+    record: Path, traced: Traced, args: tuple[str, ...], shown: list[tuple[int, int]], over: int
+) -> None:
+    with sqlite3.connect(record) as db:
+        db.execute("UPDATE trace SET marks = '{\"format\": 2}' WHERE session = 1 AND number = 2")
+    status, out, err = traced(record, *args, "--json")
+    assert (status, err.count("\n")) == (0, 1)
+    assert "the trace of turn 2 of session 1" in err
+    assert keys(json.loads(out)) == shown
+    assert json.loads(out)["percentiles_over"] == over
+    status, out, err = traced(record, "--session", "1", "--turn", "2")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "the trace of turn 2 of session 1" in err
+    assert "look at another with --turn" in err
 
 
 def test_the_waterfall_of_a_session_still_running(record: Path, traced: Traced) -> None:

@@ -70,6 +70,8 @@ def _made(part: Callable[[], str]) -> str:
 
 
 def _write(path: Path, parts: Mapping[str, str]) -> None:
+    if not path.name:
+        raise NearfieldError(f"the archive {path} cannot be written: it is a folder", hint="name a file: report.tar.gz")
     now = time.time()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -101,7 +103,7 @@ def _scrub(probe: Probe, *, with_transcripts: bool) -> Scrub:
                     secrets += file.read_text("utf-8", "replace")[:8192].split()
         secrets += [value for server in settings.mcp.servers.values() for value in server.env.values()]
         if not with_transcripts:
-            with contextlib.suppress(NearfieldError):
+            with contextlib.suppress(NearfieldError, OSError):  # OSError: the folder is another user's
                 sentences = _said(settings)
     return Scrub(secrets, sentences)
 

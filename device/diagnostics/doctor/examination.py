@@ -82,6 +82,13 @@ def _found(check: Check, probe: Probe) -> Finding:
     except (NearfieldError, ModelError) as error:
         mend = error.hint or f"see 'nearfield doctor --only {check.name}' and docs/doctor.md"
         return failed(check.name, error.message, means=check.means, mend=mend)
+    except PermissionError as error:
+        return failed(
+            check.name,
+            f"this user may not look at {error.filename or 'it'}",
+            means="nothing can be said about it, and an assistant of this user cannot use it",
+            mend=f"as the assistant's user, or: sudo nearfield doctor --only '{check.name}'",
+        )
     except Exception as error:  # noqa: BLE001 - whatever a broken machine makes of a check, it is a finding
         return failed(
             check.name,

@@ -53,6 +53,11 @@ def listening(root: Path, pids: Collection[int]) -> list[Port]:
     return [port for port in all_ports(root) if port.inode in inodes]
 
 
+def may_be_seen(root: Path, pid: int | None) -> bool:
+    """Are the sockets of this process among those that this user is shown?"""
+    return pid is not None and bool(_entries(root / "proc" / str(pid) / "fd"))
+
+
 def taken_by(root: Path, port: int) -> tuple[Port, int | None] | None:
     """Who listens on a TCP port: where, and the process if it can be seen."""
     for each in all_ports(root):

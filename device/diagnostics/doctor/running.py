@@ -22,7 +22,7 @@ from device.config.dirs import state_dir
 SOCKET_NAME = "control.sock"
 _ANSWER_S = 2.0
 _MOST_BYTES = 1 << 20
-_WORDS = ("hearing", "saying", "last", "ringing")
+_WORDS = ("hearing", "saying", "last", "ringing", "rings", "timers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +106,4 @@ def _line(link: socket.socket) -> bytes:
 def _without_words(reply: Mapping[str, Any]) -> dict[str, Any]:
     status = reply.get("status")
     values = {**reply, **(status if isinstance(status, dict) else {})}
-    return {key: value for key, value in values.items() if key not in (*_WORDS, "status", "ok", "timers")}
+    return {key: value for key, value in values.items() if key not in (*_WORDS, "status", "ok")}

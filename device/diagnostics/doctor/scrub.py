@@ -13,10 +13,20 @@ from typing import Any
 
 SECRET, WORDS = "[secret]", "[words]"
 _SECRET_KEY = re.compile(r"(^|_)(key|token|password|secret|username|passphrase|credential)s?$", re.IGNORECASE)
-_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s/@]*@", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]{0,30})://[^\s/@]*@", re.IGNORECASE)
 #: In headers and addresses, whoever wrote them into a log.
 _INLINE = re.compile(
-    r"(?i)\b(authorization:\s*\w+\s+|bearer\s+|(?:api[_-]?key|token|password|secret)\s*[=:]\s*)[^\s\"',;&]+"
+    r"(?i)(\bauthorization:\s*\w+\s+|\bbearer\s+|"
+    r"(?<![\w-])[\w-]*?(?:api[_-]?key|token|password|secret)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
+)
+#: An argument of a program after which, or behind whose "=", a secret stands: --api-key, --token=...
+_SECRET_FLAG = re.compile(
+    r"(--?(?:[\w-]*[_-])?(?:key|token|password|secret|username|passphrase|credential)s?)(=.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+#: A quotation, to the end of the line where it was cut off. An apostrophe (didn't) neither begins nor ends one.
+_QUOTED = re.compile(
+    r"(?<!\w)'(?:[^']|(?<=\w)'(?=\w))*(?:'|$)|(?<!\w)\"[^\"]*(?:\"|$)|“[^”]*(?:”|$)|‘[^’]*(?:’(?:\w[^’]*’)*|$)"
 )
 _LEAST_SECRET, _LEAST_WORDS = 4, 6  #: characters; shorter ones would cut holes into everything
 
@@ -47,12 +57,25 @@ class Scrub:
             hide = key == "env"  # of an MCP server: its tokens are given so
             return {name: SECRET if hide else self.value(each, str(name)) for name, each in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(each, key) for each in value]
+            return self._items(value, key)
         if isinstance(value, str):
             if value and _SECRET_KEY.search(key):
                 return SECRET
             return self.text(_without_path(value) if key in ("url", "webhook") else value)
         return value
+
+    def _items(self, values: Sequence[Any], key: str) -> list[Any]:
+        """Of a list: it may be a program and its arguments."""
+        out: list[Any] = []
+        awaited = False  # the argument before said that a secret follows
+        for each in values:
+            flag = _SECRET_FLAG.fullmatch(each) if isinstance(each, str) else None
+            if flag is not None:
+                out.append(flag[1] + (f"={SECRET}" if flag[2] else ""))
+            else:
+                out.append(SECRET if awaited and isinstance(each, str) else self.value(each, key))
+            awaited = flag is not None and not flag[2]
+        return out
 
 
 def _pattern(sentence: str) -> str:
@@ -68,4 +91,4 @@ def _without_path(url: str) -> str:
 
 def quoted_cut(lines: Sequence[str]) -> list[str]:
     """What stands in quotation marks in a log may be somebody's words."""
-    return [re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"|“[^”]{2,}”|‘[^’]{2,}’", "'...'", line) for line in lines]
+    return [_QUOTED.sub("'...'", line) for line in lines]

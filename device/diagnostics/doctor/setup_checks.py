@@ -4,7 +4,7 @@ configuration(probe).level
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -119,29 +119,40 @@ def servers(probe: Probe) -> Finding:
         ("tts.server", settings.tts.server, settings.tts.fallback),
         *((f"mcp.servers.{name}.url", each.url, True) for name, each in settings.mcp.servers.items() if each.url),
     ]
-    if settings.mqtt.host:
-        wanted.append(("mqtt.host", f"mqtt://{settings.mqtt.host}:{settings.mqtt.used_port}", True))
-    wanted = [each for each in wanted if each[1]]
-    if not wanted:
+    found = [_server(key, url, optional) for key, url, optional in wanted if url]
+    if host := settings.mqtt.host:  # by itself, for it may be an address of IPv6
+        port = settings.mqtt.used_port
+        found.append(_knocked("mqtt.host", host, lambda: _connect(host, port), optional=True))
+    if not found:
         return ok("servers", "none is configured: all is on the device")
-    found = [_server(*each) for each in wanted]
     gravest = worst(found)
     return gravest if gravest.level != "ok" else ok("servers", ", ".join(each.what for each in found))
 
 
 def _server(key: str, url: str, optional: bool) -> Finding:
     parts = urlsplit(url)
-    try:
+
+    def knock() -> None:
         if parts.scheme == "unix":
             with socket.socket(socket.AF_UNIX) as link:
                 link.settimeout(_CONNECT_S)
                 link.connect(parts.path)
         else:
-            port = parts.port or _PORTS.get(parts.scheme, 0)
-            socket.create_connection((parts.hostname or "", port), _CONNECT_S).close()
-    except OSError as error:
-        why = (error.strerror or str(error) or "no answer").lower()
-        what = f"{key}: {parts.hostname or parts.path} takes no connection ({why})"
+            _connect(parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+
+    return _knocked(key, parts.hostname or parts.path, knock, optional=optional)
+
+
+def _connect(host: str, port: int) -> None:
+    socket.create_connection((host, port), _CONNECT_S).close()
+
+
+def _knocked(key: str, where: str, knock: Callable[[], None], *, optional: bool) -> Finding:
+    try:
+        knock()
+    except (OSError, ValueError) as error:  # ValueError: a port beyond 65535, a name that can be none of a machine
+        why = (getattr(error, "strerror", None) or str(error) or "no answer").lower()
+        what = f"{key}: {where} takes no connection ({why})"
         mend = f"start it, or correct {key} in the configuration"
         if optional:
             return warning("servers", what, means="what is on the device stands in, or that part is missing", mend=mend)

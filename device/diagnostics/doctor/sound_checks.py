@@ -7,7 +7,7 @@ While an assistant runs the card is its: its own figures are told then.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,12 +61,12 @@ def card(probe: Probe) -> Finding:
     if running.has_the_card:
         name = running.status.get("card", "the card")
         stats = running.status.get("card_stats")
-        lost = sum(stats.get(key, 0) for key in _LOSSES) if isinstance(stats, dict) else 0
+        lost = _lost(stats) if isinstance(stats, dict) else ""
         if trouble := _trouble(running.status, "card"):
             mend = "plug it in again; nearfield devices shows what there is"
             return failed("card", trouble, means="it hears and says nothing", mend=mend)
         if lost:
-            return _lossy(f"{name}, in use by the assistant, which has lost samples {lost} times")
+            return _lossy(f"{name}, in use by the assistant, which has lost sound: {lost}")
         return ok("card", f"{name}, in use by the assistant that runs")
     opened = probe.opened
     facts: dict[str, Any] = {"name": opened.name, "rate_hz": opened.rate_hz, "one_clock": opened.one_clock}
@@ -84,7 +84,12 @@ def card(probe: Probe) -> Finding:
     return ok("card", what, **facts)
 
 
-_LOSSES = ("capture_lost_samples", "capture_overflows", "playback_underflows")
+def _lost(stats: Mapping[str, Any]) -> str:
+    """In words, of the counters of `device.card.CardStats`; "": nothing was."""
+    samples = stats.get("capture_lost_samples", 0)
+    xruns = stats.get("capture_overflows", 0) + stats.get("playback_underflows", 0)
+    told = [f"{1000 * samples / SAMPLE_RATE_HZ:.0f} ms of the microphone"] if samples else []
+    return ", ".join([*told, *([f"{xruns} over- and underflows"] if xruns else [])])
 
 
 def _lossy(what: str) -> Finding:
@@ -287,6 +292,8 @@ def controls(probe: Probe) -> Finding:
     path = probe.settings.controls.file
     try:
         kept = json.loads(path.read_text("utf-8")) if probe.settings.controls.keep and path.exists() else {}
+    except PermissionError:  # it is another user's, and may be as it should be
+        raise
     except (OSError, ValueError):
         return warning(
             "controls",

@@ -8,17 +8,18 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from device.config.dirs import state_dir
-from device.diagnostics.doctor.finding import Finding, counted, failed, ok, warning
-from device.diagnostics.doctor.listening import Port, listening, taken_by, with_children
+from device.diagnostics.doctor.finding import Finding, counted, failed, not_tried, ok, warning
+from device.diagnostics.doctor.listening import Port, listening, may_be_seen, taken_by, with_children
 from device.diagnostics.doctor.logs import LOG_NAME, crashes, time_of
 from device.diagnostics.doctor.probe import SERVICE, Probe
-from device.session.database import check, connect, primary_code
+from device.session.database import check, connect, primary_code, reading
 from device.session.owner import alive
+from device.session.rows import object_of
 from device.session.schema import VERSION
 from device.session.store import SessionStore
 
@@ -27,7 +28,7 @@ _MANY_RESTARTS = 3
 _RECENT = timedelta(days=1)
 _HUGE_MB = 500
 _LOCKED_MS = 500
-_LOOKED_THROUGH = 20  #: of the newest sessions, for errors
+_LOOKED_THROUGH = 20  #: of the newest sessions, for one that broke off
 
 
 def database(probe: Probe) -> Finding:
@@ -177,8 +178,11 @@ def ports(probe: Probe) -> Finding:
     """Every port that the assistant listens on; and are those that it will want free?"""
     own = set() if probe.running.pid is None else with_children(probe.root, probe.running.pid)
     open_here = listening(probe.root, own)
+    hidden = probe.running.has_the_card and not may_be_seen(probe.root, probe.running.pid)
     for key, port in configured_ports(probe.settings_if_valid).items():
         taken = taken_by(probe.root, port)
+        if taken is not None and taken[1] is None and hidden:  # most likely by the assistant itself
+            continue
         if taken is not None and taken[1] not in own and taken[0] not in open_here:
             who = f"process {taken[1]}" if taken[1] else "another program"
             return failed(
@@ -187,6 +191,8 @@ def ports(probe: Probe) -> Finding:
                 means="that way in stays closed; the assistant itself runs",
                 mend=f"set {key} to another port, or end that program: sudo ss -ltnp 'sport = :{port}'",
             )
+    if hidden:
+        return not_tried("ports", "the assistant that runs is another user's: sudo nearfield doctor --only ports")
     more = [_told(port) for port in open_here]
     if abroad := [port for port in open_here if not port.at_home]:
         return warning(
@@ -246,12 +252,18 @@ def _failures(probe: Probe, since: datetime) -> tuple[Counter[str], int]:
     broken = 0
     if settings is None or not settings.session.database.exists():
         return stages, broken
-    store = SessionStore.existing(settings.session.database)
-    newest = store.sessions()[-_LOOKED_THROUGH:]
-    for session in newest:
-        if time_of(session.started_at) < since:
+    path = settings.session.database
+    store = SessionStore.existing(path)
+    last_signs: dict[int, str] = {}
+    with reading(path) as connection:  # not session by session: one goes on for as long as the assistant runs
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'event'").fetchall():  # an older one has none
+            stamp = since.astimezone(UTC).isoformat(timespec="seconds")
+            failures = connection.execute("SELECT json FROM event WHERE type = 'error' AND at >= ?", (stamp,))
+            stages.update(str(object_of(content).get("stage", "?")) for (content,) in failures)
+            last_signs.update(connection.execute("SELECT session, max(at) FROM event GROUP BY session"))
+    for session in store.sessions()[-_LOOKED_THROUGH:]:
+        if time_of(max(session.started_at, last_signs.get(session.id, ""))) < since:
             continue
-        stages.update(str(e.content.get("stage", "?")) for e in store.events(session.id) if e.type == "error")
         # one that is gone on with has been told of; the newest of all may be what runs now
         broken += session.ended_at is None and not alive(session.owner) and session.owner is not None
     return stages, broken

@@ -1,6 +1,6 @@
 """`nearfield top` on the screen: the panels, the keys, and the connection that is kept up.
 
-    Top([state_dir() / "control.sock"]).run()
+    status = show([state_dir() / "control.sock"])
 
 One task follows the socket and comes back to it when it was away; a timer draws what is known four times a second, and
 only what has changed. All that is shown is worked out in `overview` and `panels`.
@@ -8,8 +8,9 @@ only what has changed. All that is shown is worked out in `overview` and `panels
 
 import asyncio
 import contextlib
+import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ STATUS_S = 1.0
 RETRY_S = 0.5
 EARLIER_TURNS = 12  #: that are asked for at the start
 FIXED_LINES = 6  #: header, levels, machine and trouble, keys
+_TERMINATED = 128 + signal.SIGTERM  # as shells have it
 TURN_LINES = 16  #: its title, the time line, 13 rows, a line of notes: with two lines of words this fills 24
 
 
@@ -50,6 +52,7 @@ class Top(App[None]):
         """`paths`: where a socket may be. `overview`: what is known at first."""
         super().__init__()
         self.overview = overview or Overview()
+        self.failure: Exception | None = None  #: what nobody foresaw, and ended it
         self._paths = paths
         self._link: Link | None = None
         self._process: ProcessReader | None = None
@@ -63,6 +66,9 @@ class Top(App[None]):
             yield Static(id=name)
 
     def on_mount(self) -> None:
+        with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
+            # killed by it at once, it would leave a terminal that nobody can type in
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, _TERMINATED)
         if self._paths:
             self.run_worker(self._follow(), name="socket")
             self.set_interval(STATUS_S, self._look)
@@ -74,7 +80,20 @@ class Top(App[None]):
 
     # ------------------------------------------------------------ the connection
 
+    @contextlib.contextmanager
+    def _ending_on_failure(self) -> Iterator[None]:
+        """What is raised ends it and is told by `show`: textual would print it over pages, with all that is known."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - likewise
+            self.failure = self.failure or error
+            self.exit(return_code=1)
+
     async def _follow(self) -> None:
+        with self._ending_on_failure():
+            await self._follow_for_ever()
+
+    async def _follow_for_ever(self) -> None:
         while True:
             with contextlib.suppress(NobodyThereError, OSError):
                 async with await connect(self._paths) as link:
@@ -90,10 +109,13 @@ class Top(App[None]):
             await asyncio.sleep(RETRY_S)
 
     async def _look(self) -> None:
-        if self._process is not None:
-            self.show_usage(self._process.read(time.monotonic()))
-            self._temperature_c = self._health.read().temperature_c
-        await self._ask({"do": "status"})
+        with self._ending_on_failure():
+            if self._process is not None:
+                self.show_usage(self._process.read(time.monotonic()))
+                self._temperature_c = self._health.read().temperature_c
+            if not self.overview.hangs:  # what nobody reads would fill the socket, and then hold us up
+                self.overview.on_asked()
+                await self._ask({"do": "status"})
 
     def show_usage(self, usage: Usage) -> None:
         """What the assistant's process takes."""
@@ -116,6 +138,10 @@ class Top(App[None]):
 
     def draw(self) -> None:
         """What has changed since it was drawn last."""
+        with self._ending_on_failure():
+            self._draw()
+
+    def _draw(self) -> None:
         width, height = max(self.size.width, panels.MIN_WIDTH), self.size.height
         turn, words = _shares(height)
         overview = self.overview
@@ -127,18 +153,39 @@ class Top(App[None]):
         self._put("footer", [panels.footer(width)])
 
     def _put(self, name: str, lines: Sequence[Text]) -> None:
+        if self.size.width < panels.MIN_WIDTH:  # wrapped, they would push others off the screen
+            lines = [line.copy() for line in lines]
+            for line in lines:
+                line.truncate(self.size.width)
         joined = Text("\n", no_wrap=True).join(lines)
         joined.no_wrap = True
         if self._drawn.get(name) != (seen := (joined.plain, tuple(joined.spans))):
             self._drawn[name] = seen
-            self.query_one(f"#{name}", Static).update(joined)
+            panel = self.query_one(f"#{name}", Static)
+            panel.update(joined)
+            panel.display = bool(lines)  # an empty one would still take a line
 
 
 def _shares(height: int) -> tuple[int, int]:
-    """Lines for the turn and for what is said: of what a larger terminal has, words get up to four more."""
+    """Lines for the turn and for what is said: of what a larger terminal has, words get up to four more.
+
+    A smaller one loses the last rows of the turn, and not the keys.
+    """
     left = max(0, height - FIXED_LINES)
     words = min(6, max(2, left - TURN_LINES))
-    return max(TURN_LINES, left - words), words
+    return max(0, left - words), words
+
+
+def show(paths: Sequence[Path], *, headless: bool = False) -> int:
+    """Until it is quit; returns the exit status. Raises what went wrong in it, when the terminal is as it was.
+
+    `headless`: without a terminal.
+    """
+    app = Top(paths)
+    app.run(headless=headless)
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or 0
 
 
 def reachable(paths: Sequence[Path]) -> None:

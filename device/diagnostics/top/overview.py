@@ -17,6 +17,8 @@ from device.telemetry.turn_trace import TurnTrace
 
 QUIETEST_DB = -90.0
 MOST_TURNS = 50
+MOST_UNANSWERED = 5  #: a status a second: then it hangs
+_WRITTEN_TURNS = 4
 MOST = 1e15  #: of a number that is shown
 
 
@@ -57,6 +59,9 @@ class Overview:
         self.mic_db = self.far_db = QUIETEST_DB
         self.hearing = ("", "")  #: stable, unstable
         self.saying = ("", "")  #: the answer, what of it was heard
+        self._saying_turn: float | None = None
+        self._written: dict[float, str] = {}  # by turn: clauses come before it is certain that they will be said
+        self._unanswered = 0
         self.traces: deque[TurnTrace] = deque(maxlen=MOST_TURNS)  #: of turns that ended since, newest last
 
     @property
@@ -64,9 +69,19 @@ class Overview:
         """Of the last turn; None: none has ended since it is looked at."""
         return self.traces[-1] if self.traces else None
 
+    @property
+    def hangs(self) -> bool:
+        """It is there and does not answer: what is known of it is old, and nothing more need be asked."""
+        return self.connected and self._unanswered >= MOST_UNANSWERED
+
+    def on_asked(self) -> None:
+        """A question was sent."""
+        self._unanswered += 1
+
     def on_connected(self) -> None:
         self.connected = True
         self.notice = ""
+        self._unanswered = 0
 
     def on_gone(self, when: str) -> None:
         """The other end has gone; `when`: a time of day."""
@@ -98,6 +113,7 @@ class Overview:
                 self._on_words(item)
 
     def _on_reply(self, reply: Mapping[str, Any]) -> None:
+        self._unanswered = 0
         if reply.get("ok") is not True:
             self.notice = text(reply.get("error")) or "it was refused"
             return
@@ -135,9 +151,12 @@ class Overview:
                 stable = text(item.get("stable"))
                 self.hearing = stable, said.removeprefix(stable).strip()
             case "commit":
-                self.hearing, self.saying = (said, ""), ("", "")
+                self.hearing = said, ""
+                self._speak(number(item.get("turn")) or 0.0)
             case "clause":
-                self.saying = f"{self.saying[0]} {said}".strip(), self.saying[1]
+                self._on_clause(number(item.get("turn")) or 0.0, said, first=not number(item.get("index")))
+            case "playout_start" | "resumed" if (turn := number(item.get("turn")) or 0.0) != self._saying_turn:
+                self._speak(turn)  # an announcement, which no commit came before
             case "spoken" | "playout_end" | "interrupted":
                 self.saying = self.saying[0], text(item.get("heard"))
             case "error":
@@ -146,6 +165,20 @@ class Overview:
                 self.status["last"] = last
             case _:
                 pass
+
+    def _on_clause(self, turn: float, said: str, *, first: bool) -> None:
+        before = self._written.pop(turn, "")
+        self._written[turn] = said if first else f"{before} {said}".strip()
+        while len(self._written) > _WRITTEN_TURNS:
+            del self._written[next(iter(self._written))]
+        if turn == self._saying_turn:
+            written, heard = self._written[turn], self.saying[1]
+            self.saying = written, heard if written.startswith(heard) else ""
+
+    def _speak(self, turn: float) -> None:
+        """From here on it is the answer of `turn` that is being said."""
+        self._saying_turn = turn
+        self.saying = self._written.get(turn, ""), ""
 
 
 def _level(value: object) -> float:

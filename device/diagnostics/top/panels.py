@@ -41,8 +41,9 @@ _MORE_ROWS = {"capture": "partials", "final": "thrown away"}  # rows without a s
 def header(overview: Overview, width: int) -> Text:
     """One line: state, who on which card, session, turns, up time."""
     status = overview.status
-    state = overview.state or ("no answer" if overview.connected else "not running")
-    line = _styled(f" {state.upper():^11} ", style=f"bold {_STATES.get(overview.state, '#ffffff on #b00020')}")
+    told = "" if overview.hangs else overview.state
+    state = told or ("no answer" if overview.connected else "not running")
+    line = _styled(f" {state.upper():^11} ", style=f"bold {_STATES.get(told, '#ffffff on #b00020')}")
     if overview.muted:
         line.append(" MUTED ", style="bold #ffffff on #b00020")
     line.append(f" {text(status.get('persona')) or 'nearfield'}", style="bold")
@@ -155,7 +156,7 @@ def turn_lines(overview: Overview, width: int, height: int) -> list[Text]:
     trace = overview.trace
     scale = Scale(*(window_ms([trace]) if trace else (-300.0, 1_000.0)), columns=width - _LABEL - _FIGURES - 1)
     drawn: Mapping[str, Row] = {row.label: row for row in rows_of(trace)} if trace else {}
-    percentiles = {row.get("stage"): row for row in rows(overview.status.get("stages"))}
+    percentiles = {text(row.get("stage")): row for row in rows(overview.status.get("stages"))}
     lines = [_turn_title(overview, width), _columns(scale)]
     for stage in STAGES:
         lines.append(_stage(stage.label, drawn.get(stage.label), scale, percentiles.get(stage.key), stage.key))
