@@ -98,7 +98,13 @@ class PiperVoice:
         )
         self._english = self._voice_config.espeak_voice.startswith("en")
         self._gain = 1.0
-        self._gain = self._calibrated_gain(loudness_lufs) if gain_db is None else 10 ** (gain_db / 20)
+        try:
+            self._gain = self._calibrated_gain(loudness_lufs) if gain_db is None else 10 ** (gain_db / 20)
+        except Exception as error:  # the runtime's own exception classes share no base but this one
+            raise ModelDamagedError(
+                f"{path.name} cannot speak with {description.name}: {error}",
+                hint="check it with 'nearfield models verify'",
+            ) from error
 
     @property
     def gain_db(self) -> float:

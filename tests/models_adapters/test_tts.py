@@ -1,6 +1,8 @@
 """Piper: what it says, how loud, where the words are, cancelling, bad files."""
 
+import json
 import shutil
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -344,3 +346,16 @@ def test_a_join_is_a_pause_and_no_click(
     inside = max(int(np.abs(np.diff(clause.pcm.astype(int))).max()) for clause in clauses)
     across = int(np.abs(np.diff(joined[at - 80 : at + 80])).max())
     assert across <= inside / 10, "5 ms to both sides of the join are all but silent"
+
+
+@pytest.mark.models
+def test_a_description_of_another_voice_is_said_when_it_is_loaded(
+    model_path: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Its phonemes have numbers that this network does not know."""
+    path = model_path("piper-en_US-joe-medium")
+    description = json.loads(path.with_name(path.name + ".json").read_text("utf-8"))
+    description["phoneme_id_map"] = {sign: [100_000] for sign in description["phoneme_id_map"]}
+    (tmp_path / "other.json").write_text(json.dumps(description))
+    with pytest.raises(ModelDamagedError, match=rf"{path.name} cannot speak with other.json"):
+        PiperVoice(path, config_path=tmp_path / "other.json")
