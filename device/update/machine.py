@@ -139,8 +139,14 @@ class SystemMachine:
         """Whom root becomes for what works in the folders of the service; None: nobody."""
         if self._service == NO_SERVICE or os.geteuid() != 0 or shutil.which("systemctl") is None:
             return None
-        name = _systemctl("show", "--property=User", "--value", self._service).stdout.strip()
+        done = _systemctl("show", "--property=User", "--value", self._service)
+        if done.returncode:  # "" would be root
+            why = _last(done.stderr) or f"exit status {done.returncode}"
+            raise UpdateError(f"it cannot be told whom {self._service} runs as: {why}", hint=_NO_SERVICE_HINT)
+        name = done.stdout.strip()
         try:
+            if name.isdecimal():
+                return pwd.getpwuid(int(name)) if int(name) else None
             return pwd.getpwnam(name) if name not in {"", "root"} else None
         except KeyError:
             why = f"{self._service} is to run as {name!r}, who is not known here"

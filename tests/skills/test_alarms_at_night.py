@@ -63,6 +63,36 @@ def test_midnight_and_noon(world: World) -> None:
     )
 
 
+def test_the_midnight_of_a_repeat_is_told_by_its_night(world: World) -> None:
+    """ "Midnight every Saturday" would be heard as the one that ends Saturday."""
+    talk(
+        world,
+        ("Set an alarm every Friday at midnight.", "Alarm set for midnight every Friday night."),
+        ("Which alarms are set?", "You have 1 alarm: midnight every Friday night."),
+        ("Cancel the alarm for every Saturday night.", "There is no such alarm. You have midnight."),
+        ("Cancel the alarm for every Friday.", "Your alarm for midnight every Friday night is cancelled."),
+        ("Wake me at midnight on weekdays.", "Alarm set for midnight every weekday night."),
+        ("Cancel the alarm for every weekday night.", "Your alarm for midnight every weekday night is cancelled."),
+        ("Wake me every Sunday night at 12.", "Alarm set for midnight every Sunday night."),
+        ("Cancel the alarm for every Sunday night.", "Your alarm for midnight every Sunday night is cancelled."),
+        ("Set an alarm for midnight on Friday night.", "Alarm set for midnight on Friday night."),
+        ("Wake me Friday night at midnight.", "Alarm set for midnight on Friday night."),
+    )
+
+
+def test_a_repeat_is_no_part_of_what_one_is_reminded_of(world: World) -> None:
+    talk(
+        world,
+        ("Remind me to lock the door every night at 10.", "Lock the door alarm set for 10 PM every day."),
+        ("Remind me every evening at 7 to eat.", "Eat alarm set for 7 PM every day."),
+        ("Remind me at 8 to take my pills every day.", "Take my pills alarm set for 8 AM every day."),
+        ("Remind me to call Anna Thursday night at 9.", "Call anna alarm set for 9 PM on Thursday."),
+        ("Remind me to go to bed at midnight.", "Go to bed alarm set for midnight tonight."),
+        ("Remind me to prepare for Friday at 9.", "Prepare for friday alarm set for 9 PM today."),
+        ("Set an alarm on Monday for 9.", "Alarm set for 9 AM on Monday."),
+    )
+
+
 def test_before_an_hour_that_has_a_half_of_the_day() -> None:
     world = World(clock_hours=24)
     talk(

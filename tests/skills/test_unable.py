@@ -29,6 +29,20 @@ UNKNOWN = "I don't know how to do that."
     ("Call an ambulance!", UNKNOWN),
     ("Send a message to Tom.", UNKNOWN),
     ("Order me a pizza.", UNKNOWN),
+    ("Set alarms for 7 and 8.", "I have set no alarm"),
+    ("I want to set an alarm.", "I have set no alarm"),
+    ("Get me up the day after tomorrow.", "I have set no alarm"),
+    ("Change my 7 a.m. alarm to 8.", "I have set no alarm"),
+    ("Cancel tomorrow's alarm.", "I have cancelled no alarm"),
+    ("Stop all timers but one.", "I have cancelled no timer"),
+    ("Remind me of the meeting at 3.", "I will not remind you"),
+    ("Remind me again in five minutes.", "I will not remind you"),
+    ("Remind me when I get home to call Anna.", "I will not remind you"),
+    ("Call me a taxi.", UNKNOWN),
+    ("Turn up the heating.", UNKNOWN),
+    ("Turn the lights off in ten minutes.", UNKNOWN),
+    ("Play some rock music.", UNKNOWN),
+    ("Put the light on.", UNKNOWN),
 ])  # fmt: skip
 def test_orders(order: str, begins: str) -> None:
     assert unable(order, SKILLS).startswith(begins)
@@ -42,6 +56,28 @@ def test_orders(order: str, begins: str) -> None:
     "Turn left at the corner.", "Can you turn off a phone by voice?", "Play a game with me.", "Play the role of a fox.",
     "Call me Ishmael.", "Call it a day.", "Write a message to my boss that I am sick.", "Open your mind.",
     "Order of the planets.", "Lock in the flavour?", "Message in a bottle.", "Set the table.",
+    # an alarm, and none of ours
+    "Give me an alarm clock recommendation.", "Make an alarm sound.", "Make a timer joke.", "Give me some timer facts.",
+    "I need an alarm clock, which one should I buy?", "I need a smoke alarm for my kitchen.",
+    "Create a timer in JavaScript.", "Add a timer to the story.", "Stop talking about alarms.",
+    "End the story when the alarm rings.", "Skip the alarm story.", "Delete the word timer from this sentence.",
+    "Turn off a smoke alarm, how is that done?", "Cancel a timer is what in German?",
+    # other meanings of the same words
+    "Get me out of here.", "Get me up to speed on the election.", "Get us out of this dungeon.",
+    "Get me two jokes.", "Play rock paper scissors.", "Count down from ten.", "Count down to zero.",
+    "Count down the top five songs.", "Start by explaining timers.", "Remind me when to use whom.",
+    "Let's play rock, paper, scissors.", "Play a radio host.", "Play a music quiz with me.",
+    "Play a jazz musician and let me interview you.", "Put on a British accent.", "Turn on your imagination.",
+    "Put the following words in order: on, the, cat, is, table, off", "Turn around and move on.",
+    "Call my bluff.", "Call the shots.", "Ring the bell.", "Text the whole alphabet.", "Call the midwife is a series.",
+    "Order some numbers: 5, 3, 9", "Order a list of planets by size.", "Order me to do something.",
+    # somebody plays with it
+    "Open the door to the dungeon.", "Open the gate, guard!", "Open the door and tell me what I see.",
+    "Open the pod bay doors, HAL.", "Buy me a drink, bartender!",
+    # questions
+    "Remind me, what is the capital of France?", "Remind me when the war ended.", "Remind me when Anna's birthday is.",
+    "Can you remind me when Easter is?", "Remind me whose turn it is.", "Remind me your name.",
+    "Remind me in which year the wall fell.", "Give me a reminder of what happened in chapter one.",
 ])  # fmt: skip
 def test_no_orders(text: str) -> None:
     assert unable(text, SKILLS) == ""

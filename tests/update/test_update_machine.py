@@ -40,6 +40,13 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     return lambda text: program(tmp_path / "bin/systemctl", f'echo "$*" >>{tmp_path}/asked\n{text}') and None
 
 
+@pytest.fixture
+def service_of_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `systemctl` that knows of no user of the service, whatever this machine has."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    program(tmp_path / "bin/systemctl", "exit 0")
+
+
 def machine(*status: str, within_s: float = 60) -> SystemMachine:
     clock = Clock()
     return SystemMachine("a.service", status, within_s=within_s, for_s=10, sleep=clock.sleep, clock=clock)
@@ -98,6 +105,7 @@ def test_without_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         machine().restart()
 
 
+@pytest.mark.usefixtures("service_of_root")
 def test_the_self_test_asks_for_the_version_and_for_more(tmp_path: Path) -> None:
     program(tmp_path / ".venv/bin/nearfield", f'echo "$*" >>{tmp_path}/asked\n[ $1 = update ] || echo nearfield 1.2')
     machine().self_test(tmp_path, "1.2")
@@ -106,6 +114,7 @@ def test_the_self_test_asks_for_the_version_and_for_more(tmp_path: Path) -> None
         machine().self_test(tmp_path, "1.3")
 
 
+@pytest.mark.usefixtures("service_of_root")
 def test_what_a_step_said_last_is_the_reason(tmp_path: Path) -> None:
     program(tmp_path / "install.sh", "echo one; echo 'nearfield: no room' >&2; echo >&2; exit 3")
     with pytest.raises(UpdateError) as error:
@@ -195,6 +204,27 @@ def test_a_service_of_roots_is_tried_as_root(tmp_path: Path, systemctl: Callable
     program(tmp_path / ".venv/bin/nearfield", f"id -u >{tmp_path}/said")
     machine().pull_model(tmp_path, "ears")
     assert (tmp_path / "said").read_text() == "0\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is asked to become somebody else")
+def test_where_it_cannot_be_told_whose_the_service_is_nothing_runs_as_root(
+    tmp_path: Path, systemctl: Callable[[str], None]
+) -> None:
+    systemctl("echo 'Failed to connect to bus' >&2; exit 1")
+    program(tmp_path / ".venv/bin/nearfield", f"id -u >{tmp_path}/said")
+    with pytest.raises(UpdateError, match=r"it cannot be told whom a.service runs as: Failed to connect to bus"):
+        machine().pull_model(tmp_path, "ears")
+    assert not (tmp_path / "said").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_service_may_name_its_user_by_number(public_folder: Path, systemctl: Callable[[str], None]) -> None:
+    systemctl(f"echo {_NOBODY.pw_uid}")
+    (said := public_folder / "said").touch()
+    said.chmod(0o666)
+    program(public_folder / ".venv/bin/nearfield", f"id -u >{said}")
+    machine().pull_model(public_folder, "ears")
+    assert said.read_text() == f"{_NOBODY.pw_uid}\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is asked to become somebody else")

@@ -3,6 +3,7 @@
 "Wake me at seven."  "Set an alarm for 6:30 every weekday."  "Which alarms are set?"
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Annotated
@@ -14,7 +15,7 @@ from device.skills.builtin.clock import known
 from device.skills.builtin.timers import name_of_one, off
 from device.skills.moments import Day, Every, Half, date_of, days_at, days_of, earlier, is_called, moment, repeated
 from device.skills.services import customs
-from device.skills.skill import Context, SkillError, skill
+from device.skills.skill import Context, SkillError, not_meant, skill
 from device.skills.timer_records import Alarm, Now, Ring, Ringing, Timer
 from device.skills.timers import TimerBook, TimerDesk
 
@@ -22,7 +23,26 @@ Hour = Annotated[int, Field(ge=0, le=23)]
 Minute = Annotated[int, Field(ge=0, le=59)]
 Before = Annotated[int, Field(ge=0, le=59, description="minutes before the hour: 15 for quarter to")]
 _MOST_NAMED = 4
-AlarmName = Annotated[str, AfterValidator(name_of_one), Field(max_length=60)]
+
+
+def _without_a_time(name: str) -> str:
+    """ "Every night", "tonight" belong to the time: who says so does not mean an alarm of that name at the next such
+    hour. "Prepare for Friday" is a name."""
+    if _WHEN.search(name):
+        raise not_meant("name")
+    return name
+
+
+_PART = r"(?:mornings?|afternoons?|evenings?|nights?)"
+_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+_WHEN = re.compile(
+    rf"\b(?:every|each) (?:\w+ )?(?:{_WEEKDAY}|{_PART}|weekdays?|workdays?|weekends?|days?|hours?|weeks?|months?)$"
+    rf"|(?<=\w )(?<!for )(?<!about )(?<!of )(?<!before )(?<!until )(?<!the )(?<!my )(?<!next )"
+    rf"(?:tonight|(?:this|in the) {_PART}|(?:{_WEEKDAY}|weekdays|weekends)(?: {_PART})?"
+    rf"|daily|everyday|nightly|weekly|monthly)$",
+    re.IGNORECASE,
+)
+AlarmName = Annotated[str, AfterValidator(name_of_one), AfterValidator(_without_a_time), Field(max_length=60)]
 
 
 @skill
@@ -37,7 +57,7 @@ def set_alarm(
     if every:
         at, days = repeated(hour, minute, half, every)
         alarm = Alarm(0, spoken.clean_name(name), at.hour, at.minute, days=days)
-        when = f"{spoken.clock(at, hours)} {_days(days)}"
+        when = f"{spoken.clock(at, hours)} {_days(days, at)}"
     else:
         once = moment(now, hour, minute, half, day)
         alarm = Alarm(0, spoken.clean_name(name), once.hour, once.minute, day=once.date())
@@ -91,7 +111,10 @@ class _Meant:
 
     def repeats(self, alarm: Alarm) -> bool:
         """One that rings on these days of every week, and on no others."""
-        return alarm.days == days_at(alarm.time, self.half, self.every)
+        if alarm.days == days_at(alarm.time, self.half, self.every):
+            return True
+        # "every Friday at midnight" is one of Friday's night, and may be told so without the night
+        return alarm.time == time.min and not self.half and alarm.days == days_at(alarm.time, "night", self.every)
 
     def rang(self, ring: Ringing, at: datetime) -> bool:
         """One that rang at that time; "tomorrow" is none."""
@@ -161,9 +184,12 @@ def _begun(name: str) -> str:
     return f"{spoken.sentence(name)} alarm" if name else "Alarm"
 
 
-def _days(days: tuple[int, ...]) -> str:
+def _days(days: tuple[int, ...], at: time) -> str:
+    """ "every Friday"; of midnight "every Friday night", though its date is Saturday's."""
     if len(days) == 7:
         return "every day"
+    if at == time.min:
+        return f"{_days(tuple(sorted((d - 1) % 7 for d in days)), time.max)} night"
     if days == (0, 1, 2, 3, 4):
         return "every weekday"
     if days == (5, 6):
@@ -186,7 +212,7 @@ def _day(at: datetime, now: datetime) -> str:
 
 
 def _described(alarm: Alarm, at: datetime, now: datetime, hours: int) -> str:
-    when = f"{spoken.clock(alarm.time, hours)} {_days(alarm.days)}" if alarm.days else _once(at, now, hours)
+    when = f"{spoken.clock(alarm.time, hours)} {_days(alarm.days, alarm.time)}" if alarm.days else _once(at, now, hours)
     return f"{alarm.name + ' at ' if alarm.name else ''}{when}"
 
 
@@ -198,7 +224,7 @@ def _left_out(book: TimerBook, now: Now, alarm: Alarm, today: datetime) -> str:
 def _named(alarm: Alarm | Timer, hours: int) -> str:
     if isinstance(alarm, Timer):
         return "that is snoozed"
-    return f"for {spoken.clock(alarm.time, hours)}{' ' + _days(alarm.days) if alarm.days else ''}"
+    return f"for {spoken.clock(alarm.time, hours)}{' ' + _days(alarm.days, alarm.time) if alarm.days else ''}"
 
 
 def _silenced(book: TimerBook, now: Now, meant: _Meant) -> list[Ring]:
@@ -222,14 +248,14 @@ def _without_a_day(book: TimerBook, now: Now, alarm: Alarm, meant: _Meant, hours
     following = next(at for each, at in book.alarms(now) if each is alarm)
     on = date_of(meant.now, alarm.time, meant.half, meant.day)
     if book.local(following).date() < on:
-        raise SkillError(f"That one rings {_days(alarm.days)}. Say: cancel the {_called(alarm.days)}.")
+        raise SkillError(f"That one rings {_days(alarm.days, alarm.time)}. Say: cancel the {_called(alarm)}.")
     if book.local(following).date() == on:
         following = book.skip_next(now, alarm) or following
     without, again = _day(datetime.combine(on, alarm.time), meant.now), _day(book.local(following), meant.now)
     return f"Your {alarm.name or spoken.clock(alarm.time, hours)} alarm is off {without} and rings again {again}."
 
 
-def _called(days: tuple[int, ...]) -> str:
+def _called(alarm: Alarm) -> str:
     """As a sentence of ours calls such a repeat."""
     names = {days_of("day"): "daily alarm", days_of("weekday"): "weekday alarm", days_of("weekend"): "weekend alarm"}
-    return names.get(days, f"alarm for {_days(days)}")
+    return names.get(alarm.days, f"alarm for {_days(alarm.days, alarm.time)}")

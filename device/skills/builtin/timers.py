@@ -20,12 +20,15 @@ MOST_NAME_WORDS = 6
 _NO_NAME = frozenset(
     "timer timers alarm alarms minute minutes hour hours second seconds today tomorrow then list".split()
 )
+#: No name ends with them: "start a story about a timer", "prepare for Friday" at nine.
+_NOT_LAST = frozenset("a an the my our your for of about until till before every each".split())
 
 
 def name_of_one(name: str) -> str:
     """A name that somebody would give: "set a timer for the pizza and a 5 minute timer for the rice" has none."""
     words = spoken.clean_name(name).split()
-    if len(words) > MOST_NAME_WORDS or not _NO_NAME.isdisjoint(words) or any(c.isdigit() for c in name):
+    cut_off = bool(words) and words[-1] in _NOT_LAST
+    if len(words) > MOST_NAME_WORDS or cut_off or not _NO_NAME.isdisjoint(words) or any(c.isdigit() for c in name):
         raise not_meant("name")
     return " ".join(words)
 
