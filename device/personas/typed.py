@@ -39,11 +39,12 @@ class TypedTurns:
             yield settled
             return
         meaning = self._bench.understand(line)
-        unable = self._bench.unable(line) if meaning is None and not self._tools else None
-        if unable is not None:
+        if meaning is not None:
+            yield from self._begun(meaning, history)
+        elif not self._tools and (unable := self._bench.unable(line)):
             yield unable.say
         else:
-            yield from self._from_model(history) if meaning is None else self._begun(meaning, history)
+            yield from self._from_model(history)
 
     def _settled(self, line: str) -> str | None:
         """The question that waits, answered; None: none waits, or it is dropped by other words."""

@@ -21,6 +21,7 @@ Day = Literal["", "today", "tonight", "tomorrow", "monday", "tuesday", "wednesda
 Every = Literal["", "day", "weekday", "weekend", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
                 "sunday"]  # fmt: skip
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAY_PATTERN = rf"(?:{'|'.join(WEEKDAYS)})s?"  #: of a regular expression: one of them, or each of its kind
 
 _NIGHT_BEGINS, _NIGHT_ENDS = 17, 5  #: hours
 

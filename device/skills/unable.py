@@ -14,6 +14,7 @@ import re
 from collections.abc import Container
 from typing import NamedTuple
 
+from device.skills.moments import WEEKDAY_PATTERN
 from device.skills.wordings import wordings
 
 
@@ -36,7 +37,7 @@ _WORD = r"(?:[ap]\.m\.|\d[\d.:]*|[^\s,.:;!?]+)"  #: with nothing behind it: not 
 _RINGS = (
     rf"(?:,? (?:for|at|on|by|as|with|please|from|until|till|every|each|daily|when|whenever|before|after|behind|called|"
     rf"named|so|if|and|but|except|that|which|i|we|you|of|now|again|one|early|earlier|late|later|noon|midnight|"
-    rf"today|tonight|tomorrow|next|this|the day|{_NUMBER}|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|"
+    rf"today|tonight|tomorrow|next|this|the day|{_NUMBER}|{WEEKDAY_PATTERN}|"
     r"weekdays?|weekends?|to (?:the day|next|(?!(?:the|my|our|this|an?)\b)\S+)|"
     rf"in (?:the (?:morning|afternoon|evening)|{_NUMBER}))\b.*)?"
 )

@@ -13,7 +13,19 @@ from pydantic import AfterValidator, Field
 from device.skills import spoken
 from device.skills.builtin.clock import known
 from device.skills.builtin.timers import name_of_one, off
-from device.skills.moments import Day, Every, Half, date_of, days_at, days_of, earlier, is_called, moment, repeated
+from device.skills.moments import (
+    WEEKDAY_PATTERN,
+    Day,
+    Every,
+    Half,
+    date_of,
+    days_at,
+    days_of,
+    earlier,
+    is_called,
+    moment,
+    repeated,
+)
 from device.skills.services import customs
 from device.skills.skill import Context, SkillError, not_meant, skill
 from device.skills.timer_records import Alarm, Now, Ring, Ringing, Timer
@@ -34,11 +46,11 @@ def _without_a_time(name: str) -> str:
 
 
 _PART = r"(?:mornings?|afternoons?|evenings?|nights?)"
-_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _WHEN = re.compile(
-    rf"\b(?:every|each) (?:\w+ )?(?:{_WEEKDAY}|{_PART}|weekdays?|workdays?|weekends?|days?|hours?|weeks?|months?)$"
+    rf"\b(?:every|each) (?:\w+ )?"
+    rf"(?:{WEEKDAY_PATTERN}|{_PART}|weekdays?|workdays?|weekends?|days?|hours?|weeks?|months?)$"
     rf"|(?<=\w )(?<!for )(?<!about )(?<!of )(?<!before )(?<!until )(?<!the )(?<!my )(?<!next )"
-    rf"(?:tonight|(?:this|in the) {_PART}|(?:{_WEEKDAY}|weekdays|weekends)(?: {_PART})?"
+    rf"(?:tonight|(?:this|in the) {_PART}|(?:{WEEKDAY_PATTERN}|weekdays|weekends)(?: {_PART})?"
     rf"|daily|everyday|nightly|weekly|monthly)$",
     re.IGNORECASE,
 )
