@@ -55,9 +55,16 @@ compile_jobs() { # as many as there are processors and memory for, at least one
   echo "$jobs"
 }
 
+# Intel's matrix unit (Xeons since 2023), left out of what is compiled for a processor that has it. ggml's code for it dies
+# at its first product: gcc 12, Debian's, takes _tile_loadconfig for a look at 8 bytes and drops the rest of the
+# configuration, and ggml asks the kernel for the unit in one thread only (llama.cpp #20824, #26954).
+without_amx() { # -> the compiler's flags, a space before them; nothing where there is no such unit
+  if grep -qw amx_tile "${NEARFIELD_CPUINFO_FILE:-/proc/cpuinfo}"; then echo " -mno-amx-tile -mno-amx-int8 -mno-amx-bf16"; fi
+}
+
 cpu_key() { # changes when code compiled for this processor may not run, may not be the best, or was asked for otherwise
   local file=${NEARFIELD_CPUINFO_FILE:-/proc/cpuinfo}
-  { echo "$(uname -m) ${CMAKE_ARGS:-}" && grep -E '^(flags|Features|CPU (implementer|part)|model name)' "$file" | sort -u; } |
+  { echo "$(uname -m) ${CMAKE_ARGS:-}$(without_amx)" && grep -E '^(flags|Features|CPU (implementer|part)|model name)' "$file" | sort -u; } |
     sha256sum | cut -c1-12
 }
 

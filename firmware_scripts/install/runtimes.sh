@@ -42,9 +42,12 @@ name, project, version, origin = sys.argv[1:]
 import llama_cpp
 if name == "whisper":
     import _pywhispercpp
-    print(_pywhispercpp.whisper_print_system_info())
+    can = _pywhispercpp.whisper_print_system_info()
 else:
-    print(llama_cpp.llama_print_system_info().decode())
+    can = llama_cpp.llama_print_system_info().decode()
+print(can)
+if "AMX_INT8 = 1" in can:
+    sys.exit(f"{project} was compiled with AMX, of which it dies at its first product")
 found = distribution(project)
 if found.version != version:
     sys.exit(f"{project} is {found.version}, not {version}")
@@ -157,8 +160,12 @@ cmake_arguments() {
 }
 
 runtime_compile() { # NAME FOLDER: the whole wheel appears there, or nothing; joined by && as runtime_install
-  local building name version
+  local building flags name version
   name=$(runtime_distribution "$1")
+  flags=$(without_amx)
+  # a compiler that knows nothing of it makes no use of it either
+  # shellcheck disable=SC2086
+  if ! "${CC:-cc}" $flags -fsyntax-only -x c /dev/null 2>/dev/null; then flags=""; fi
   version=$(runtime_version "$1")
   mkdir -p "$(dirname "$2")" &&
     rm -rf "$2".building.* && # of a run that was cut off
@@ -166,6 +173,7 @@ runtime_compile() { # NAME FOLDER: the whole wheel appears there, or nothing; jo
   # --no-binary names this one alone: with ':all:', cmake itself would be compiled. Without PYWHISPERCPP_VERSION, the
   # source of pywhispercpp takes itself for 0.0.0.
   if PYWHISPERCPP_VERSION=$version CMAKE_ARGS=$(cmake_arguments "$1") CMAKE_BUILD_PARALLEL_LEVEL=$(compile_jobs) \
+    CFLAGS="${CFLAGS:-}$flags" CXXFLAGS="${CXXFLAGS:-}$flags" \
     "$PY" -m pip wheel --no-deps --no-binary "$name" --no-cache-dir --wheel-dir "$building" -v "$name==$version"; then
     rm -rf "$2" && mv "$building" "$2"
   else

@@ -1,5 +1,6 @@
 """Steps 3 and 4 of install.sh, with a pip that compiles in no time: what is built, kept, found again, replaced."""
 
+import json
 import os
 import signal
 import subprocess
@@ -35,7 +36,8 @@ else:
     if ("==" in what or "-c" in sys.argv) and (behave / "no network").exists():  # -c: with what it requires
         sys.exit("ERROR: Temporary failure in name resolution")
     rubbish = "==" not in what and pathlib.Path(what).read_text() == "broken"
-    says = "whisper_print_system_info = lambda: 'W'\\nllama_print_system_info = lambda: b'L'\\n"
+    can = "AMX_INT8 = 1 | " if "==" not in what and pathlib.Path(what).read_text() == "amx" else "AVX = 1 | "
+    says = f"whisper_print_system_info = lambda: '{can}'\\nllama_print_system_info = lambda: b'{can}'\\n"
     (site / f"{module}.py").write_text("raise ImportError('libwhisper.so.1')" if rubbish else says)
     info = site / f"{stem}-{version}.dist-info"
     info.mkdir(exist_ok=True)
@@ -133,6 +135,40 @@ def test_how_the_recogniser_is_compiled(machine: Machine) -> None:
     assert '"CMAKE_BUILD_PARALLEL_LEVEL": "3"' in environment
     for flag in ("-DGGML_NATIVE=ON", "-DGGML_LLAMAFILE=ON", "-DBUILD_SHARED_LIBS=OFF", "-Wl,-Bsymbolic -DGGML_CUDA=ON"):
         assert flag in environment  # what the user adds comes last, and so prevails
+
+
+@pytest.mark.parametrize("name", ["llama", "whisper"])
+@pytest.mark.parametrize("processor", ["sse avx amx_bf16 amx_tile amx_int8", "sse avx avx512f"])
+def test_intels_matrix_unit_is_left_out(machine: Machine, tmp_path: Path, name: str, processor: str) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"flags : {processor}\n")
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\nexit 0\n")
+    compiler.chmod(0o755)
+    with_unit = "amx_tile" in processor
+    done = machine.run(name, NEARFIELD_CPUINFO_FILE=str(cpuinfo), CC=str(compiler), CFLAGS="-pipe", CXXFLAGS="")
+    assert done.returncode == 0, done.stderr
+    environment = json.loads((machine.behave / "environment").read_text())
+    flags = " -mno-amx-tile -mno-amx-int8 -mno-amx-bf16" if with_unit else ""
+    assert (environment["CFLAGS"], environment["CXXFLAGS"]) == ("-pipe" + flags, flags)
+
+
+def test_compiler_that_does_not_know_the_matrix_unit_is_not_told_of_it(machine: Machine, tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags : sse amx_tile\n")
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\necho unrecognized command-line option >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    assert machine.run(NEARFIELD_CPUINFO_FILE=str(cpuinfo), CC=str(compiler), CFLAGS="").returncode == 0
+    assert json.loads((machine.behave / "environment").read_text())["CFLAGS"] == ""
+
+
+def test_wheel_with_the_matrix_unit_is_refused(machine: Machine, tmp_path: Path) -> None:
+    wheel = tmp_path / f"llama_cpp_python-{machine.version('llama')}-py3-none-any.whl"
+    wheel.write_text("amx")
+    done = machine.run("llama", wheel=str(wheel))
+    assert done.returncode == 1
+    assert "for this machine" in done.stderr
 
 
 def test_wheel_of_the_index_gives_way_to_a_compiled_one_once(machine: Machine) -> None:

@@ -189,6 +189,13 @@ def test_wheel_cache_is_another_for_another_processor(house: Path, tmp_path: Pat
     assert sourced(house, "cpu_key", NEARFIELD_CPUINFO_FILE=str(cpuinfo), CMAKE_ARGS="-DGGML_CUDA=ON") != keys[-1]
 
 
+def test_what_was_compiled_with_the_matrix_unit_is_not_found_again(house: Path, tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags : sse avx amx_bf16 amx_tile amx_int8\n")
+    key = sourced(house, "cpu_key", NEARFIELD_CPUINFO_FILE=str(cpuinfo))
+    assert key != sourced(house, "without_amx() { :; }; cpu_key", NEARFIELD_CPUINFO_FILE=str(cpuinfo))
+
+
 def test_versions_come_from_pyproject(house: Path) -> None:
     text = (house / "pyproject.toml").read_text()
     for name in ("RPi.GPIO", "rpi-lgpio", "Jetson.GPIO", "llama-cpp-python", "pywhispercpp"):
