@@ -252,7 +252,7 @@ main() {
   step 3 llama "llama-cpp-python $(runtime_version llama), $(runtime_plan llama)"
   step 4 whisper "pywhispercpp $(runtime_version whisper), $(runtime_plan whisper)"
   step 5 libraries "Python libraries of pyproject.toml$(if [[ $RUN_TESTS == yes ]]; then echo ' and the test tools'; fi)"
-  step 6 nearfield "the native extension and the command 'nearfield'"
+  step 6 nearfield "the native extensions and the command 'nearfield'"
   step 7 gpio "GPIO driver: $GPIO"
   step 8 models "models: $MODELS"
   CURRENT_STEP="what follows the set-up"

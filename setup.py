@@ -1,5 +1,5 @@
-"""Names the native extension for setuptools; everything else is in pyproject.toml."""
+"""Names the native extensions for setuptools; everything else is in pyproject.toml."""
 
 from setuptools import setup
 
-setup(cffi_modules=["dsp/native/build.py:ffibuilder"])
+setup(cffi_modules=["dsp/native/build.py:ffibuilder", "models/native/build.py:ffibuilder"])

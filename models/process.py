@@ -9,12 +9,22 @@ not say so. In the appliance each model is called from a thread of its own, with
 are more of them than cores, libgomp spins only 100 turns, whatever GOMP_SPINCOUNT says, or up to 1000 of them where
 OMP_WAIT_POLICY is "active" (gomp_throttled_spin_count_var in GCC's libgomp/env.c). Two cores, 2 threads each, every
 model called from its own thread: tiny.en on 2.3 s of speech / first token of SmolLM2 for 9 new ones / its first seven,
-in ms, and how often threads slept during the decode (medians of 8 to 12; two runs of the first):
+in ms, and how often threads slept during the decode (medians of 4 to 12; two runs of the first):
 
     turns    cores free                        one core taken by another program
     100      131-179 / 58-82 / 131-192 (1932)  234 /  80 / 195
     300      108 / 43 / 92 (554)               232 /  92 / 225
     1000     94 / 42 / 87 (28)                 322 / 142 / 404
+
+A turn is one PAUSE, which takes 10 to 140 cycles by processor. On another one, with 11.5 ns a turn, 300 were too few:
+
+    100      176 / 95 / 304 (2138)             193 /  62 / 202
+    300      174 / 77 / 210 (1962)             197 /  67 / 217
+    600      108 / 43 / 141 (466)              196 /  74 / 245
+    1000     98 / 39 / 123 (66)                215 /  84 / 312
+
+So what is set is a time, and what a turn takes is measured (`models/native`). 12 us are about 1,040 turns there, and 300
+where a turn takes 40 ns.
 
 The variables are read once, when libgomp is loaded; what the environment says already is left alone.
 
@@ -36,8 +46,27 @@ import os
 import numpy  # noqa: F401 - so that there is an OpenBLAS to be told
 from threadpoolctl import threadpool_limits
 
+from models.native import _native
+
+#: How long a thread spins at a barrier before it sleeps, and the bounds of libgomp in turns, as above.
+_SPIN_US = 12.0
+_FEWEST_TURNS, _MOST_TURNS = 100, 1000
+#: Turns that are measured at once, and how often: the quickest of them is the one that nothing came between.
+_PROBE_TURNS, _PROBES = 1000, 8
+
+
+def spin_turns(ns_a_turn: float) -> int:
+    """How many turns of `ns_a_turn` nanoseconds a thread is to spin at a barrier."""
+    return min(_MOST_TURNS, max(_FEWEST_TURNS, round(_SPIN_US * 1000 / ns_a_turn)))
+
+
+def spin_turn_ns() -> float:
+    """What a turn of libgomp's waiting loop takes on this processor, in nanoseconds; measured in less than a millisecond."""
+    return max(1, min(_native.lib.nf_spin_ns(_PROBE_TURNS) for _ in range(_PROBES))) / _PROBE_TURNS
+
+
 os.environ.setdefault("OMP_WAIT_POLICY", "active")
-os.environ.setdefault("GOMP_SPINCOUNT", "300")
+os.environ.setdefault("GOMP_SPINCOUNT", str(spin_turns(spin_turn_ns())))
 
 threadpool_limits(1, user_api="blas")  # for good: it is not used as a context
 

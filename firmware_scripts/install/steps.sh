@@ -192,7 +192,7 @@ print("\n".join(tomllib.load(open(sys.argv[1], "rb"))["project"]["optional-depen
 nearfield_key() {
   {
     echo "$ROOT" && venv_version "$PY"
-    find "$ROOT/pyproject.toml" "$ROOT/setup.py" "$ROOT/dsp/native" -type f \
+    find "$ROOT/pyproject.toml" "$ROOT/setup.py" "$ROOT/dsp/native" "$ROOT/models/native" -type f \
       \( -name '*.toml' -o -name '*.py' -o -name '*.c' -o -name '*.h' \) ! -name '_native.c' -print0 2>/dev/null |
       sort -z | xargs -0 sha256sum
   } | sha256sum | cut -c1-64
@@ -200,7 +200,7 @@ nearfield_key() {
 
 nearfield_ready() {
   [[ -x $VENV/bin/nearfield ]] && stamp_is nearfield "$(nearfield_key)" &&
-    (cd / && "$PY" -c 'import device, models, dsp.native._native')
+    (cd / && "$PY" -c 'import device, models.native._native, dsp.native._native')
 }
 
 nearfield_make() {

@@ -1,0 +1,1 @@
+"""What must be measured in machine code, for `models.process`."""
