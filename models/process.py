@@ -23,8 +23,8 @@ A turn is one PAUSE, which takes 10 to 140 cycles by processor. On another one, 
     600      108 / 43 / 141 (466)              196 /  74 / 245
     1000     98 / 39 / 123 (66)                215 /  84 / 312
 
-So what is set is a time, and what a turn takes is measured (`models/native`). 12 us are about 1,040 turns there, and 300
-where a turn takes 40 ns.
+So what is set is a time, and what a turn takes is measured (`models/native`): 12 us are some 1,040 turns there, and
+300 where a turn takes 40 ns.
 
 The variables are read once, when libgomp is loaded; what the environment says already is left alone.
 
@@ -61,8 +61,9 @@ def spin_turns(ns_a_turn: float) -> int:
 
 
 def spin_turn_ns() -> float:
-    """What a turn of libgomp's waiting loop takes on this processor, in nanoseconds; measured in less than a millisecond."""
-    return max(1, min(_native.lib.nf_spin_ns(_PROBE_TURNS) for _ in range(_PROBES))) / _PROBE_TURNS
+    """What a turn of libgomp's waiting loop takes on this processor, in nanoseconds; measuring takes below 1 ms."""
+    quickest: int = min(_native.lib.nf_spin_ns(_PROBE_TURNS) for _ in range(_PROBES))
+    return max(1, quickest) / _PROBE_TURNS
 
 
 os.environ.setdefault("OMP_WAIT_POLICY", "active")

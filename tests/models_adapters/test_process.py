@@ -53,7 +53,7 @@ def test_libgomp_spins_at_barriers_however_many_threads_there_are() -> None:
 
 @pytest.mark.parametrize(("ns_a_turn", "turns"), [(40.0, 300), (20.0, 600), (11.5, 1000), (0.5, 1000), (600.0, 100)])
 def test_threads_spin_for_a_time_and_not_for_a_number_of_turns(ns_a_turn: float, turns: int) -> None:
-    """On a processor with a quick PAUSE 300 turns were 3 us: threads slept 1,900 times in a decode, which took 60 % longer."""
+    """On a processor with a quick PAUSE 300 turns were 3 us: threads slept 1,900 times in one decode."""
     assert spin_turns(ns_a_turn) == turns
 
 
