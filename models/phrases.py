@@ -65,6 +65,11 @@ class PhraseVoice:
         if parts and " ".join(part.text for part in parts) == text:  # else it was cancelled
             self._remember(text, joined(parts))
 
+    @property
+    def behind_opening_ms(self) -> float | None:
+        """As the voice has it; None also of one that cannot begin early."""
+        return self._voice.behind_opening_ms if isinstance(self._voice, OpeningVoice) else None
+
     def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:
         """As the voice does it: what clause that will be is not known, nor kept. Raises ModelRunError."""
         return self._voice.open(text, cancelled=cancelled) if isinstance(self._voice, OpeningVoice) else None

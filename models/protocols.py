@@ -234,6 +234,11 @@ class Opening:
 class OpeningVoice(Protocol):
     """A voice that can begin a clause of which only the first words are known."""
 
+    @property
+    def behind_opening_ms(self) -> float | None:
+        """So long takes what follows an opening, once its clause is there, by the voice itself; None: unknown."""
+        ...
+
     def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:
         """`text`: words without marks, with which a clause begins; the last one may lack letters, and is not said.
 

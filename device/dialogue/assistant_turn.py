@@ -37,6 +37,10 @@ class AssistantTurn:
         self._last: Answer | None = None  # the newest that was in hand
         self.silenced = Interruptions(resume, history)  #: answers that fell silent, until it is known why
 
+    def voice_goes_on(self, behind_opening_ms: float) -> None:
+        """So soon the voice goes on behind an opening, by its own account."""
+        self._pace.goes_on(behind_opening_ms)
+
     @property
     def in_hand(self) -> Answer | None:
         """The answer that is being made or played."""

@@ -325,6 +325,12 @@ class Conversation:
             return []
         return self._after([*answer.spoken(index, speech, now, more=more), *self._floor.listen()])
 
+    def prepared(self, behind_opening_ms: float | None) -> list[Output]:
+        """`Prepare` was carried out, as far as it went; what the voice knows of itself by now (`OpeningVoice`)."""
+        if behind_opening_ms is not None:
+            self._mine.voice_goes_on(behind_opening_ms)
+        return []
+
     def queued(self, job: int, span: Span, speech: Speech) -> list[Output]:
         """`Play` was carried out: the clause lies at `span`. To be told before anything else is."""
         self._ringing.queued(job, span)

@@ -331,7 +331,10 @@ class ModelWorkers:
             except BaseException as error:  # noqa: BLE001 - when it is wanted, its failure will be told
                 _log.warning("a phrase could not be prepared: %s", error)
                 break
-        self._over(ticket)
+        if self._over(ticket):
+            voice = self._models.voice
+            known_ms = voice.behind_opening_ms if isinstance(voice, OpeningVoice) else None
+            self._post(partial(self._conversation.prepared, known_ms))
 
     def fail(self, job: int, stage: Literal[Stage, "wake", "vad"], error: BaseException) -> None:
         """A model raised `error` while it worked for `job`. Any thread."""

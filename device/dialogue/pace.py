@@ -41,6 +41,7 @@ class Pace:
         self._voice = _PRIOR_VOICE_MS_PER_CHAR
         self._audio = _PRIOR_AUDIO_MS_PER_CHAR
         self._measured: set[str] = set()
+        self._behind_opening_ms = _OPENING_MS / 2 / _SAFETY
         self._first_tokens: deque[float] = deque(maxlen=_LATENCIES)
 
     # --- what is measured -------------------------------------------------------------------------------------
@@ -61,6 +62,10 @@ class Pace:
         self._audio = self._mean("audio", self._audio, _ms(audio_samples) / (chars + _AUDIO_EXTRA_CHARS))
         if took_samples > _CACHED_RTF * audio_samples:
             self._voice = self._mean("voice", self._voice, _ms(took_samples) / (chars + _VOICE_EXTRA_CHARS))
+
+    def goes_on(self, behind_opening_ms: float) -> None:
+        """The voice has found out how soon it goes on behind an opening, before it has said anything here."""
+        self._behind_opening_ms = behind_opening_ms
 
     def _mean(self, what: str, before: float, newest: float) -> float:
         if what not in self._measured:  # the prior is no measurement
@@ -114,12 +119,14 @@ class Pace:
         """Will `rest_chars`, the end of a first clause of `clause_chars`, be audio while its opening sounds?
 
         The text's own speed counts: in the mean of whole answers it waits for the voice now and then. A voice that has
-        said nothing yet is left half of the time: one that needs more refuses (`models.tts`).
+        said nothing yet is left what it says that it needs; else half of the time: one that needs more refuses
+        (`models.tts`).
         """
         if live_chars_per_ms is None:
             return False
         written_ms = max(0, rest_chars) / max(live_chars_per_ms, 1e-6) * _SAFETY
-        made_ms = _NEXT_PART * self.voice_ms(clause_chars) if "voice" in self._measured else _OPENING_MS / 2
+        said = "voice" in self._measured
+        made_ms = _NEXT_PART * self.voice_ms(clause_chars) if said else self._behind_opening_ms * _SAFETY
         return written_ms + made_ms <= _OPENING_MS
 
 

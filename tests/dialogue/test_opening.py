@@ -71,6 +71,22 @@ def test_in_the_first_answer_a_voice_is_trusted_to_know_itself(token_ms: int, be
     assert rim.truly_heard() == ANSWER
 
 
+@pytest.mark.parametrize(
+    ("behind_opening_ms", "token_ms", "begun"),
+    [(65.0, 20, True), (65.0, 26, False), (110.0, 20, False), (110.0, 12, True), (None, 20, False)],
+)
+def test_in_the_first_answer_it_counts_what_the_voice_has_found_out(
+    behind_opening_ms: float | None, token_ms: int, begun: bool
+) -> None:
+    """Half of the time is for the slowest voice that begins at all; a quick one leaves a slow language model more."""
+    rim = VirtualRim(answers=[ANSWER], opens=True, token_ms=token_ms)
+    assert rim.talk.prepared(behind_opening_ms) == []
+    rim.say(1000, 2500, "What is the capital of France?")
+    rim.run(12_000)
+    assert bool(openings(rim)) == begun
+    assert rim.truly_heard() == ANSWER
+
+
 @pytest.mark.parametrize(("token_ms", "tts_ms"), [(60, 45), (6, 700)])
 def test_nor_where_the_rest_would_not_be_there_in_time(token_ms: int, tts_ms: int) -> None:
     rim = asked(token_ms=token_ms, tts_ms=tts_ms).run(20_000)

@@ -10,7 +10,7 @@ from hello_ends import HelloEnds
 from loud_vad import Loud
 from virtual_rim import fake_speech
 
-from device.dialogue.commands import Speak
+from device.dialogue.commands import Prepare, Speak
 from device.dialogue.degrade import Degrade, DegradePolicy
 from device.dialogue.model_workers import Models, ModelWorkers
 from device.dialogue.patience import LIMITS_S, Patience
@@ -28,6 +28,7 @@ class Begins(HelloEnds):
         self.go = threading.Event()
         self.go.set()
         self.broken = self.refuses = self.rest_broken = False
+        self.behind_opening_ms: float | None = 70.0
 
     def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:  # noqa: ARG002
         self.go.wait(10)
@@ -55,6 +56,11 @@ class Told:
     def __init__(self) -> None:
         self.spoken_of: list[tuple[int, int, str | None, bool]] = []
         self.failures: list[str] = []
+        self.behind_opening_ms: list[float | None] = []
+
+    def prepared(self, behind_opening_ms: float | None) -> list[Any]:
+        self.behind_opening_ms.append(behind_opening_ms)
+        return []
 
     def spoken(self, job: int, index: int, speech: Speech | None, now: int, *, more: bool = False) -> list[Any]:  # noqa: ARG002
         self.spoken_of.append((job, index, None if speech is None else speech.text, more))
@@ -84,7 +90,7 @@ class World:
     def _post(action: Callable[[], list[Any]]) -> None:
         action()
 
-    def give(self, *commands: Speak) -> list[tuple[int, int, str | None, bool]]:
+    def give(self, *commands: Speak | Prepare) -> list[tuple[int, int, str | None, bool]]:
         """What came of these, once all of it has come."""
         for command in commands:
             self.workers.give(command)
@@ -165,3 +171,10 @@ def test_an_opening_that_hangs_does_not_count_as_the_clause() -> None:
     assert world.told.spoken_of == [(1, 0, None, True)]
     voice.go.set()
     assert world.give() == [(1, 0, None, True)], "and what comes of it at last is too late"
+
+
+@pytest.mark.parametrize(("voice", "told"), [(Begins(), 70.0), (HelloEnds(), None)])
+def test_how_fast_the_voice_goes_on_is_told_once_it_has_spoken(voice: HelloEnds, told: float | None) -> None:
+    world = World(voice)
+    world.give(Prepare(("One moment.",)))
+    assert world.told.behind_opening_ms == [told]

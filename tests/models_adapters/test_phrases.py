@@ -151,6 +151,8 @@ def test_in_front_of_the_real_voice(voice: Any) -> None:
 
 
 class Beginning(Counting):
+    behind_opening_ms = 65.0
+
     def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:  # noqa: ARG002
         speech = self.speak(text.partition(" ")[0])
         return None if speech is None else Opening(speech, lambda whole, _cancelled: iter([self.speak(whole)]))  # type: ignore[list-item]
@@ -165,3 +167,4 @@ def test_a_clause_that_is_begun_early_goes_by_it() -> None:
         assert opening.part.text == "The"
     assert inner.said == ["The", "The"], "what clause that will be is not known"
     assert PhraseVoice(Counting()).open("The capital of") is None
+    assert (voice.behind_opening_ms, PhraseVoice(Counting()).behind_opening_ms) == (65.0, None)
