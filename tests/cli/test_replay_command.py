@@ -67,6 +67,7 @@ def test_the_persona_of_a_turn_is_the_configured_one_if_it_is_called_so(
         raise LoadedError
 
     monkeypatch.setattr("device.assembly.load_models", load_models)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # its log: of the user's, doctor would tell
     status, line = replay(capsys, path, "--set", f"persona={mine}")
     assert "LoadedError" in line  # so far it came
     assert status == 1
