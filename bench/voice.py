@@ -106,7 +106,7 @@ def opened(text: str, voice: PiperVoice) -> tuple[Speech | None, float, float]:
 class AtOnce(Unhurried):
     """The rest always comes in time."""
 
-    def opens(self, rest_chars: int, clause_chars: int) -> bool:  # noqa: ARG002
+    def opens(self, rest_chars: int, clause_chars: int, *, pauses: bool) -> bool:  # noqa: ARG002
         return True
 
 

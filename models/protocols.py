@@ -240,7 +240,9 @@ class OpeningVoice(Protocol):
         ...
 
     def open(self, text: str, *, cancelled: Cancelled = never) -> Opening | None:
-        """`text`: words without marks, with which a clause begins; the last one may lack letters, and is not said.
+        """`text`: words with which a clause begins, and commas, semicolons or colons; the last one is not said.
+
+        That may lack letters, and be a number; before it there are no digits.
 
         None: it is too little to begin with, or this voice cannot do so (now). Raises ModelRunError.
         """

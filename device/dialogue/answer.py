@@ -140,9 +140,9 @@ class Answer:
             out += self._add([clause], now)
         return out if self._suspended else out + self._first_words.ask(self._splitter, now)
 
-    def opens(self, rest_chars: int, clause_chars: int) -> bool:
+    def opens(self, rest_chars: int, clause_chars: int, *, pauses: bool) -> bool:
         """For the splitter: is the rest of the first clause audio before its first words have been played?"""
-        return self._pace.opens(rest_chars, clause_chars, self._text.first_chars_per_ms)
+        return self._pace.opens(rest_chars, clause_chars, self._text.first_chars_per_ms, pauses=pauses)
 
     def flows(self, clause_chars: int, rest_chars: int, next_chars: int, tolerated_ms: float) -> bool:
         """For the splitter: is the next clause audio before one that ends here has been played?"""

@@ -46,8 +46,11 @@ class Flow(Protocol):
         """Will the loudspeaker be silent before `chars` more have been written and made audio?"""
         ...
 
-    def opens(self, rest_chars: int, clause_chars: int) -> bool:
-        """Will the last `rest_chars` of a first clause be written, and audio, while its first words sound?"""
+    def opens(self, rest_chars: int, clause_chars: int, *, pauses: bool) -> bool:
+        """Will the last `rest_chars` of a first clause be written, and audio, while its first words sound?
+
+        `pauses`: there is a sign behind the first word.
+        """
         ...
 
 
@@ -60,7 +63,7 @@ class Unhurried:
     def runs_dry(self, chars: int) -> bool:  # noqa: ARG002
         return False
 
-    def opens(self, rest_chars: int, clause_chars: int) -> bool:  # noqa: ARG002
+    def opens(self, rest_chars: int, clause_chars: int, *, pauses: bool) -> bool:  # noqa: ARG002
         return False
 
 
@@ -68,9 +71,13 @@ class Unhurried:
 _SENTENCE_TOLERANCE_MS = 1000.0
 #: A first clause of fewer characters is not cut at a phrase: "It is | in Spain" sounds like a machine.
 _PHRASE_MIN_CHARS = 18
-#: Fewer characters than these, the last word not counted, are hardly the 0.5 s of speech that an opening takes
-#: (`models.tts`; of 50 sentences nine in ten had these 12 in 0.57 s or more).
-_OPENING_MIN_CHARS = 12
+#: Fewer letters and spaces than these, the last word not counted, are hardly the 0.5 s of speech that an opening takes
+#: (`models.tts` refused 3 of 12 beginnings that had 10, 4 of 94 that had more; "I'm here to" has 10) ...
+_OPENING_MIN_CHARS = 11
+#: ... and a sign within them sounds as long as so many ("Sure," takes 0.51 s or more in nine of ten).
+_MARK_CHARS = 7
+#: Behind these the clause is nearly complete, and begins sooner as a whole.
+_OPENING_MAX_CHARS = 34
 #: The last word only tells how the one before it ends. A letter alone is said by its name: "package s" became "package
 #: had" ("package should") once it was spliced; of 50 sentences 7.8 % of the words were wrong then, 1.9 % otherwise.
 _LAST_MIN_CHARS = 3
@@ -99,9 +106,11 @@ _HARD = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*(?=\s)|\n+")
 _SOFT = re.compile(rf"[,;:][{re.escape(_CLOSERS)}]*(?=\s)|\s[–—-]+(?=\s)|—")
 _LAST_WORD = re.compile(r"(\S+)$")
 _WORD = re.compile(r"\s([A-Za-z]+)(?=\s)")
-#: What may be said before the clause it begins is complete: words, whatever follows them. No digits ("24" may become
-#: "24,000"), no marks.
-_OPENING = re.compile(r"\s*({word}(?: {word})+)".format(word=r"[^\W\d_](?:[^\W\d_]|['’-])*"))
+#: What may be said before the clause it begins is complete: words, also with a comma, semicolon or colon behind them
+#: ("No, I'm sorry"), whatever follows. Digits only in the last one, which may grow ("24" may become "24,000"), and no
+#: mark that may end a sentence.
+_OPENING_WORD = r"[^\W\d_](?:[^\W\d_]|['’-])*"
+_OPENING = re.compile(rf"\s*((?:{_OPENING_WORD}[,;:]? )+(?:{_OPENING_WORD}|\d\S*))")
 
 
 def _ends_sentence(text: str, mark_start: int, after: str) -> bool:
@@ -162,21 +171,25 @@ class ClauseSplitter:
         return whole, self._clause(rest)
 
     def opening(self) -> str | None:
-        """The first words of the first clause, once, if they can be said before it is complete; the last may grow.
+        """The first words of the first clause, once, as soon as they can be said before it is complete.
 
-        Whatever comes: the clause will begin with all of them but the last.
+        The last may grow; whatever comes: the clause will begin with all but that.
         """
         if self._count or self._opened is not None or (words := _OPENING.fullmatch(self._text)) is None:
             return None
         text = words.group(1)
         before, _, last = text.rpartition(" ")
-        certain = len(before)
-        if certain < _OPENING_MIN_CHARS or len(last) < _LAST_MIN_CHARS:
+        first, *others = before.split(" ")
+        sounding = sum(_MARK_CHARS if sign in ",;:" else sign.isalpha() or sign == " " for sign in before)
+        if not others or sounding < _OPENING_MIN_CHARS or (len(last) < _LAST_MIN_CHARS and not last[0].isdigit()):
             return None
-        self._opened = 0  # not asked again: that it is nearly complete does not make it fast
-        if not self._flow.opens(self._policy.first_max_chars - len(text), self._policy.first_max_chars):
+        if len(text) > _OPENING_MAX_CHARS:
+            self._opened = 0
             return None
-        self._opened = words.start(1) + certain
+        longest, pauses = self._policy.first_max_chars, first[-1] in ",;:"
+        if not self._flow.opens(longest - len(text), longest, pauses=pauses):
+            return None
+        self._opened = words.start(1) + len(before)
         return text
 
     @property
@@ -246,7 +259,7 @@ class ClauseSplitter:
     def _soft_cuts(self, text: str) -> Iterator[int]:
         least = self._policy.first_min_chars if self._count == 0 else self._policy.min_chars
         for match in _SOFT.finditer(text):
-            if match.end() >= least and len(speakable(text[: match.end()])) >= least:
+            if match.end() >= max(least, self._opened or 0) and len(speakable(text[: match.end()])) >= least:
                 yield match.end()
 
     def _phrase_cut(self, text: str, *, at_end: bool) -> int | None:

@@ -7,6 +7,7 @@ A model that raises is told to the conversation, and ends nothing; one that hang
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ _log = logging.getLogger(__name__)
 #: A second look is given up after this, waiting and all: the answer waits for it.
 _LONGEST_LOOK_S = 2.0
 _CHARS_A_SECOND = 15  # of speech: how much the voice has to make
+_TOKEN_TAKEN_S = 0.01  # a conversation that is busier than this does not hold up the language model
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class ModelWorkers:
         self._stopping = stopping
         self._patience = patience or Patience()
         self._told_job = 0  # the answer whose voice was last given up
+        self._voiced_job = 0  # the answer of which the voice was last given the first clause
         self._openings: dict[int, Opening] = {}  # by job, in the voice's thread: clauses begun before they were written
         self._stt, self._judge_of_turns, self._llm, self._tts = map(Worker, ("stt", "turn", "llm", "tts"))
 
@@ -106,6 +109,8 @@ class ModelWorkers:
             case Speak():
                 if command.first:
                     self._right_of_way.take()
+                    if not command.opening:
+                        self._voiced_job = command.job
                 work_s = len(command.text) / _CHARS_A_SECOND
                 ticket = self._patience.given("tts", command, now_s, work_s=work_s)
                 self._tts.give(partial(self._open if command.opening else self._speak, command, ticket))
@@ -250,8 +255,21 @@ class ModelWorkers:
                 self._post(partial(self._conversation.requested, command.job, piece, self._now()))
                 return False
             self._post(partial(self._conversation.token, command.job, piece, self._now()))
-            self._right_of_way.wait()
+            self._leave_way(command.job)
         return True
+
+    def _leave_way(self, job: int) -> None:
+        """Before another token is made, let the voice begin if the newest one completes what it begins with."""
+        if self._voiced_job != job:
+            taken = threading.Event()
+
+            def behind_it() -> list[Output]:
+                taken.set()
+                return []
+
+            self._post(behind_it)
+            taken.wait(_TOKEN_TAKEN_S)
+        self._right_of_way.wait()
 
     def _pieces(self, command: Reply, cancelled: Cancelled) -> Iterator[str | ToolRequest]:
         chat = self._models.chat

@@ -18,6 +18,10 @@ OPENED = [
     ("There is no such thing as a free lunch.", "There is no such thi"),
     ("The weather in Paris is quite unique, with a lot of rain. It may be warm.", "The weather in Paris"),
     ("The capital of", "The capital of"),  # no more came
+    ("No, I'm sorry for any confusion.", "No, I'm sorry"),
+    ("Resume: A professional resume is a document.", "Resume: A prof"),
+    ("Of course, here is a short poem about the moon.", "Of course, here"),
+    ("The answer is 42, as you know.", "The answer is 4"),
 ]
 
 
@@ -31,7 +35,9 @@ def test_a_clause_that_was_begun_before_it_was_written(
     opening = steady_voice.open(words)
     assert opening is not None
     assert words.startswith(opening.part.text)
-    assert 0.25 < len(opening.part.pcm) / 16_000 < 0.5
+    # a first word with a sign behind it comes whole; `Pace` counts on 0.36 s then
+    least_s, most_s = (0.36, 0.7) if words.split()[0][-1] in ",:" else (0.25, 0.5)
+    assert least_s < len(opening.part.pcm) / 16_000 < most_s
     rest = list(opening.rest(text, never))
     parts = [opening.part, *rest]
     assert " ".join(part.text for part in parts) == text
@@ -50,7 +56,7 @@ def test_a_clause_that_was_begun_before_it_was_written(
 @pytest.mark.models
 def test_it_is_as_long_as_the_clause_is(steady_voice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left out at the seam, and nothing is there twice."""
-    for text, words in OPENED[:5]:
+    for text, words in OPENED:
         monkeypatch.setattr(steady_voice, "_real_time_factor", 0.05)
         opening = steady_voice.open(words)
         assert opening is not None
