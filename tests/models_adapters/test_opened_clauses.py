@@ -36,7 +36,7 @@ def test_a_clause_that_was_begun_before_it_was_written(
     assert opening is not None
     assert words.startswith(opening.part.text)
     # a first word with a sign behind it comes whole; `Pace` counts on 0.36 s then
-    least_s, most_s = (0.36, 0.7) if words.split()[0][-1] in ",:" else (0.25, 0.5)
+    least_s, most_s = (0.36, 0.7) if words.split(maxsplit=1)[0][-1] in ",:" else (0.25, 0.5)
     assert least_s < len(opening.part.pcm) / 16_000 < most_s
     rest = list(opening.rest(text, never))
     parts = [opening.part, *rest]
