@@ -28,6 +28,7 @@ from bench.processor_time import busy_processes
 from device.assembly import load_chat, load_recogniser, load_turn
 from device.cli.boundary import guarded
 from device.config import Settings, load_settings
+from models.cores import lead
 from models.protocols import SAMPLE_RATE_HZ, Floats, Message
 
 REST_S = 2.0
@@ -66,7 +67,8 @@ def main() -> int:
     said = load_utterances(DATA / "turns.tsv", UTTERANCE)[-1]
     audio = said.pcm[: said.speech_end + SAMPLE_RATE_HZ // 16].astype(np.float32) / 32768
     with contextlib.ExitStack() as stack:
-        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3)]
+        begin = (None, lead, None)  # recogniser, turn model, language model
+        threads = [stack.enter_context(ThreadPoolExecutor(1, initializer=each)) for each in begin]
         works = works_of(load_settings(None, args.set), audio, threads)
         stack.enter_context(busy_processes(args.load))
         took: dict[str, list[tuple[float, int]]] = {}

@@ -13,6 +13,7 @@ import models.process  # noqa: F401  for what it sets up
 # isort: split
 import onnxruntime
 
+from models.cores import helpers
 from models.errors import ModelDamagedError, ModelMissingError
 
 #: What sessions that share their memory keep between their calls, all together: enough for the first part of a clause,
@@ -20,6 +21,8 @@ from models.errors import ModelDamagedError, ModelMissingError
 #: voice, with memory that short ones kept and long ones gave back 137 to 190 MB, median 178; with 8 / 16 / 24 / 32 MB
 #: shared 141 to 143 / 148 to 150 / 157 to 172 / 165 to 173, and the first parts as fast.
 _KEPT_MB = 16
+#: So long a thread of a session spins for more work of a call before it sleeps.
+_SPIN_US = 50
 _DEFAULT_MEMORY = onnxruntime.OrtMemType.DEFAULT
 
 
@@ -61,12 +64,18 @@ class SharingSession:
 
 def _options(threads: int) -> Any:
     """Worker threads of ONNX Runtime busy-wait between calls by default; beside three other models on two cores that
-    takes time from all of them, so spinning is off."""
+    takes time from all of them. Those that sleep at once have to be woken 150 times a verdict. So they spin for a
+    moment, within a call: hot and behind a rest of half a second a verdict took 30 and 35 ms, and takes 26 and 28; the
+    first words of a clause 39 and 44, and 34 and 36 (12 us: 26 and 30, 37 and 41; 200 us: as 50).
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_US))
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # none behind the end of a call
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if bound := helpers(threads):
+        options.add_session_config_entry("session.intra_op_thread_affinities", bound)
     options.log_severity_level = 3  # errors come back as exceptions; warnings about the graph help nobody here
     return options
 

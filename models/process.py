@@ -46,6 +46,7 @@ import os
 import numpy  # noqa: F401 - so that there is an OpenBLAS to be told
 from threadpoolctl import threadpool_limits
 
+from models import cores
 from models.native import _native
 
 #: How long a thread spins at a barrier before it sleeps, and the bounds of libgomp in turns, as above.
@@ -68,6 +69,7 @@ def spin_turn_ns() -> float:
 
 os.environ.setdefault("OMP_WAIT_POLICY", "active")
 os.environ.setdefault("GOMP_SPINCOUNT", str(spin_turns(spin_turn_ns())))
+cores.bind_openmp()
 
 threadpool_limits(1, user_api="blas")  # for good: it is not used as a context
 

@@ -21,6 +21,7 @@ from device.dialogue.right_of_way import RightOfWay
 from device.dialogue.work_meter import WorkMeter
 from device.dialogue.workers import Worker
 from device.errors import ModelStuckError
+from models.cores import lead
 from models.protocols import (
     SAMPLE_RATE_HZ,
     Cancelled,
@@ -91,7 +92,9 @@ class ModelWorkers:
         self._told_job = 0  # the answer whose voice was last given up
         self._voiced_job = 0  # the answer of which the voice was last given the first clause
         self._openings: dict[int, Opening] = {}  # by job, in the voice's thread: clauses begun before they were written
-        self._stt, self._judge_of_turns, self._llm, self._tts = map(Worker, ("stt", "turn", "llm", "tts"))
+        # OpenMP binds the two that call it by itself
+        self._stt, self._llm = Worker("stt"), Worker("llm")
+        self._judge_of_turns, self._tts = Worker("turn", begin=lead), Worker("tts", begin=lead)
 
     def give(self, command: Decode | Judge | Reply | Speak | Warm | Prepare) -> None:
         """To the thread whose work it is."""

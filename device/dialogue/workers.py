@@ -23,8 +23,12 @@ _WORK = 32  # jobs a worker: more are never wanted at a time
 class Worker:
     """One queue, in order; with more than one thread the jobs begin in order."""
 
-    def __init__(self, name: str, *, threads: int = 1, queue_size: int = _WORK) -> None:
+    def __init__(
+        self, name: str, *, threads: int = 1, queue_size: int = _WORK, begin: Callable[[], object] = lambda: None
+    ) -> None:
+        """`begin` is the first thing that each thread does."""
         self.name = name
+        self._begin = begin
         self._queue: queue.Queue[Work | None] = queue.Queue(queue_size)
         self._threads = [
             threading.Thread(target=self._run, name=f"nearfield-{name}", daemon=True) for _ in range(threads)
@@ -33,6 +37,7 @@ class Worker:
             thread.start()
 
     def _run(self) -> None:
+        self._begin()
         while (work := self._queue.get()) is not None:
             try:
                 work()
