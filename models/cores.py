@@ -28,8 +28,13 @@ _VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 
 def _cores() -> tuple[int, ...]:
     allowed = sorted(os.sched_getaffinity(0))
-    told = any(name in os.environ for name in _VARIABLES)
-    return tuple(allowed) if 2 <= len(allowed) <= _MOST_CORES and not told else ()
+    if not 2 <= len(allowed) <= _MOST_CORES or any(name in os.environ for name in _VARIABLES):
+        return ()
+    try:
+        os.sched_setaffinity(0, allowed)  # may we?
+    except OSError:
+        return ()
+    return tuple(allowed)
 
 
 #: The cores that threads are bound to, one each; empty: none is.

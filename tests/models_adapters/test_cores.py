@@ -125,3 +125,17 @@ def test_a_core_that_was_taken_away_is_no_reason_to_fail(monkeypatch: pytest.Mon
     monkeypatch.setattr(cores, "CORES", (4000, 4001))
     cores.lead()
     assert os.sched_getaffinity(0) == before
+
+
+@two_cores
+def test_where_a_sandbox_forbids_it_nothing_is_bound() -> None:
+    """Also a service whose list of system calls lacks this one starts, and its models work."""
+    script = (
+        "def forbidden(*_): raise PermissionError(1, 'Operation not permitted')\n"
+        "os.sched_setaffinity = forbidden\n"
+        "import importlib\n"
+        "importlib.reload(cores).bind_openmp()\n"
+        "cores.lead()\n"
+        "print(json.dumps([list(cores.CORES), cores.helpers(2)]))"
+    )
+    assert _told(script, _ALLOWED[:2]) == [[], ""]
