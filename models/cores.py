@@ -20,15 +20,15 @@ import contextlib
 import ctypes
 import os
 
-#: More threads than these no recogniser is given (`models.process.worker_threads`).
-_MOST_CORES = 4
+#: No recogniser is given more threads than these: where there are more cores there is room.
+MOST = 4
 _OPENMP = "libgomp.so.1"
 _VARIABLES = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 
 
 def _cores() -> tuple[int, ...]:
     allowed = sorted(os.sched_getaffinity(0))
-    if not 2 <= len(allowed) <= _MOST_CORES or any(name in os.environ for name in _VARIABLES):
+    if not 2 <= len(allowed) <= MOST or any(name in os.environ for name in _VARIABLES):
         return ()
     try:
         os.sched_setaffinity(0, allowed)  # may we?
@@ -48,14 +48,14 @@ def bind_openmp() -> None:
     """
     if not CORES:
         return
-    allowed = os.sched_getaffinity(0)
-    os.environ |= {"OMP_PROC_BIND": "close", "OMP_PLACES": ",".join(f"{{{core}}}" for core in CORES)}
+    told = {"OMP_PROC_BIND": "close", "OMP_PLACES": ",".join(f"{{{core}}}" for core in CORES)}
+    os.environ |= told
     try:
         with contextlib.suppress(OSError):
             ctypes.CDLL(_OPENMP)
     finally:
-        os.sched_setaffinity(0, allowed)  # this thread's, and so of all that it starts
-        for name in ("OMP_PROC_BIND", "OMP_PLACES"):  # programs that we start are nobody's model
+        os.sched_setaffinity(0, CORES)  # this thread's, and so of all that it starts
+        for name in told:  # programs that we start are nobody's model
             del os.environ[name]
 
 

@@ -24,6 +24,7 @@ import models.process  # first: the runtime reads what it sets up
 import _pywhispercpp as pw
 import numpy as np
 
+from models.cores import MOST
 from models.errors import ModelDamagedError, ModelMissingError, ModelRunError
 from models.loop_guard import loop_start
 from models.mel import HOP_SAMPLES, MEL_BANDS, frames_of, whisper_mel
@@ -110,7 +111,7 @@ class WhisperCpp:
         self._bands: int = pw.whisper_model_n_mels(self._context)  # the newest large ones have 128
         self._params: Any = pw.whisper_full_default_params(pw.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
         self._params.language = language
-        self._params.n_threads = models.process.worker_threads(threads, most=4)
+        self._params.n_threads = models.process.worker_threads(threads, most=MOST)
         self._params.no_context = True  # an utterance does not depend on the one before
         self._params.suppress_blank = True
         for name in ("print_progress", "print_realtime", "print_timestamps", "print_special"):

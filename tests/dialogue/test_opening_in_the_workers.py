@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 from hello_ends import HelloEnds
-from loud_vad import Loud
+from model_threads import workers_of
 from virtual_rim import fake_speech
 
 from device.dialogue.commands import Prepare, Speak
-from device.dialogue.degrade import Degrade, DegradePolicy
-from device.dialogue.model_workers import Models, ModelWorkers
 from device.dialogue.patience import LIMITS_S, Patience
-from device.dialogue.work_meter import WorkMeter
 from models.errors import ModelRunError
 from models.protocols import Cancelled, Opening, Speech, never
 
@@ -75,14 +72,11 @@ class World:
     def __init__(self, voice: HelloEnds, limit_s: float = 4.0) -> None:
         self.told = Told()
         self.dead: set[int] = set()
-        self.workers = ModelWorkers(
-            Models(Loud(), voice, voice, voice),
-            self.told,  # type: ignore[arg-type]
+        self.workers = workers_of(
+            voice,
+            self.told,
             self._post,
-            lambda: 0,
             alive=lambda job: job not in self.dead,
-            work=WorkMeter(Degrade(DegradePolicy())),
-            stopping=lambda: False,
             patience=Patience({**LIMITS_S, "tts": limit_s}),
         )
 

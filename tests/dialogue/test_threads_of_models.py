@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hello_ends import HelloEnds
-from loud_vad import Loud
+from model_threads import workers_of
 
 from device.dialogue.commands import Decode, Judge, Reply, Speak
-from device.dialogue.degrade import Degrade, DegradePolicy
-from device.dialogue.model_workers import Models, ModelWorkers
-from device.dialogue.work_meter import WorkMeter
 from device.dialogue.workers import Worker
 from models import cores
 from models.protocols import Floats
@@ -43,15 +40,7 @@ def _seen(ends: Ends) -> dict[str, list[int]]:
     def post(action: Callable[[], list[Any]]) -> None:
         """Nobody waits for what comes of it."""
 
-    workers = ModelWorkers(
-        Models(Loud(), ends, ends, ends, turn=ends),
-        None,  # type: ignore[arg-type]
-        post,
-        lambda: 0,
-        alive=lambda _job: True,
-        work=WorkMeter(Degrade(DegradePolicy())),
-        stopping=lambda: False,
-    )
+    workers = workers_of(ends, None, post, turn=ends)
     audio = np.zeros(1600, dtype=np.float32)
     for command in (Judge(1, audio), Decode(2, audio, "final"), Reply(3, ()), Speak(3, 1, "Hello.")):
         workers.give(command)

@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 from hello_ends import HelloEnds
-from loud_vad import Loud
+from model_threads import workers_of
 from virtual_rim import fake_speech
 
 from device.dialogue.commands import Reply, Speak
-from device.dialogue.degrade import Degrade, DegradePolicy
-from device.dialogue.model_workers import Models, ModelWorkers
-from device.dialogue.work_meter import WorkMeter
 from models.protocols import Cancelled, Message, Opening, Speech, never
 
 PIECES = ["The", " capital", " of", " France", " is", " Paris", "."]
@@ -52,15 +49,7 @@ class Talk:
 
     def __init__(self, ends: Ends, opening_with: str = "") -> None:
         self._opening_with = opening_with
-        self.workers = ModelWorkers(
-            Models(Loud(), ends, ends, ends),
-            self,  # type: ignore[arg-type]
-            self.post,
-            lambda: 0,
-            alive=lambda _job: True,
-            work=WorkMeter(Degrade(DegradePolicy())),
-            stopping=lambda: False,
-        )
+        self.workers = workers_of(ends, self, self.post)
         self.inbox: queue.Queue[Callable[[], list[Any]]] = queue.Queue()
         self.over = False
 

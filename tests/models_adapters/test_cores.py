@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import onnx
 import pytest
+from own_process import ran
 
 from models import cores
 
@@ -50,16 +49,7 @@ from models import cores
 
 
 def _told(script: str, allowed: list[int], **variables: str) -> Any:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", _BEGIN.format(allowed=set(allowed)) + script],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment, **variables},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(ran(_BEGIN.format(allowed=set(allowed)) + script, **variables).stdout)
 
 
 @two_cores

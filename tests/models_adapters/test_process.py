@@ -1,26 +1,12 @@
 """What `models.process` says to the runtimes, seen from a process of its own."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
+from own_process import ran
 
 from models.native import _native
 from models.process import spin_turn_ns, spin_turns
-
-
-def _said(script: str, **variables: str) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "OPENBLAS_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**environment, **variables},
-    )
-    return done.stdout.strip()
 
 
 def test_blas_does_not_leave_threads_spinning() -> None:
@@ -29,20 +15,13 @@ def test_blas_does_not_leave_threads_spinning() -> None:
         "import numpy; from threadpoolctl import threadpool_info as info; import models.process;"
         "print({pool['num_threads'] for pool in info() if pool['user_api'] == 'blas'})"
     )
-    assert _said(script, OPENBLAS_NUM_THREADS="2") == "{1}"
+    assert ran(script, OPENBLAS_NUM_THREADS="2").stdout.strip() == "{1}"
 
 
 def test_libgomp_spins_at_barriers_however_many_threads_there_are() -> None:
     """As libgomp itself has it: its own words on loading, not what was put into the environment."""
     script = "import models.process, ctypes; ctypes.CDLL('libgomp.so.1').omp_get_max_threads()"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
-        | {"OMP_DISPLAY_ENV": "verbose"},
-    )
+    done = ran(script, OMP_DISPLAY_ENV="verbose")
     assert "OMP_WAIT_POLICY = 'ACTIVE'" in done.stderr
     turns = re.search(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)
     assert turns is not None
@@ -64,7 +43,7 @@ def test_how_long_a_turn_takes_is_measured() -> None:
 
 def test_the_environment_has_the_last_word() -> None:
     script = "import models.process, os; print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
-    assert _said(script, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="7") == "passive 7"
+    assert ran(script, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="7").stdout.strip() == "passive 7"
 
 
 def test_what_is_settled_is_not_looked_at_again_and_garbage_still_is() -> None:
@@ -86,4 +65,4 @@ print(seen() is None, gc.get_freeze_count() > 1000, gc.get_count()[2] == 0, len(
 gc.collect()
 print(seen_later() is None, kept.me is kept)
 """
-    assert _said(script) == "True True True True\nTrue True"
+    assert ran(script).stdout.strip() == "True True True True\nTrue True"
