@@ -13,6 +13,7 @@ processes spinning beside it.
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from bench.processor_time import busy_processes, peak_rss_mb
 from bench.sequential import Sequential, SequentialTurn
 from bench.turn_runs import Outcome, Run, acknowledgements, degradations, open_bench
 from device.cli.boundary import guarded
+from models.cores import lead
 
 
 def main() -> int:
@@ -51,10 +53,11 @@ def main() -> int:
         cpu_a_turn_s = bench.cpu_a_turn_s(runs)
         if args.sequential:
             arm = Sequential(bench.models, bench.settings, bench.persona.prompt)
-            for each in utterances:
-                sequential.append(arm.run(each))
-                if not args.json:
-                    show_sequential(sequential[-1])
+            with ThreadPoolExecutor(1, initializer=lead) as thread:  # as the appliance calls its models
+                for each in utterances:
+                    sequential.append(thread.submit(arm.run, each).result())
+                    if not args.json:
+                        show_sequential(sequential[-1])
         load_s = bench.load_s
     turns = [o for run in runs for o in run.outcomes]
     total = {
